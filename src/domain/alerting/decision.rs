@@ -1,0 +1,122 @@
+//! What a look led to: the new memory, and everything to record and to say, for one transaction.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::ProductId;
+use crate::domain::message::Capability;
+use crate::domain::message::Message;
+use crate::domain::message::ProductEventKind;
+use crate::domain::message::Reason;
+use crate::domain::message::Severity;
+use crate::domain::source::Cause;
+
+/// How a poll ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    Suspect,
+    Failed(Cause),
+}
+
+impl Outcome {
+    /// `accepted`, `suspect` or `failed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Suspect => "suspect",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The cause, where there is one.
+    #[must_use]
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Accepted => None,
+            Self::Suspect => Some(Cause::Suspect),
+            Self::Failed(cause) => Some(cause),
+        }
+    }
+}
+
+/// Something worth a line in history; recorded exactly once by its key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Deterministic and unique: instance, series (or `source`), rule fingerprint, transition number.
+    pub key: String,
+    pub at: Timestamp,
+    pub kind: EventKind,
+    /// What it is about; `None` for the source.
+    pub product_id: Option<ProductId>,
+    pub combination: Option<CombinationKey>,
+    pub level: Option<i64>,
+    pub previous_level: Option<i64>,
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// A series' confirmed severity moved, whether or not anybody is told of it.
+    Severity {
+        from: Severity,
+        to: Severity,
+        reason: Reason,
+    },
+    Product(ProductEventKind),
+    SourceDown(Cause),
+    SourceUp,
+    Degraded(Capability),
+    Restored(Capability),
+    Baseline,
+    /// A suspect answer was seen (once per run).
+    Suspected(String),
+}
+
+impl EventKind {
+    /// The fixed name in the history.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Severity { .. } => "severity",
+            Self::Product(kind) => kind.as_str(),
+            Self::SourceDown(_) => "source_down",
+            Self::SourceUp => "source_up",
+            Self::Degraded(_) => "source_degraded",
+            Self::Restored(_) => "source_restored",
+            Self::Baseline => "baseline",
+            Self::Suspected(_) => "suspected",
+        }
+    }
+}
+
+/// A product whose memory changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// `None` for one never seen before.
+    pub before: Option<Arc<Tracked>>,
+    pub after: Arc<Tracked>,
+}
+
+/// Everything a look led to. Nothing of it holds until it is committed.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub outcome: Outcome,
+    /// Particulars of a failure or suspicion, for the log; "" where none.
+    pub detail: String,
+    /// The memory to go on with, once the rest is committed.
+    pub next: Memory,
+    /// What differs from the memory before.
+    pub changes: Vec<Change>,
+    /// Whether `next.source` must be stored (more than its time stamps and counters moved).
+    pub source_changed: bool,
+    pub events: Vec<Event>,
+    pub messages: Vec<Message>,
+    /// Levels that differ from the last accepted poll.
+    pub level_changes: usize,
+}

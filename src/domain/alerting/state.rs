@@ -1,0 +1,171 @@
+//! What is remembered between two looks: of a series, of a product, of a whole shop.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::alerting::rules::Effective;
+use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::Companion;
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::Name;
+use crate::domain::catalogue::Product;
+use crate::domain::catalogue::ProductId;
+use crate::domain::message::Capability;
+use crate::domain::message::Severity;
+use crate::domain::source::Cause;
+
+/// What is remembered of one series: a product, or a combination with a figure of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesState {
+    /// The series' number within its instance; given once, never reused.
+    pub number: u32,
+    pub level: Level,
+    /// The last figure seen; the level itself while that is known.
+    pub last_level: Option<i64>,
+    /// When the last figure was last seen, once the level is no longer known.
+    pub last_known_at: Option<Timestamp>,
+    /// The last known level that differs from `last_level`.
+    pub previous_level: Option<i64>,
+    /// The confirmed severity; frozen while the level is unknown.
+    pub severity: Severity,
+    /// Since when `severity` holds.
+    pub since: Timestamp,
+    /// When the series left ok.
+    pub started_at: Option<Timestamp>,
+    /// Since when the level has called for at least low, critical, out, where that is not confirmed yet.
+    pub pending: [Option<Timestamp>; 3],
+    /// Since when the level is unknown: timers stand still.
+    pub frozen_since: Option<Timestamp>,
+    /// When it left out, where `better` has not been said yet.
+    pub better_since: Option<Timestamp>,
+    /// Counts what was said and recorded of the series; never restarts.
+    pub transition: u32,
+    /// Of the rule that made the severity.
+    pub fingerprint: u64,
+    /// A level other than 0 was seen: a later 0 is believed.
+    pub seen_other_than_zero: bool,
+    /// Open when first seen: not reminded of before it was once above low.
+    pub born_open: bool,
+    /// What each channel was last told, by channel name; absent means ok.
+    pub told: Vec<Told>,
+}
+
+/// What a channel was last told of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub channel: Arc<str>,
+    pub severity: Severity,
+    /// When it was last told or reminded.
+    pub at: Timestamp,
+}
+
+impl SeriesState {
+    /// What the channel was last told; ok where nothing.
+    #[must_use]
+    pub fn told(&self, channel: &str) -> Severity {
+        self.told
+            .iter()
+            .find(|told| &*told.channel == channel)
+            .map_or(Severity::Ok, |told| told.severity)
+    }
+}
+
+/// A combination (or a single choice, where a product is followed per choice) with a figure of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Combination {
+    pub key: CombinationKey,
+    /// `RAM: 32 GB, Disk: 2x NVMe`, for people.
+    pub label: Arc<str>,
+    /// What limits it, where that is not the product itself.
+    pub bottleneck: Option<Arc<str>>,
+    pub effective: Arc<Effective>,
+    /// No longer derived (options changed, capacity removed); kept for its number and history.
+    pub gone: bool,
+    pub series: SeriesState,
+}
+
+/// One product under watch.
+#[derive(Debug, Clone)]
+pub struct Tracked {
+    pub id: ProductId,
+    pub name: Name,
+    pub group_id: Option<i64>,
+    /// The last known name of the group.
+    pub group: Option<Name>,
+    pub hidden: Option<bool>,
+    pub retired: Option<bool>,
+    /// Whether stock was controlled when that was last known.
+    pub controlled: Option<bool>,
+    /// Accepted catalogues in a row in which it was absent.
+    pub missing: u32,
+    pub gone: bool,
+    /// A hash of the ids of its options and choices, where it has options.
+    pub options_key: u64,
+    /// More combinations than the limit: followed per choice.
+    pub per_choice: bool,
+    /// A zero that could not be settled.
+    pub ambiguous_zero: bool,
+    pub series: SeriesState,
+    pub effective: Arc<Effective>,
+    /// Ascending by key; boxed since most products have none.
+    pub combinations: Vec<Combination>,
+    /// The product as last seen; `None` after a restart until the first look.
+    pub seen: Option<Arc<Product>>,
+    /// The rules' epoch under which it was last decided.
+    pub epoch: u64,
+}
+
+/// A run of suspect answers that agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SuspectRun {
+    /// A hash of the ids and of the zeros.
+    pub signature: u64,
+    pub polls: u32,
+}
+
+/// What is remembered of the source itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SourceState {
+    /// When the last accepted poll observed the catalogue.
+    pub last_accepted_at: Option<Timestamp>,
+    /// The size of the last accepted catalogue.
+    pub last_accepted_products: usize,
+    /// Polls since then that were not accepted, and the time of the first of them.
+    pub failures: u32,
+    pub failing_since: Option<Timestamp>,
+    /// Announced as down, for this cause, since then.
+    pub down: Option<(Timestamp, Cause)>,
+    /// Capabilities announced as lost, since when.
+    pub lost: Vec<(Capability, Timestamp)>,
+    /// Whether any product ever carried a stock field, in the last accepted poll that was not degraded.
+    pub had_stock_fields: bool,
+    /// Who answered GetProductDetails in the last accepted poll that was not degraded.
+    pub had_companion: Option<Companion>,
+    pub suspect: Option<SuspectRun>,
+    /// Channels that had their baseline.
+    pub baselined: Vec<Arc<str>>,
+    /// Numbers the source's own events; never restarts.
+    pub transition: u32,
+    /// The next series' number.
+    pub next_series: u32,
+}
+
+/// Everything remembered of one instance: what a decision is made against, and what pages and metrics show.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    pub source: SourceState,
+    /// Ascending by id; the gone ones too.
+    pub products: Vec<Arc<Tracked>>,
+}
+
+impl Memory {
+    /// The product of that id.
+    #[must_use]
+    pub fn product(&self, id: ProductId) -> Option<&Arc<Tracked>> {
+        self.products
+            .binary_search_by_key(&id, |tracked| tracked.id)
+            .ok()
+            .map(|index| &self.products[index])
+    }
+}

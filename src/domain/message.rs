@@ -1,0 +1,327 @@
+//! What we say: one neutral message for every channel; `notify` gives it the channel's form.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::ProductId;
+use crate::domain::source::Cause;
+
+/// How bad a series stands. `Ok < Low < Critical < Out`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    #[default]
+    Ok,
+    Low,
+    Critical,
+    Out,
+}
+
+impl Severity {
+    /// All four, mildest first.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Low, Self::Critical, Self::Out];
+
+    /// The fixed name: `ok`, `low`, `critical`, `out`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Low => "low",
+            Self::Critical => "critical",
+            Self::Out => "out",
+        }
+    }
+
+    /// The severity of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+
+    /// 0 ok, 1 low, 2 critical, 3 out: the value of `whmcs_stock_severity`.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Low => 1,
+            Self::Critical => 2,
+            Self::Out => 3,
+        }
+    }
+
+    /// The severity of that rank; anything past 3 is `Out`.
+    #[must_use]
+    pub fn from_rank(rank: i64) -> Self {
+        match rank {
+            i64::MIN..=0 => Self::Ok,
+            1 => Self::Low,
+            2 => Self::Critical,
+            3.. => Self::Out,
+        }
+    }
+}
+
+/// Why an alert speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The first word of an episode.
+    First,
+    /// Worse than what was told.
+    Worse,
+    /// No longer out, but not well either.
+    Better,
+    /// Ok again.
+    Recovered,
+    /// Still open.
+    Reminder,
+    /// The rules changed, not the stock.
+    RuleChanged,
+    /// The series is no longer there or no longer watched.
+    Withdrawn,
+}
+
+impl Reason {
+    /// The fixed name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Worse => "worse",
+            Self::Better => "better",
+            Self::Recovered => "recovered",
+            Self::Reminder => "reminder",
+            Self::RuleChanged => "rule_changed",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// Effective thresholds and where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Thresholds {
+    pub low: i64,
+    pub critical: i64,
+    /// "global", "rule 2", or one per threshold where they differ.
+    pub origin: String,
+}
+
+/// The product an alert or event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProductRef {
+    pub id: ProductId,
+    /// The readable name.
+    pub name: String,
+    /// The group's readable name, where known.
+    pub group: Option<String>,
+}
+
+/// The combination an alert or item is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CombinationRef {
+    /// `4=11;5=20`
+    pub key: String,
+    /// `RAM: 32 GB, Disk: 2x NVMe`
+    pub label: String,
+}
+
+/// One series that speaks (or is still open).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alert {
+    /// `instance/product/combination`, `-` for the product itself; stable over the series' life.
+    pub alert_id: String,
+    pub instance: String,
+    pub reason: Reason,
+    /// `firing`, or `resolved` for what is over.
+    pub status: Status,
+    pub severity: Severity,
+    /// What this channel was last told.
+    pub previous_severity: Severity,
+    pub product: ProductRef,
+    pub combination: Option<CombinationRef>,
+    /// The last known level.
+    pub level: Option<i64>,
+    /// The last known level that differs.
+    pub previous_level: Option<i64>,
+    pub thresholds: Thresholds,
+    /// When the series left ok.
+    pub started_at: Option<Timestamp>,
+    pub observed_at: Timestamp,
+    /// Forecasts fill this.
+    pub days_of_cover: Option<f64>,
+    /// A zero that may also mean that stock control was switched off.
+    pub ambiguous_zero: bool,
+}
+
+/// Whether an alert is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Firing,
+    Resolved,
+}
+
+/// What is still open beside what a message announces: the worst 20, and how many there are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Open {
+    pub alerts: Vec<Alert>,
+    pub total: usize,
+}
+
+/// The most alerts listed in `Open`.
+pub const OPEN_LISTED: usize = 20;
+/// The most alerts or events in one message; more go in further messages.
+pub const ALERTS_PER_MESSAGE: usize = 100;
+
+/// Something happened to a product that is not about its level.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProductEvent {
+    pub kind: ProductEventKind,
+    pub instance: String,
+    pub product: ProductRef,
+    /// What it was before, for `renamed` (a name or a group).
+    pub previous: Option<String>,
+    /// `known`, `not_controlled`, `unknown`.
+    pub state: &'static str,
+    pub level: Option<i64>,
+    /// Null where the state has none.
+    pub severity: Option<Severity>,
+}
+
+/// The kinds of product events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductEventKind {
+    New,
+    Gone,
+    Returned,
+    Renamed,
+    OptionsChanged,
+    ControlOn,
+    ControlOff,
+}
+
+impl ProductEventKind {
+    /// The fixed name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Returned => "returned",
+            Self::Renamed => "renamed",
+            Self::OptionsChanged => "options_changed",
+            Self::ControlOn => "control_on",
+            Self::ControlOff => "control_off",
+        }
+    }
+}
+
+/// How many products stand where, for the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    pub ok: usize,
+    pub low: usize,
+    pub critical: usize,
+    pub out: usize,
+    pub not_controlled: usize,
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// Counts one product.
+    pub fn add(&mut self, level: Level, severity: Severity) {
+        match level {
+            Level::NotControlled => self.not_controlled += 1,
+            Level::Unknown => self.unknown += 1,
+            Level::Known(_) => match severity {
+                Severity::Ok => self.ok += 1,
+                Severity::Low => self.low += 1,
+                Severity::Critical => self.critical += 1,
+                Severity::Out => self.out += 1,
+            },
+        }
+    }
+}
+
+/// What a source (one WHMCS) lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// No product carries a stock field any more.
+    StockFields,
+    /// GetProductDetails no longer answers.
+    Companion,
+}
+
+impl Capability {
+    /// The fixed name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StockFields => "stock_fields",
+            Self::Companion => "companion",
+        }
+    }
+}
+
+/// A message as it was decided: who hears it, about what, from when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Random, made once; stays the same over retries.
+    pub id: Uuid,
+    /// The channel's name.
+    pub channel: String,
+    /// The shop it is about; `None` for several.
+    pub instance: Option<String>,
+    pub at: Timestamp,
+    pub body: Body,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// `stock.alerts`: worst first, at most [`ALERTS_PER_MESSAGE`].
+    Alerts { alerts: Vec<Alert>, open: Open },
+    /// `stock.baseline`: now watching this many.
+    Baseline {
+        products: usize,
+        counts: Counts,
+        open: Open,
+    },
+    /// `stock.product`
+    Products { events: Vec<ProductEvent> },
+    /// `source.down`: unreadable since; `detail` are particulars ("" where none).
+    SourceDown {
+        cause: Cause,
+        detail: String,
+        since: Timestamp,
+    },
+    /// `source.up`: readable again; what it had been, and since when.
+    SourceUp { cause: Option<Cause>, since: Timestamp },
+    /// `source.degraded`
+    SourceDegraded { lost: Capability },
+    /// `source.restored`
+    SourceRestored { regained: Capability, since: Timestamp },
+    /// `test.ping`
+    Ping,
+}
+
+impl Body {
+    /// The webhook's `type`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Alerts { .. } => "stock.alerts",
+            Self::Baseline { .. } => "stock.baseline",
+            Self::Products { .. } => "stock.product",
+            Self::SourceDown { .. } => "source.down",
+            Self::SourceUp { .. } => "source.up",
+            Self::SourceDegraded { .. } => "source.degraded",
+            Self::SourceRestored { .. } => "source.restored",
+            Self::Ping => "test.ping",
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! whmcs-stock-monitor: watches the stock of WHMCS products and tells people before it runs out.
+//!
+//! The modules stand in reading order: a file uses only what stands above it (`tests/architecture.rs` holds that).
+
+pub mod domain {
+    pub mod catalogue;
+    pub mod source;
+    pub mod pattern;
+    pub mod capacity;
+    pub mod message;
+    pub mod delivery;
+    pub mod alerting {
+        pub mod rules;
+        pub mod state;
+        pub mod decision;
+    }
+}
+pub mod scheduler;
+pub mod whmcs {
+    pub mod client;
+}
+pub mod store {
+    pub mod db;
+}
+pub mod notify {
+    pub mod email;
+    pub mod webhook;
+}
