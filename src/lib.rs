@@ -13,6 +13,12 @@ pub mod domain {
         pub mod rules;
         pub mod state;
         pub mod decision;
+        pub mod judge;
+        pub mod series;
+        mod telling;
+        pub mod product;
+        pub mod decide;
+        pub mod remind;
     }
 }
 pub mod scheduler;

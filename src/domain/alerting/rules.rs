@@ -110,6 +110,24 @@ pub struct Effective {
     pub fingerprint: u64,
 }
 
+impl Effective {
+    /// The operator's word on stock control, where given.
+    #[must_use]
+    pub fn declared_control(&self) -> Option<bool> {
+        match self.stock_control {
+            StockControl::Auto => None,
+            StockControl::On => Some(true),
+            StockControl::Off => Some(false),
+        }
+    }
+
+    /// Whether the operator declared the stock controlled, so that a zero is a zero.
+    #[must_use]
+    pub fn is_declared_controlled(&self) -> bool {
+        self.stock_control == StockControl::On
+    }
+}
+
 /// Whom rules are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {

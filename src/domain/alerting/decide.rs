@@ -1,0 +1,414 @@
+//! From a look to everything it leads to: the pure heart of the monitor.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::alerting::decision::Decision;
+use crate::domain::alerting::decision::Event;
+use crate::domain::alerting::decision::EventKind;
+use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::judge;
+use crate::domain::alerting::judge::Abilities;
+use crate::domain::alerting::product;
+use crate::domain::alerting::product::Look;
+use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::product::Walk;
+use crate::domain::alerting::rules::Subject;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SourceState;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::alerting::telling::Telling;
+use crate::domain::capacity;
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::Product;
+use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::Snapshot;
+use crate::domain::message::Body;
+use crate::domain::message::Capability;
+use crate::domain::message::Counts;
+use crate::domain::message::Open;
+use crate::domain::source::Cause;
+use crate::domain::source::Failure;
+
+/// What came of looking.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    Catalogue(&'a Snapshot),
+    Failed(&'a Failure),
+}
+
+/// Decides what a look at `now` means, given what is remembered. Pure: nothing holds until the caller commits it.
+/// `new_id` makes the random ids of messages.
+#[must_use]
+pub fn decide(
+    policy: Policy<'_>,
+    before: &Memory,
+    seen: Seen<'_>,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Decision {
+    match seen {
+        Seen::Failed(failure) => not_accepted(
+            policy,
+            before,
+            Outcome::Failed(failure.cause),
+            &failure.detail,
+            now,
+            new_id,
+        ),
+        Seen::Catalogue(snapshot) => {
+            let looks = looks(policy, before, snapshot);
+            let levels: Vec<(ProductId, Level)> = looks
+                .iter()
+                .map(|look| (look.product.id(), look.level.level))
+                .collect();
+            if let Some(doubt) = judge::suspicion(before, &levels) {
+                let run = judge::suspect_run(before.source.suspect, &levels);
+                if run.polls < judge::AGREEING_POLLS {
+                    let mut decision = not_accepted(policy, before, Outcome::Suspect, &doubt, now, new_id);
+                    decision.next.source.suspect = Some(run);
+                    return decision;
+                }
+                return accept(policy, before, snapshot, looks, run.polls, now, new_id);
+            }
+            accept(policy, before, snapshot, looks, 1, now, new_id)
+        }
+    }
+}
+
+/// Each product of the catalogue with its rules and its level; what did not change is taken from the memory.
+fn looks<'a>(policy: Policy<'_>, before: &'a Memory, snapshot: &'a Snapshot) -> Vec<Look<'a>> {
+    let mut remembered = before.products.iter().peekable();
+    let mut found = Vec::with_capacity(snapshot.products.len());
+    for product in &snapshot.products {
+        while remembered.next_if(|tracked| tracked.id < product.id()).is_some() {}
+        let tracked = remembered.next_if(|tracked| tracked.id == product.id());
+        found.push(look(policy, tracked, product));
+    }
+    found
+}
+
+fn look<'a>(policy: Policy<'_>, tracked: Option<&'a Arc<Tracked>>, product: &'a Arc<Product>) -> Look<'a> {
+    if let Some(known) = tracked {
+        let same = known.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, product));
+        if same && known.epoch == policy.rules.epoch {
+            let level = capacity::ProductLevel {
+                level: known.series.level,
+                controlled: known.controlled,
+                ambiguous_zero: known.ambiguous_zero,
+            };
+            return Look {
+                product,
+                tracked,
+                level,
+                effective: Arc::clone(&known.effective),
+                unchanged: true,
+            };
+        }
+    }
+    let group = product::last_group(product, tracked.map(|known| &**known));
+    let effective = policy.rules.effective(&Subject {
+        instance: policy.instance,
+        group_id: product.group_id(),
+        group: group.as_ref(),
+        product_id: product.id(),
+        product: &product.listing.name,
+        pairs: None,
+    });
+    let seen_other = tracked.is_some_and(|known| known.series.seen_other_than_zero);
+    let level = capacity::product_level(product, effective.declared_control(), seen_other);
+    Look {
+        product,
+        tracked,
+        level,
+        effective,
+        unchanged: false,
+    }
+}
+
+fn accept(
+    policy: Policy<'_>,
+    before: &Memory,
+    snapshot: &Snapshot,
+    looks: Vec<Look<'_>>,
+    counted_polls: u32,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Decision {
+    let first_sight = before.source.last_accepted_at.is_none();
+    let mut telling = Telling::new(policy.rules, policy.instance, now);
+    let baselining = baselining(policy, before, &looks);
+    telling.set_baselining(&baselining);
+    let mut decision = empty_decision(before, Outcome::Accepted, "");
+    decision.next.products = Vec::with_capacity(before.products.len().max(looks.len()));
+    let mut walk = Walk {
+        policy,
+        first_sight,
+        counted_polls,
+        last_look: before.source.last_accepted_at.unwrap_or(now),
+        now,
+        telling,
+        next_series: before.source.next_series,
+        changes: Vec::new(),
+        events: Vec::new(),
+        level_changes: 0,
+    };
+    let mut remembered = before.products.iter().peekable();
+    for look in looks {
+        while let Some(absent) = remembered.next_if(|tracked| tracked.id < look.product.id()) {
+            decision.next.products.push(walk.absent(absent));
+        }
+        let _ = remembered.next_if(|tracked| tracked.id == look.product.id());
+        decision.next.products.push(walk.present(&look));
+    }
+    for absent in remembered {
+        decision.next.products.push(walk.absent(absent));
+    }
+    accept_source(
+        policy,
+        before,
+        snapshot,
+        &mut decision,
+        &mut walk,
+        &baselining,
+        new_id,
+    );
+    decision
+        .messages
+        .extend(walk.telling.messages(&decision.next, new_id));
+    decision.changes = walk.changes;
+    decision.events.extend(walk.events);
+    decision.level_changes = walk.level_changes;
+    decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
+    decision
+}
+
+/// What the accepted look says of the source: up again, baseline, capabilities lost and regained.
+fn accept_source(
+    policy: Policy<'_>,
+    before: &Memory,
+    snapshot: &Snapshot,
+    decision: &mut Decision,
+    walk: &mut Walk<'_>,
+    baselining: &[usize],
+    new_id: &mut dyn FnMut() -> Uuid,
+) {
+    let now = walk.now;
+    let source = &mut decision.next.source;
+    source.next_series = walk.next_series;
+    source.last_accepted_at = Some(now);
+    source.last_accepted_products = snapshot.products.len();
+    source.failures = 0;
+    source.failing_since = None;
+    source.suspect = None;
+    let mut said = Vec::new();
+    let mut happened = Vec::new();
+    if let Some((since, cause)) = source.down.take() {
+        happened.push(EventKind::SourceUp);
+        said.push(Body::SourceUp {
+            cause: Some(cause),
+            since,
+        });
+    }
+    capabilities(snapshot, decision, now, &mut said, &mut happened);
+    for channel in source_channels(policy, &before.source) {
+        for body in &said {
+            decision
+                .messages
+                .push(walk.telling.message(channel, body.clone(), new_id));
+        }
+    }
+    for channel in baselining {
+        decision
+            .next
+            .source
+            .baselined
+            .push(Arc::clone(walk.telling.channel_name(*channel)));
+        let body = baseline(*channel, &decision.next, &walk.telling);
+        decision
+            .messages
+            .push(walk.telling.message(*channel, body, new_id));
+    }
+    if walk.first_sight {
+        happened.push(EventKind::Baseline);
+    }
+    for kind in happened {
+        source_event(policy, decision, kind, now);
+    }
+}
+
+fn capabilities(
+    snapshot: &Snapshot,
+    decision: &mut Decision,
+    now: Timestamp,
+    said: &mut Vec<Body>,
+    happened: &mut Vec<EventKind>,
+) {
+    let abilities = Abilities::of(snapshot);
+    let source = &mut decision.next.source;
+    let regained: Vec<(Capability, Timestamp)> = source
+        .lost
+        .iter()
+        .copied()
+        .filter(|(capability, _)| abilities.has(*capability))
+        .collect();
+    source.lost.retain(|(capability, _)| !abilities.has(*capability));
+    for (capability, since) in regained {
+        happened.push(EventKind::Restored(capability));
+        said.push(Body::SourceRestored {
+            regained: capability,
+            since,
+        });
+    }
+    match abilities.lost(source) {
+        Some(lost) => {
+            if source.lost.is_empty() {
+                source.lost.push((lost, now));
+                happened.push(EventKind::Degraded(lost));
+                said.push(Body::SourceDegraded { lost });
+            }
+        }
+        None => {
+            source.had_stock_fields = abilities.stock_fields;
+            source.had_companion = Some(snapshot.companion);
+        }
+    }
+}
+
+/// A poll that changes no level: failed, or not credible. Tells once that the source is down.
+fn not_accepted(
+    policy: Policy<'_>,
+    before: &Memory,
+    outcome: Outcome,
+    detail: &str,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Decision {
+    let mut decision = empty_decision(before, outcome, detail);
+    decision.next.products.clone_from(&before.products);
+    let source = &mut decision.next.source;
+    source.failures = source.failures.saturating_add(1);
+    let since = *source.failing_since.get_or_insert(now);
+    let failures = source.failures;
+    if outcome == Outcome::Suspect && before.source.suspect.is_none() {
+        source_event(
+            policy,
+            &mut decision,
+            EventKind::Suspected(detail.to_owned()),
+            now,
+        );
+    }
+    let after = SignedDuration::try_from(policy.rules.source_down_after).unwrap_or(SignedDuration::MAX);
+    let long_enough = now.duration_since(since) >= after && failures >= policy.rules.source_down_polls;
+    if long_enough && before.source.down.is_none() {
+        let cause = outcome.cause().unwrap_or(Cause::Suspect);
+        decision.next.source.down = Some((since, cause));
+        source_event(policy, &mut decision, EventKind::SourceDown(cause), now);
+        let telling = Telling::new(policy.rules, policy.instance, now);
+        for channel in source_channels(policy, &before.source) {
+            let body = Body::SourceDown {
+                cause,
+                detail: detail.to_owned(),
+                since,
+            };
+            decision.messages.push(telling.message(channel, body, new_id));
+        }
+    }
+    decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
+    decision
+}
+
+fn empty_decision(before: &Memory, outcome: Outcome, detail: &str) -> Decision {
+    Decision {
+        outcome,
+        detail: detail.to_owned(),
+        next: Memory {
+            source: before.source.clone(),
+            products: Vec::new(),
+        },
+        changes: Vec::new(),
+        source_changed: false,
+        events: Vec::new(),
+        messages: Vec::new(),
+        level_changes: 0,
+    }
+}
+
+/// What of the source's state is stored: all but what the polls themselves tell.
+fn stored_part(source: &SourceState) -> impl PartialEq {
+    (
+        source.down,
+        source.lost.clone(),
+        source.had_stock_fields,
+        source.had_companion,
+        source.baselined.clone(),
+        source.transition,
+        source.next_series,
+    )
+}
+
+fn source_event(policy: Policy<'_>, decision: &mut Decision, kind: EventKind, now: Timestamp) {
+    let source = &mut decision.next.source;
+    source.transition = source.transition.saturating_add(1);
+    decision.events.push(Event {
+        key: format!(
+            "{}/source/{}/{}",
+            policy.instance,
+            kind.as_str(),
+            source.transition
+        ),
+        at: now,
+        kind,
+        product_id: None,
+        combination: None,
+        level: None,
+        previous_level: None,
+    });
+}
+
+/// The channels that something is routed to and that had no baseline yet.
+fn baselining(policy: Policy<'_>, before: &Memory, looks: &[Look<'_>]) -> Vec<usize> {
+    let fresh: Vec<usize> = (0..policy.rules.channels.len())
+        .filter(|channel| {
+            let name = policy.rules.channels[*channel].name.as_str();
+            !before.source.baselined.iter().any(|known| &**known == name)
+        })
+        .collect();
+    fresh
+        .into_iter()
+        .filter(|channel| {
+            policy.rules.channels[*channel].default
+                || looks.iter().any(|look| look.effective.channels.contains(channel))
+        })
+        .collect()
+}
+
+/// Whom to tell of the source itself: every channel that hears of its products.
+fn source_channels(policy: Policy<'_>, source: &SourceState) -> Vec<usize> {
+    (0..policy.rules.channels.len())
+        .filter(|channel| {
+            let channel = &policy.rules.channels[*channel];
+            channel.default || source.baselined.iter().any(|name| **name == *channel.name)
+        })
+        .collect()
+}
+
+fn baseline(channel: usize, next: &Memory, telling: &Telling<'_>) -> Body {
+    let mut counts = Counts::default();
+    let mut products = 0;
+    for tracked in next.products.iter().filter(|tracked| !tracked.gone) {
+        if tracked.effective.channels.contains(&channel) {
+            products += 1;
+            counts.add(tracked.series.level, tracked.series.severity);
+        }
+    }
+    let open: Open = telling.open(channel, next, &[]);
+    Body::Baseline {
+        products,
+        counts,
+        open,
+    }
+}

@@ -1,0 +1,114 @@
+//! What is seen is checked before it is believed: absurd catalogues are suspect, vanished capabilities are losses.
+
+use std::hash::Hash;
+use std::hash::Hasher;
+
+use crate::domain::alerting::rules::StableHasher;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SourceState;
+use crate::domain::alerting::state::SuspectRun;
+use crate::domain::catalogue::Companion;
+use crate::domain::catalogue::Figure;
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::Snapshot;
+use crate::domain::message::Capability;
+
+/// Suspect answers in a row that must agree before they are believed.
+pub const AGREEING_POLLS: u32 = 3;
+/// Accepted catalogues in a row without a product before it is gone.
+pub const MISSING_POLLS: u32 = 3;
+
+/// Why a well-formed catalogue is not believed at once; `None` where it is. `levels` are the levels just derived,
+/// ascending by id.
+#[must_use]
+pub fn suspicion(before: &Memory, levels: &[(ProductId, Level)]) -> Option<String> {
+    let now = levels.len();
+    if now == 0 {
+        return Some("the catalogue is empty".to_owned());
+    }
+    let last = before.source.last_accepted_products;
+    // 80 % in whole numbers: now / last < 4 / 5.
+    if now * 5 < last * 4 && last - now >= 3 {
+        return Some(format!("the catalogue shrank from {last} to {now} products"));
+    }
+    let (mut positive, mut fell) = (0usize, 0usize);
+    let mut present = levels.iter().peekable();
+    for tracked in before.products.iter().filter(|tracked| !tracked.gone) {
+        if !matches!(tracked.series.level, Level::Known(1..)) {
+            continue;
+        }
+        positive += 1;
+        while present.next_if(|(id, _)| *id < tracked.id).is_some() {}
+        if matches!(present.peek(), Some((id, Level::Known(..=0))) if *id == tracked.id) {
+            fell += 1;
+        }
+    }
+    (fell >= 5 && fell * 10 >= positive * 3)
+        .then(|| format!("{fell} of {positive} products in stock fell to 0 at once"))
+}
+
+/// The run after another suspect answer: longer where it agrees with the last one (same ids, same zeros).
+#[must_use]
+pub fn suspect_run(before: Option<SuspectRun>, levels: &[(ProductId, Level)]) -> SuspectRun {
+    let mut hasher = StableHasher::default();
+    for (id, level) in levels {
+        id.hash(&mut hasher);
+        hasher.write(&[u8::from(matches!(level, Level::Known(..=0)))]);
+    }
+    let signature = hasher.finish();
+    let polls = match before {
+        Some(run) if run.signature == signature => run.polls.saturating_add(1),
+        Some(_) | None => 1,
+    };
+    SuspectRun { signature, polls }
+}
+
+/// What the source can do, as an accepted catalogue shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    pub stock_fields: bool,
+    pub companion: Companion,
+}
+
+impl Abilities {
+    /// Reads them off a catalogue.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let stock_fields = snapshot.products.iter().any(|product| {
+            product.listing.quantity != Figure::Absent
+                || product
+                    .details
+                    .as_ref()
+                    .is_some_and(|details| details.quantity != Figure::Absent)
+        });
+        Self {
+            stock_fields,
+            companion: snapshot.companion,
+        }
+    }
+
+    /// What was there before and is not there now. A companion that takes the stock fields with it is one loss.
+    #[must_use]
+    pub fn lost(self, before: &SourceState) -> Option<Capability> {
+        let had_companion = before
+            .had_companion
+            .is_some_and(|companion| companion != Companion::Absent);
+        if had_companion && self.companion == Companion::Absent {
+            Some(Capability::Companion)
+        } else if before.had_stock_fields && !self.stock_fields {
+            Some(Capability::StockFields)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the capability is there.
+    #[must_use]
+    pub fn has(self, capability: Capability) -> bool {
+        match capability {
+            Capability::StockFields => self.stock_fields,
+            Capability::Companion => self.companion != Companion::Absent,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One series over time: how a level moves its severity, with hysteresis, confirmation and frozen timers.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::domain::alerting::rules::Effective;
+use crate::domain::alerting::state::SeriesState;
+use crate::domain::catalogue::Level;
+use crate::domain::message::Reason;
+use crate::domain::message::Severity;
+
+/// A confirmed severity that moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub from: Severity,
+    pub to: Severity,
+    pub reason: Reason,
+}
+
+/// What an observation did to a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    pub moved: Option<Moved>,
+    /// The rule differs from the one that made the severity.
+    pub rule_changed: bool,
+}
+
+/// The severity a level calls for, before hysteresis and confirmation.
+#[must_use]
+pub fn classify(level: i64, effective: &Effective) -> Severity {
+    if level <= 0 {
+        Severity::Out
+    } else if level <= effective.thresholds.critical {
+        Severity::Critical
+    } else if level <= effective.thresholds.low {
+        Severity::Low
+    } else {
+        Severity::Ok
+    }
+}
+
+impl SeriesState {
+    /// A series at its first sight: its severity is what the level says, at once.
+    #[must_use]
+    pub fn first(number: u32, level: Level, effective: &Effective, now: Timestamp) -> Self {
+        let mut series = Self {
+            number,
+            level: Level::Unknown,
+            last_level: None,
+            last_known_at: None,
+            previous_level: None,
+            severity: Severity::Ok,
+            since: now,
+            started_at: None,
+            pending: [None; 3],
+            frozen_since: None,
+            better_since: None,
+            transition: 0,
+            fingerprint: effective.fingerprint,
+            seen_other_than_zero: false,
+            born_open: false,
+            told: Vec::new(),
+        };
+        series.settle(level, effective, now);
+        series
+    }
+
+    /// Takes the level as it is, without confirmation: first sight, a return, stock control switched on.
+    pub fn settle(&mut self, level: Level, effective: &Effective, now: Timestamp) -> Option<Moved> {
+        self.take_level(level, now, now);
+        self.fingerprint = effective.fingerprint;
+        self.pending = [None; 3];
+        self.frozen_since = if level == Level::Unknown { Some(now) } else { None };
+        let severity = match level {
+            Level::Known(n) => classify(n, effective),
+            Level::NotControlled => Severity::Ok,
+            Level::Unknown => self.severity,
+        };
+        let moved = self.change_to(severity, Reason::First, now);
+        self.better_since = None;
+        moved
+    }
+
+    /// Takes a level in and moves the severity where that is confirmed. `last_look` is when the catalogue was last
+    /// accepted before this look.
+    pub fn observe(
+        &mut self,
+        level: Level,
+        effective: &Effective,
+        last_look: Timestamp,
+        now: Timestamp,
+    ) -> Observed {
+        self.take_level(level, last_look, now);
+        match level {
+            // Frozen: neither severity nor timers nor the rule that made them.
+            Level::Unknown => Observed::default(),
+            Level::NotControlled => {
+                let rule_changed = self.fingerprint != effective.fingerprint;
+                self.fingerprint = effective.fingerprint;
+                self.pending = [None; 3];
+                Observed {
+                    moved: self.change_to(Severity::Ok, Reason::Withdrawn, now),
+                    rule_changed,
+                }
+            }
+            Level::Known(n) => self.judge(n, effective, now),
+        }
+    }
+
+    fn judge(&mut self, n: i64, effective: &Effective, now: Timestamp) -> Observed {
+        let says = classify(n, effective);
+        if self.fingerprint != effective.fingerprint {
+            self.fingerprint = effective.fingerprint;
+            self.pending = [None; 3];
+            return Observed {
+                moved: self.change_to(says, Reason::RuleChanged, now),
+                rule_changed: true,
+            };
+        }
+        if says > self.severity {
+            let confirmed = self.confirm(says, effective, now);
+            let reason = if self.severity == Severity::Ok {
+                Reason::First
+            } else {
+                Reason::Worse
+            };
+            return Observed {
+                moved: self.change_to(confirmed, reason, now),
+                rule_changed: false,
+            };
+        }
+        self.pending = [None; 3];
+        let within_margin = self.severity == Severity::Low
+            && says == Severity::Ok
+            && n <= effective.thresholds.low.saturating_add(effective.recover_margin);
+        let to = if within_margin { Severity::Low } else { says };
+        let reason = if to == Severity::Ok {
+            Reason::Recovered
+        } else {
+            Reason::Better
+        };
+        Observed {
+            moved: self.change_to(to, reason, now),
+            rule_changed: false,
+        }
+    }
+
+    /// The worst severity the level has called for long enough; each severity has its own timer.
+    fn confirm(&mut self, says: Severity, effective: &Effective, now: Timestamp) -> Severity {
+        let mut confirmed = self.severity;
+        for (slot, severity) in [Severity::Low, Severity::Critical, Severity::Out]
+            .into_iter()
+            .enumerate()
+        {
+            if says < severity || severity <= self.severity {
+                self.pending[slot] = None;
+                continue;
+            }
+            let since = *self.pending[slot].get_or_insert(now);
+            let wait = if severity == Severity::Out {
+                effective.confirm_out
+            } else {
+                effective.confirm
+            };
+            if now.duration_since(since) >= SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX) {
+                confirmed = severity;
+            }
+        }
+        for (slot, severity) in [Severity::Low, Severity::Critical, Severity::Out]
+            .into_iter()
+            .enumerate()
+        {
+            if severity <= confirmed {
+                self.pending[slot] = None;
+            }
+        }
+        confirmed
+    }
+
+    fn change_to(&mut self, to: Severity, reason: Reason, now: Timestamp) -> Option<Moved> {
+        let from = self.severity;
+        if from == to {
+            return None;
+        }
+        self.severity = to;
+        self.since = now;
+        self.transition = self.transition.saturating_add(1);
+        if from == Severity::Ok {
+            self.started_at = Some(now);
+        }
+        self.better_since = match (from, to) {
+            (_, Severity::Ok | Severity::Out) => None,
+            (Severity::Out, Severity::Low | Severity::Critical) => Some(now),
+            (Severity::Ok | Severity::Low | Severity::Critical, Severity::Low | Severity::Critical) => {
+                self.better_since
+            }
+        };
+        if to == Severity::Ok {
+            self.started_at = None;
+            self.born_open = false;
+        }
+        Some(Moved { from, to, reason })
+    }
+
+    fn take_level(&mut self, level: Level, last_look: Timestamp, now: Timestamp) {
+        if let Level::Known(n) = level {
+            if let Some(frozen) = self.frozen_since.take() {
+                self.shift_timers(now.duration_since(frozen));
+            }
+            if self.last_level != Some(n) {
+                self.previous_level = self.last_level;
+                self.last_level = Some(n);
+            }
+            self.last_known_at = None;
+            self.seen_other_than_zero |= n != 0;
+        } else {
+            if self.level.known().is_some() {
+                self.last_known_at = Some(last_look);
+            }
+            if level == Level::Unknown {
+                self.frozen_since.get_or_insert(now);
+            } else {
+                self.frozen_since = None;
+            }
+        }
+        self.level = level;
+    }
+
+    fn shift_timers(&mut self, by: SignedDuration) {
+        for timer in self.pending.iter_mut().chain([&mut self.better_since]).flatten() {
+            *timer = timer.checked_add(by).unwrap_or(*timer);
+        }
+    }
+
+    /// Whether time alone can change anything about it.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.better_since.is_some() || self.pending.iter().any(Option::is_some)
+    }
+}
