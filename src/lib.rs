@@ -12,6 +12,7 @@ pub mod domain {
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        mod attach;
         pub mod decision;
         pub mod judge;
         pub mod series;

@@ -212,7 +212,12 @@ impl Rules {
     /// What holds for the subject: each value from the most specific rule that sets it.
     #[must_use]
     pub fn effective(&self, subject: &Subject<'_>) -> Arc<Effective> {
-        self.shared(self.combine(&self.matching(subject)))
+        self.effective_of(&self.matching(subject))
+    }
+
+    /// What the matching rules, least specific first, amount to.
+    pub(super) fn effective_of(&self, matching: &[usize]) -> Arc<Effective> {
+        self.shared(self.combine(matching))
     }
 
     fn combine(&self, matching: &[usize]) -> Effective {

@@ -1,0 +1,140 @@
+//! The command line as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+
+/// Watches the stock of WHMCS products and tells people before it runs out.
+#[derive(Debug, Parser)]
+#[command(name = "whmcs-stock-monitor", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    /// The rules file; the same as CONFIG_FILE
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    Run,
+    /// Poll once now and print how each product was understood
+    Check(CheckArguments),
+    /// Print the latest levels from the database
+    Status(StatusArguments),
+    /// Print a product's levels over time
+    History(HistoryArguments),
+    /// Validate or print the configuration
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// List deliveries, or send one again
+    Deliveries {
+        #[command(subcommand)]
+        what: Option<DeliveriesCommand>,
+    },
+    /// A simulated WHMCS, the real daemon on a temporary database
+    Demo(DemoArguments),
+    /// Ask a running daemon's /healthz (for containers)
+    Healthcheck,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+    /// Record and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show combinations without a figure of their own too
+    #[arg(long)]
+    pub combinations: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// The product's id or name
+    pub product: String,
+    /// The shop, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// A combination's key, such as "4=11;5=20"
+    #[arg(long, value_name = "KEY")]
+    pub combination: Option<String>,
+    /// From then on: a duration back ("7d") or a time ("2026-11-20 09:00", in TIMEZONE unless it says otherwise)
+    #[arg(long, value_name = "WHEN", conflicts_with = "at")]
+    pub since: Option<String>,
+    /// As it stood then
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+    /// Comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Report everything that is wrong
+    Check,
+    /// Print the effective values and where each comes from, secrets redacted
+    Show,
+}
+
+/// What to do with deliveries.
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesCommand {
+    /// The newest deliveries
+    List {
+        /// Only these: pending, sent or dead
+        #[arg(long)]
+        state: Option<String>,
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a dead letter again
+    Replay {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// End by itself after this long ("60s")
+    #[arg(long = "for", value_name = "DURATION")]
+    pub for_: Option<String>,
+    /// The page's address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9717")]
+    pub listen: String,
+    /// The story's seed: the same seed tells the same story
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

@@ -1,0 +1,160 @@
+//! One check of one shop: look, decide, record everything in one transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::domain::alerting::decide::Seen;
+use crate::domain::alerting::decide::decide;
+use crate::domain::alerting::decision::Decision;
+use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::state::Memory;
+use crate::domain::capacity::Capacities;
+use crate::domain::message::Message;
+use crate::jobs::shop;
+use crate::jobs::shop::Shop;
+use crate::jobs::shop::Telling;
+use crate::store::db::Store;
+use crate::store::error::ErrorKind;
+use crate::store::error::StoreError;
+use crate::store::outbox::Queued;
+use crate::store::save::PollRecord;
+use crate::whmcs::client::Client;
+use crate::whmcs::client::Look;
+
+/// Tries to record a check while the database is busy.
+const RECORD_TRIES: u32 = 3;
+
+/// Everything a check of one shop needs.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub shop: Arc<Shop>,
+    pub client: Arc<Client>,
+    pub store: Store,
+    pub rules: Arc<Rules>,
+    pub capacities: Arc<Capacities>,
+    pub telling: Arc<Telling>,
+    /// How long a look may spend on asking a foreign GetProductDetails product by product.
+    pub details_budget: Duration,
+}
+
+/// How a check ended.
+#[derive(Debug)]
+pub struct Checked {
+    pub look: Look,
+    pub outcome: Outcome,
+    /// Particulars of a failure or doubt; "" where none.
+    pub detail: String,
+    pub memory: Arc<Memory>,
+    pub level_changes: usize,
+    /// Names of the channels that have something to deliver.
+    pub queued: Vec<String>,
+    /// For the log: what was told, in words.
+    pub headlines: Vec<(String, String)>,
+}
+
+impl Check {
+    /// Looks at WHMCS once and records what that led to.
+    pub async fn run(&self, now: Timestamp, cancel: &CancellationToken) -> Result<Checked, StoreError> {
+        let look = self.look(now, cancel).await;
+        let mut guard = self.shop.hold().await;
+        let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
+        let decision = self.decide(&before, &look);
+        let queued = self.queue(&decision.messages);
+        // Until the commit is known to have succeeded, nothing is remembered.
+        *guard = None;
+        self.record(&look, &decision, &queued).await?;
+        let checked = Checked::new(look, decision, &queued);
+        *guard = Some(Arc::clone(&checked.memory));
+        Ok(checked)
+    }
+
+    /// The same step, recording and sending nothing.
+    pub async fn rehearse(&self, now: Timestamp, cancel: &CancellationToken) -> Result<Checked, StoreError> {
+        let look = self.look(now, cancel).await;
+        let before = self.shop.memory(&self.store, &self.rules).await?;
+        let decision = self.decide(&before, &look);
+        let queued = self.queue(&decision.messages);
+        Ok(Checked::new(look, decision, &queued))
+    }
+
+    async fn look(&self, now: Timestamp, cancel: &CancellationToken) -> Look {
+        let observed_at = self.shop.observation_time(now).await;
+        self.client.look(observed_at, self.details_budget, cancel).await
+    }
+
+    fn decide(&self, before: &Memory, look: &Look) -> Decision {
+        let policy =
+            Policy { instance: &self.shop.name, rules: &self.rules, capacities: &self.capacities };
+        let seen = match &look.result {
+            Ok(snapshot) => Seen::Catalogue(snapshot),
+            Err(failure) => Seen::Failed(failure),
+        };
+        decide(policy, before, seen, look.observed_at, &mut Uuid::new_v4)
+    }
+
+    fn queue(&self, messages: &[Message]) -> Vec<Queued> {
+        self.telling.queue(messages)
+    }
+
+    async fn record(
+        &self,
+        look: &Look,
+        decision: &Decision,
+        queued: &[Queued],
+    ) -> Result<(), StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.record_once(look, decision, queued).await {
+                Err(error) if error.kind() == ErrorKind::Transient && tries < RECORD_TRIES => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
+    async fn record_once(
+        &self,
+        look: &Look,
+        decision: &Decision,
+        queued: &[Queued],
+    ) -> Result<(), StoreError> {
+        let record = PollRecord {
+            observed_at: look.observed_at,
+            duration: look.duration,
+            outcome: decision.outcome,
+            detail: decision.detail.clone(),
+            products: look.result.as_ref().ok().map(|snapshot| snapshot.products.len()),
+            changes: decision.level_changes,
+            attempts: look.attempts.clone(),
+        };
+        let mut tx = self.store.begin_write().await?;
+        let poll = tx.poll(self.shop.id, &record).await?;
+        tx.save(self.shop.id, Some(poll), decision).await?;
+        tx.enqueue(queued).await?;
+        tx.commit().await
+    }
+}
+
+impl Checked {
+    fn new(look: Look, decision: Decision, queued: &[Queued]) -> Self {
+        let mut channels: Vec<String> = queued.iter().map(|message| message.channel.clone()).collect();
+        channels.dedup();
+        Self {
+            look,
+            outcome: decision.outcome,
+            detail: decision.detail,
+            memory: Arc::new(decision.next),
+            level_changes: decision.level_changes,
+            queued: channels,
+            headlines: queued
+                .iter()
+                .map(|message| (message.channel.clone(), message.headline.clone()))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! One round of deliveries of one channel: claim what is due, send it, settle it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::delivery;
+use crate::domain::delivery::Next;
+use crate::domain::delivery::SendError;
+use crate::jobs::shop::Telling;
+use crate::notify::channel::Channel;
+use crate::notify::channel::Content;
+use crate::notify::channel::Outgoing;
+use crate::store::db::Store;
+use crate::store::error::StoreError;
+use crate::store::outbox::Claim;
+use crate::store::outbox::Settlement;
+
+/// Longer than any attempt may take; at a start all leases are void anyway.
+const LEASE: Duration = Duration::from_secs(600);
+/// Deliveries claimed at once.
+const BATCH: u32 = 32;
+
+/// Delivers one channel's messages.
+#[derive(Debug)]
+pub struct Deliver {
+    pub store: Store,
+    pub telling: Arc<Telling>,
+    /// The channel's place in `telling.channels`.
+    pub channel: usize,
+    /// The receiver said it is gone (410): off until the next start.
+    disabled: AtomicBool,
+}
+
+/// One attempt and how it ended.
+#[derive(Debug)]
+pub struct Attempted {
+    pub delivery_id: i64,
+    pub message_id: String,
+    pub recipient: String,
+    pub attempt: u32,
+    pub result: Result<String, SendError>,
+    /// When it is tried again; `None` where it was sent or given up.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// What a round led to.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    pub attempts: Vec<Attempted>,
+    /// Whether there may be more due at once.
+    pub more: bool,
+    /// When the next delivery is due; `None` where nothing waits.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Deliver {
+    /// For the channel at that place of `telling.channels`.
+    #[must_use]
+    pub fn new(store: Store, telling: Arc<Telling>, channel: usize) -> Self {
+        Self { store, telling, channel, disabled: AtomicBool::new(false) }
+    }
+
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.telling.channels[self.channel]
+    }
+
+    /// Sends what is due. `clock` gives the time of each attempt; a cancelled round begins no further attempt.
+    pub async fn run(
+        &self,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+        jitter: &(dyn Fn() -> f64 + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Delivered, StoreError> {
+        let mut delivered = Delivered::default();
+        if self.disabled.load(Ordering::Relaxed) {
+            return Ok(delivered);
+        }
+        let name = self.channel().name();
+        let claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
+        delivered.more = claims.len() == BATCH as usize;
+        let (outcomes, settlements) = mpsc::unbounded_channel();
+        let sending = self.send_all(claims, clock, jitter, cancel, outcomes);
+        let (sent, settled) = tokio::join!(sending, self.settle_all(settlements, clock));
+        let (attempts, rest) = sent;
+        delivered.attempts = attempts;
+        settled?;
+        self.store.release(&rest).await?;
+        delivered.next_due = self.store.next_due(name).await?;
+        Ok(delivered)
+    }
+
+    /// Sends one after the other, in the order of recording; what is not begun is given back.
+    async fn send_all(
+        &self,
+        claims: Vec<Claim>,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+        jitter: &(dyn Fn() -> f64 + Sync),
+        cancel: &CancellationToken,
+        outcomes: mpsc::UnboundedSender<(i64, Settlement)>,
+    ) -> (Vec<Attempted>, Vec<i64>) {
+        let mut attempts = Vec::with_capacity(claims.len());
+        let mut rest = Vec::new();
+        for claim in claims {
+            // A closed receiver means that outcomes can no longer be recorded: sending on would only repeat.
+            if cancel.is_cancelled() || outcomes.is_closed() || self.disabled.load(Ordering::Relaxed) {
+                rest.push(claim.delivery_id);
+                continue;
+            }
+            let (attempted, settlement) = self.attempt(claim, clock, jitter).await;
+            let _ = outcomes.send((attempted.delivery_id, settlement));
+            attempts.push(attempted);
+        }
+        (attempts, rest)
+    }
+
+    /// Settles each attempt as soon as it is over, together with those that ended while the last write went on.
+    async fn settle_all(
+        &self,
+        mut outcomes: mpsc::UnboundedReceiver<(i64, Settlement)>,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+    ) -> Result<(), StoreError> {
+        let mut batch = Vec::new();
+        while outcomes.recv_many(&mut batch, BATCH as usize).await > 0 {
+            self.store.settle(&batch, clock()).await?;
+            batch.clear();
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &self,
+        claim: Claim,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+        jitter: &(dyn Fn() -> f64 + Sync),
+    ) -> (Attempted, Settlement) {
+        let result = match Content::from_json(&claim.content) {
+            Ok(content) => {
+                let outgoing = Outgoing {
+                    message_id: claim.message_id,
+                    content: &content,
+                    recorded_at: claim.recorded_at,
+                    now: clock(),
+                };
+                self.channel().send(&claim.recipient, &outgoing).await
+            }
+            Err(error) => {
+                Err(SendError::Permanent { reason: "unreadable", detail: format!("the stored message: {error}") })
+            }
+        };
+        let (settlement, retry_at) = self.settlement(&claim, &result, clock(), jitter());
+        let attempted = Attempted {
+            delivery_id: claim.delivery_id,
+            message_id: claim.message_id.to_string(),
+            recipient: claim.recipient,
+            attempt: claim.attempts,
+            result: result.map(|receipt| receipt.text),
+            retry_at,
+        };
+        (attempted, settlement)
+    }
+
+    fn settlement(
+        &self,
+        claim: &Claim,
+        result: &Result<crate::notify::channel::Receipt, SendError>,
+        now: Timestamp,
+        jitter: f64,
+    ) -> (Settlement, Option<Timestamp>) {
+        let error = match result {
+            Ok(receipt) => return (Settlement::Sent { receipt: receipt.text.clone() }, None),
+            Err(error) => error,
+        };
+        if matches!(error, SendError::Gone { .. }) {
+            self.disabled.store(true, Ordering::Relaxed);
+        }
+        let reason = error.reason().to_owned();
+        match delivery::next(claim.medium, claim.attempts, error, claim.queued_at, now, jitter) {
+            Next::RetryAt(at) => (Settlement::Retry { at, reason, error: error.to_string() }, Some(at)),
+            Next::GiveUp => (Settlement::Dead { reason, error: error.to_string() }, None),
+        }
+    }
+}
