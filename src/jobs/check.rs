@@ -59,9 +59,16 @@ pub struct Checked {
 }
 
 impl Check {
-    /// Looks at WHMCS once and records what that led to.
-    pub async fn run(&self, now: Timestamp, cancel: &CancellationToken) -> Result<Checked, StoreError> {
+    /// Looks at WHMCS once and records what that led to; `None` where it was cancelled before anything was seen.
+    pub async fn run(
+        &self,
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Checked>, StoreError> {
         let look = self.look(now, cancel).await;
+        if cancel.is_cancelled() && look.result.is_err() {
+            return Ok(None);
+        }
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
         let decision = self.decide(&before, &look);
@@ -71,7 +78,7 @@ impl Check {
         self.record(&look, &decision, &queued).await?;
         let checked = Checked::new(look, decision, &queued);
         *guard = Some(Arc::clone(&checked.memory));
-        Ok(checked)
+        Ok(Some(checked))
     }
 
     /// The same step, recording and sending nothing.
@@ -134,7 +141,7 @@ impl Check {
         };
         let mut tx = self.store.begin_write().await?;
         let poll = tx.poll(self.shop.id, &record).await?;
-        tx.save(self.shop.id, Some(poll), decision).await?;
+        tx.save(self.shop.id, poll, decision).await?;
         tx.enqueue(queued).await?;
         tx.commit().await
     }

@@ -161,7 +161,7 @@ impl Deliver {
             message_id: claim.message_id.to_string(),
             recipient: claim.recipient,
             attempt: claim.attempts,
-            result: result.map(|receipt| receipt.text),
+            result: result.map(|receipt| receipt.answer),
             retry_at,
         };
         (attempted, settlement)
@@ -175,7 +175,7 @@ impl Deliver {
         jitter: f64,
     ) -> (Settlement, Option<Timestamp>) {
         let error = match result {
-            Ok(receipt) => return (Settlement::Sent { receipt: receipt.text.clone() }, None),
+            Ok(receipt) => return (Settlement::Sent { receipt: receipt.answer.clone() }, None),
             Err(error) => error,
         };
         if matches!(error, SendError::Gone { .. }) {

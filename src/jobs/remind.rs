@@ -138,7 +138,7 @@ impl Remind {
         }
         for (shop, changed) in self.shops.iter().zip(&reminders.shops) {
             if let Some((_, changes)) = changed {
-                tx.save_changes(shop.id, None, changes).await?;
+                tx.save_between_polls(shop.id, changes, &[]).await?;
             }
         }
         tx.enqueue(queued).await?;

@@ -1,0 +1,314 @@
+//! The loops of one configuration: a poll loop a shop, a delivery loop a channel, one for reminders.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::app::Generation;
+use crate::app::Lasting;
+use crate::config::settings::InstanceConfig;
+use crate::domain::alerting::decision::Outcome;
+use crate::jobs::check::Check;
+use crate::jobs::check::Checked;
+use crate::jobs::deliver::Attempted;
+use crate::jobs::deliver::Deliver;
+use crate::jobs::remind::Remind;
+use crate::observe::counters::Counters;
+use crate::observe::counters::Request;
+use crate::observe::view::LastPoll;
+use crate::observe::view::View;
+use crate::scheduler;
+use crate::scheduler::After;
+use crate::scheduler::Schedule;
+use crate::scheduler::ticker::Ticker;
+use crate::store::error::ErrorKind;
+use crate::store::error::StoreError;
+
+/// How often reminders look at the clock.
+const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// A delivery loop looks at the outbox at least this often, whatever it was told.
+const DELIVER_AT_LEAST: Duration = Duration::from_secs(60);
+/// After the database failed a delivery loop.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The running loops.
+#[derive(Debug)]
+pub struct Loops {
+    cancel: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// Wakes the delivery loops, by channel name.
+type Nudges = Arc<Vec<(String, Arc<Notify>)>>;
+
+impl Loops {
+    /// Starts the loops of a generation.
+    #[must_use]
+    pub fn start(lasting: &Lasting, generation: &Generation) -> Self {
+        let cancel = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let config = &generation.config;
+        let nudges: Nudges =
+            Arc::new(config.channel_names().into_iter().map(|name| (name, Arc::default())).collect());
+        for (place, (_, nudge)) in nudges.iter().enumerate() {
+            let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
+            let counters = Arc::clone(&lasting.counters);
+            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
+        }
+        for (instance, (shop, client)) in config.instances.iter().zip(&generation.shops) {
+            let check = Check {
+                shop: Arc::clone(shop),
+                client: Arc::clone(client),
+                store: lasting.store.clone(),
+                rules: Arc::clone(&config.rules),
+                capacities: Arc::clone(&config.capacities),
+                telling: Arc::clone(&generation.telling),
+                details_budget: details_budget(instance),
+            };
+            let poll = Poll {
+                check,
+                schedule: instance.schedule.clone(),
+                view: Arc::clone(&lasting.view),
+                counters: Arc::clone(&lasting.counters),
+                nudges: Arc::clone(&nudges),
+                cancel: cancel.clone(),
+            };
+            tasks.spawn(poll.repeat(lasting.ticker.clone()));
+        }
+        let remind = Remind::new(
+            generation.shops.iter().map(|(shop, _)| Arc::clone(shop)).collect(),
+            lasting.store.clone(),
+            Arc::clone(&config.rules),
+            Arc::clone(&generation.telling),
+            config.reminder_at,
+            config.timezone.zone.clone(),
+        );
+        tasks.spawn(remind_loop(remind, Arc::clone(&lasting.view), nudges, cancel.clone()));
+        Self { cancel, tasks }
+    }
+
+    /// Waits for a loop to end before it was told to: a fault, in words.
+    pub async fn fault(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Ok(())) => "a loop ended by itself".to_owned(),
+            Some(Err(error)) => error.to_string(),
+            None => "no loop is running".to_owned(),
+        }
+    }
+
+    /// Tells the loops to stop and waits for the steps that have begun, no longer than `grace`.
+    pub async fn stop(&mut self, grace: Duration) {
+        self.cancel.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!("Steps that did not end in time were broken off; nothing recorded is lost.");
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+/// Half of the schedule, so that a slow custom action never makes polls overlap.
+fn details_budget(instance: &InstanceConfig) -> Duration {
+    instance.schedule.typical_interval(Timestamp::now()) / 2
+}
+
+/// A random number in 0..1.
+fn random() -> f64 {
+    let bits = u32::from_le_bytes(Uuid::new_v4().as_bytes()[..4].try_into().unwrap_or_default());
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+/// The poll loop of one shop.
+struct Poll {
+    check: Check,
+    schedule: Schedule,
+    view: Arc<View>,
+    counters: Arc<Counters>,
+    nudges: Nudges,
+    cancel: CancellationToken,
+}
+
+impl Poll {
+    async fn repeat(self, ticker: Ticker) {
+        // The first poll comes at once, also on a cron schedule.
+        let now = Arc::new(Notify::new());
+        now.notify_one();
+        scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), now, |at| self.step(at)).await;
+    }
+
+    async fn step(&self, now: Timestamp) -> After {
+        match self.check.run(now, &self.cancel).await {
+            Ok(Some(checked)) => self.ended(&checked, now),
+            // Told to stop while looking: nothing was seen.
+            Ok(None) => After::OnSchedule,
+            Err(error) => self.not_recorded(&error),
+        }
+    }
+
+    fn ended(&self, checked: &Checked, now: Timestamp) -> After {
+        let shop = self.check.shop.name.as_str();
+        log_poll(shop, checked);
+        let requests: Vec<Request<'_>> = checked
+            .look
+            .requests
+            .iter()
+            .map(|request| Request { action: &request.action, cause: request.cause, took: request.duration })
+            .collect();
+        self.counters.poll(shop, checked.outcome.cause(), checked.look.duration, &requests);
+        let last = LastPoll {
+            observed_at: checked.look.observed_at,
+            outcome: checked.outcome,
+            detail: checked.detail.clone(),
+        };
+        self.view.publish(shop, Arc::clone(&checked.memory), last);
+        for (name, nudge) in self.nudges.iter() {
+            if checked.queued.contains(name) {
+                nudge.notify_one();
+            }
+        }
+        self.after(checked, now)
+    }
+
+    /// A failed poll stretches the next; a suspect one does not, since it takes more looks to believe it.
+    fn after(&self, checked: &Checked, now: Timestamp) -> After {
+        let Outcome::Failed(cause) = checked.outcome else { return After::OnSchedule };
+        let failures = checked.memory.source.failures;
+        let wait = self.schedule.stretched(failures, cause.is_transient(), now, random());
+        let asked = checked.look.result.as_ref().err().and_then(|failure| failure.retry_after);
+        After::In(asked.map_or(wait, |asked| wait.max(asked)))
+    }
+
+    fn not_recorded(&self, error: &StoreError) -> After {
+        let shop = self.check.shop.name.as_str();
+        match error.kind() {
+            ErrorKind::Transient | ErrorKind::Other => {
+                tracing::error!(shop, %error, "The poll could not be recorded; the next one tries again.");
+            }
+            ErrorKind::Degraded => tracing::error!(
+                shop, %error,
+                "The poll could not be recorded: check the disk's space and whether it is writable. Polling goes on."
+            ),
+            ErrorKind::Fatal => tracing::error!(
+                shop, %error,
+                "The poll could not be recorded: the database is damaged. Stop the daemon and restore a backup."
+            ),
+        }
+        After::OnSchedule
+    }
+}
+
+fn log_poll(shop: &str, checked: &Checked) {
+    let took_ms = u64::try_from(checked.look.duration.as_millis()).unwrap_or(u64::MAX);
+    let products = checked.memory.products.len();
+    match checked.outcome {
+        Outcome::Accepted if checked.level_changes == 0 => {
+            tracing::debug!(shop, products, took_ms, "Polled: nothing changed.");
+        }
+        Outcome::Accepted => {
+            tracing::info!(shop, products, changes = checked.level_changes, took_ms, "Polled.");
+        }
+        Outcome::Suspect => tracing::warn!(
+            shop,
+            cause = "suspect",
+            detail = checked.detail,
+            "The answer is not credible and changes nothing until three in a row agree."
+        ),
+        Outcome::Failed(cause) => tracing::warn!(
+            shop,
+            cause = cause.as_str(),
+            detail = checked.detail,
+            failures = checked.memory.source.failures,
+            took_ms,
+            "The poll failed. {} {}",
+            cause.words(),
+            cause.mend()
+        ),
+    }
+    for (channel, headline) in &checked.headlines {
+        tracing::info!(shop, channel, headline, "Telling.");
+    }
+}
+
+async fn deliver_loop(
+    deliver: Deliver,
+    nudge: Arc<Notify>,
+    counters: Arc<Counters>,
+    cancel: CancellationToken,
+) {
+    let channel = deliver.channel().name().to_owned();
+    while !cancel.is_cancelled() {
+        let wait = match deliver.run(&Timestamp::now, &random, &cancel).await {
+            Ok(delivered) => {
+                for attempted in &delivered.attempts {
+                    log_attempt(&channel, attempted);
+                    counters.delivery(&channel, attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()));
+                }
+                if delivered.more { Duration::ZERO } else { until(delivered.next_due) }
+            }
+            Err(error) => {
+                tracing::error!(channel, %error, "Deliveries wait for the database.");
+                STORE_PAUSE
+            }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = nudge.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Until then, within `DELIVER_AT_LEAST`.
+fn until(due: Option<Timestamp>) -> Duration {
+    let wait = due.map(|due| due.duration_since(Timestamp::now()));
+    wait.map_or(DELIVER_AT_LEAST, |wait| {
+        Duration::try_from(wait).unwrap_or(Duration::from_millis(10)).min(DELIVER_AT_LEAST)
+    })
+}
+
+fn log_attempt(channel: &str, attempted: &Attempted) {
+    let (id, attempt) = (attempted.message_id.as_str(), attempted.attempt);
+    match (&attempted.result, attempted.retry_at) {
+        (Ok(answer), _) => tracing::info!(channel, id, attempt, answer, "Delivered."),
+        (Err(error), Some(retry_at)) => {
+            tracing::warn!(channel, id, attempt, %error, %retry_at, "Not delivered yet; it is tried again.");
+        }
+        (Err(error), None) => tracing::error!(
+            channel, id, attempt, %error,
+            "Not delivered: given up. It is kept as a dead letter; `deliveries replay` sends it again."
+        ),
+    }
+}
+
+async fn remind_loop(remind: Remind, view: Arc<View>, nudges: Nudges, cancel: CancellationToken) {
+    while !cancel.is_cancelled() {
+        // Not before every shop was asked since the start: what recovered meanwhile needs no reminder.
+        if view.seen().not_attempted().next().is_none() {
+            match remind.run(Timestamp::now()).await {
+                Ok(reminded) => {
+                    for (shop, memory) in reminded.memories {
+                        view.remember(&shop, memory);
+                    }
+                    for (channel, headline) in &reminded.headlines {
+                        tracing::info!(channel, headline, "Reminding.");
+                    }
+                    for (name, nudge) in nudges.iter() {
+                        if reminded.headlines.iter().any(|(channel, _)| channel == name) {
+                            nudge.notify_one();
+                        }
+                    }
+                }
+                Err(error) => tracing::error!(%error, "Reminders wait for the database."),
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(REMIND_EVERY) => {}
+        }
+    }
+}
