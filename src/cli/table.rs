@@ -1,0 +1,76 @@
+//! Tables for the terminal: levels worst first, histories, deliveries.
+
+use std::io::IsTerminal;
+
+use comfy_table::Cell;
+use comfy_table::CellAlignment;
+use comfy_table::Color;
+use comfy_table::ContentArrangement;
+use comfy_table::Table;
+use comfy_table::presets;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::message::Severity;
+use crate::observe::items::Entry;
+
+/// Whether to colour: only on a terminal, and not where NO_COLOR is set.
+#[must_use]
+pub fn colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// An empty table that fits the terminal; plain lines without borders, so that it can be cut and searched.
+#[must_use]
+pub fn new(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().map(|title| Cell::new(title)));
+    table
+}
+
+/// The severity in words, coloured where colours are wanted.
+#[must_use]
+pub fn severity(entry: &Entry<'_>, colours: bool) -> Cell {
+    let (words, colour) = match (entry.state(), entry.severity()) {
+        ("known", Some(severity)) => (severity.as_str(), colour_of(severity)),
+        (state, _) => (state, Color::DarkGrey),
+    };
+    let cell = Cell::new(words.replace('_', " "));
+    if colours { cell.fg(colour) } else { cell }
+}
+
+fn colour_of(severity: Severity) -> Color {
+    match severity {
+        Severity::Ok => Color::Green,
+        Severity::Low => Color::Yellow,
+        Severity::Critical => Color::Magenta,
+        Severity::Out => Color::Red,
+    }
+}
+
+/// A number, to the right.
+#[must_use]
+pub fn number(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A time in the zone, to the second.
+#[must_use]
+pub fn time(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// How long ago, in the largest whole unit: "3 min ago".
+#[must_use]
+pub fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs().max(0);
+    match seconds {
+        0..=59 => format!("{seconds} s ago"),
+        60..=3599 => format!("{} min ago", seconds / 60),
+        3600..=172_799 => format!("{} h ago", seconds / 3600),
+        172_800.. => format!("{} days ago", seconds / 86_400),
+        // Clamped above.
+        i64::MIN..=-1 => String::new(),
+    }
+}
