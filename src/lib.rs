@@ -16,6 +16,13 @@ pub mod domain {
     }
 }
 pub mod scheduler;
+pub mod sinks {
+    pub mod mime;
+    pub mod mail_script;
+    pub mod smtp;
+    pub mod mail;
+    pub mod webhook;
+}
 pub mod whmcs {
     pub mod client;
 }
