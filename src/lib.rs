@@ -30,6 +30,15 @@ pub mod store {
     pub mod db;
 }
 pub mod notify {
+    pub mod clean;
+    pub mod words;
+    pub mod content;
+    pub mod subject;
+    pub mod view;
     pub mod email;
+    pub mod smtp;
+    pub mod standard;
+    pub mod address;
     pub mod webhook;
+    pub mod channel;
 }
