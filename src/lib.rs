@@ -23,6 +23,13 @@ pub mod domain {
     }
 }
 pub mod scheduler;
+pub mod sinks {
+    pub mod mime;
+    pub mod mail_script;
+    pub mod smtp;
+    pub mod mail;
+    pub mod webhook;
+}
 pub mod whmcs {
     pub mod client;
 }
@@ -30,6 +37,15 @@ pub mod store {
     pub mod db;
 }
 pub mod notify {
+    pub mod clean;
+    pub mod words;
+    pub mod content;
+    pub mod subject;
+    pub mod view;
     pub mod email;
+    pub mod smtp;
+    pub mod standard;
+    pub mod address;
     pub mod webhook;
+    pub mod channel;
 }

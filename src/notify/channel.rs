@@ -1,0 +1,163 @@
+//! One way out: a closed set of channels behind one `send`.
+
+use jiff::tz::TimeZone;
+
+use crate::domain::delivery::Medium;
+use crate::domain::delivery::SendError;
+use crate::domain::message::Message;
+use crate::notify::content::Content;
+use crate::notify::content::Outgoing;
+use crate::notify::content::Receipt;
+use crate::notify::email;
+use crate::notify::email::Draft;
+use crate::notify::email::EmailSettings;
+use crate::notify::smtp::EmailError;
+use crate::notify::smtp::Mailer;
+use crate::notify::standard;
+use crate::notify::webhook::Post;
+use crate::notify::webhook::Webhook;
+use crate::notify::webhook::WebhookError;
+use crate::notify::webhook::WebhookFormat;
+use crate::notify::webhook::WebhookSettings;
+
+/// One channel as configured.
+#[derive(Debug, Clone)]
+pub struct ChannelSettings {
+    pub name: String,
+    pub kind: ChannelKind,
+}
+
+/// What a channel delivers to.
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    Email(EmailSettings),
+    Webhook(WebhookSettings),
+}
+
+/// A channel's settings that cannot be used; names the channel, and quotes no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    #[error("channel {name}: {error}")]
+    Email { name: String, error: EmailError },
+    #[error("channel {name}: {error}")]
+    Webhook { name: String, error: WebhookError },
+}
+
+/// One channel, ready to send.
+#[derive(Debug)]
+pub struct Channel {
+    name: String,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Email(Box<Mailer>),
+    Webhook { webhook: Webhook, format: WebhookFormat },
+}
+
+impl Channel {
+    /// Checks the settings and prepares what is needed to send. A rustls crypto provider must be installed.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn new(settings: &ChannelSettings) -> Result<Self, ChannelError> {
+        let name = settings.name.clone();
+        let way = match &settings.kind {
+            ChannelKind::Email(email) => match Mailer::new(email) {
+                Ok(mailer) => Way::Email(Box::new(mailer)),
+                Err(error) => return Err(ChannelError::Email { name, error }),
+            },
+            ChannelKind::Webhook(hook) => match Webhook::new(hook) {
+                Ok(webhook) => Way::Webhook {
+                    webhook,
+                    format: hook.format,
+                },
+                Err(error) => return Err(ChannelError::Webhook { name, error }),
+            },
+        };
+        Ok(Self { name, way })
+    }
+
+    /// The channel's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it delivers to.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
+        match &self.way {
+            Way::Email(_) => Medium::Email,
+            Way::Webhook { .. } => Medium::Webhook,
+        }
+    }
+
+    /// To whom each message goes, one delivery each: the mail addresses, or the channel's own name for a webhook.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        match &self.way {
+            Way::Email(mailer) => mailer.recipients(),
+            Way::Webhook { .. } => vec![self.name.clone()],
+        }
+    }
+
+    /// The form the message takes on this channel. Pure: the same message makes the same content.
+    #[must_use]
+    pub fn render(&self, message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Content {
+        match &self.way {
+            Way::Email(_) => email::render(message, zone, page_url),
+            Way::Webhook { format, .. } => match format {
+                WebhookFormat::Standard => Content::Http {
+                    content_type: "application/json".to_owned(),
+                    body: standard::body(message),
+                },
+            },
+        }
+    }
+
+    /// Hands a content over to one recipient, within the channel's time-out.
+    ///
+    /// # Errors
+    /// The receiver did not take it; the error says whether to try again.
+    pub async fn send(&self, recipient: &str, outgoing: &Outgoing<'_>) -> Result<Receipt, SendError> {
+        let answer = match (&self.way, outgoing.content) {
+            (
+                Way::Email(mailer),
+                Content::Mail {
+                    subject,
+                    text,
+                    html,
+                    thread,
+                },
+            ) => {
+                let draft = Draft {
+                    message_id: outgoing.message_id,
+                    subject,
+                    text,
+                    html,
+                    thread,
+                    recorded_at: outgoing.recorded_at,
+                };
+                mailer.send(recipient, &draft).await?
+            }
+            (Way::Webhook { webhook, .. }, Content::Http { content_type, body }) => {
+                let post = Post {
+                    id: outgoing.message_id,
+                    content_type,
+                    body,
+                    now: outgoing.now,
+                };
+                webhook.post(&post).await?
+            }
+            (Way::Email(_), Content::Http { .. }) | (Way::Webhook { .. }, Content::Mail { .. }) => {
+                return Err(SendError::Permanent {
+                    reason: "form",
+                    detail: "the message was made for a channel of another kind".to_owned(),
+                });
+            }
+        };
+        Ok(Receipt { answer })
+    }
+}

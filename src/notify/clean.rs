@@ -1,0 +1,73 @@
+//! The last look at a text before it leaves: no control characters, no marks that reorder text, not too long.
+
+/// How much of a name is shown, in characters.
+pub const NAME: usize = 200;
+
+/// The text on one line, without control and bidirectional-control characters, at most `limit` characters long; a
+/// cut shows as `…`.
+#[must_use]
+pub fn line(text: &str, limit: usize) -> String {
+    let mut shown = String::new();
+    let mut length = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_whitespace() || c.is_control() {
+            gap = length > 0;
+            continue;
+        }
+        if is_deceptive(c) {
+            continue;
+        }
+        let needed = 1 + usize::from(gap);
+        if length + needed > limit {
+            while length >= limit && shown.pop().is_some() {
+                length -= 1;
+            }
+            shown.push('…');
+            return shown;
+        }
+        if gap {
+            shown.push(' ');
+            gap = false;
+        }
+        shown.push(c);
+        length += needed;
+    }
+    shown
+}
+
+/// A name at its full displayed length.
+#[must_use]
+pub fn name(text: &str) -> String {
+    line(text, NAME)
+}
+
+fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_becomes_one_plain_line() {
+        assert_eq!(line(" a\r\nBcc: x\u{0}\t y\u{202e}z \n", 99), "a Bcc: x yz");
+        assert_eq!(line("\r\n", 9), "");
+    }
+
+    #[test]
+    fn a_cut_is_shown_and_keeps_to_the_limit() {
+        for (text, limit, shown) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "abcde…"),
+            ("abcde fg", 6, "abcde…"),
+            ("👍👍👍👍", 3, "👍👍…"),
+            ("abc", 1, "…"),
+        ] {
+            assert_eq!(line(text, limit), shown, "{text}");
+            assert!(line(text, limit).chars().count() <= limit, "{text}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The SMTP dialogue that hands a mail over, step by step, so that each refusal is judged by where it came.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lettre::Address;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::client::TlsParameters;
+use lettre::transport::smtp::commands::Data;
+use lettre::transport::smtp::commands::Mail;
+use lettre::transport::smtp::commands::Rcpt;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::extension::Extension;
+use lettre::transport::smtp::extension::MailBodyParameter;
+use lettre::transport::smtp::extension::MailParameter;
+use secrecy::ExposeSecret;
+
+use crate::domain::delivery::SendError;
+use crate::notify::clean;
+use crate::notify::email::Draft;
+use crate::notify::email::EmailSettings;
+use crate::notify::email::MailTls;
+
+/// What is wrong with a mail channel's settings; never quotes a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EmailError {
+    #[error("the sender is not a mail address: {0}")]
+    From(String),
+    #[error("not a mail address: {0}")]
+    To(String),
+    #[error("no recipient is given")]
+    Nobody,
+    #[error("TLS cannot be set up; are CA certificates installed on this host?")]
+    Tls,
+}
+
+/// How much of the server's words is shown, in characters.
+const SHOWN_ANSWER: usize = 160;
+/// How long the server is given to say goodbye once all is said.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// One mail server, ready to be talked to.
+pub struct Mailer {
+    host: String,
+    port: u16,
+    security: Security,
+    credentials: Option<Credentials>,
+    from: Mailbox,
+    to: Vec<Address>,
+    hello: ClientId,
+    timeout: Duration,
+}
+
+enum Security {
+    Implicit(TlsParameters),
+    StartTls(TlsParameters),
+    None,
+}
+
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
+}
+
+/// Where in the dialogue something went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Connect,
+    StartTls,
+    SignIn,
+    Sender,
+    /// The recipient or the mail itself: here a refusal is meant for good.
+    Mail,
+}
+
+impl Mailer {
+    /// Checks the settings and prepares TLS.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn new(settings: &EmailSettings) -> Result<Self, EmailError> {
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| EmailError::From(clean::line(&settings.from, 80)))?;
+        let mut to = Vec::new();
+        for recipient in &settings.to {
+            let mailbox: Mailbox = recipient
+                .parse()
+                .map_err(|_| EmailError::To(clean::line(recipient, 80)))?;
+            to.push(mailbox.email);
+        }
+        if to.is_empty() {
+            return Err(EmailError::Nobody);
+        }
+        let host = settings
+            .host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let tls = || TlsParameters::new(host.clone()).map_err(|_| EmailError::Tls);
+        let security = match settings.tls {
+            MailTls::Implicit => Security::Implicit(tls()?),
+            MailTls::StartTls => Security::StartTls(tls()?),
+            MailTls::None => Security::None,
+        };
+        let credentials = settings.username.as_ref().map(|username| {
+            let password = settings.password.as_ref().map(ExposeSecret::expose_secret);
+            Credentials::new(username.clone(), password.unwrap_or_default().to_owned())
+        });
+        Ok(Self {
+            port: settings.port,
+            security,
+            credentials,
+            hello: hello(&from),
+            from,
+            to,
+            timeout: settings.timeout,
+            host,
+        })
+    }
+
+    /// The addresses that mails go to.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        self.to.iter().map(ToString::to_string).collect()
+    }
+
+    /// Hands the mail over for one recipient; returns the server's answer to it.
+    ///
+    /// # Errors
+    /// The server did not take it, or not in time.
+    pub async fn send(&self, recipient: &str, draft: &Draft<'_>) -> Result<String, SendError> {
+        let permanent = |detail: &str| SendError::Permanent {
+            reason: "address",
+            detail: detail.to_owned(),
+        };
+        let to: Address = recipient
+            .parse()
+            .map_err(|_| permanent("the recipient is not a mail address"))?;
+        let mail = draft
+            .written(&self.from, &to)
+            .ok_or_else(|| permanent("the mail could not be written for this recipient"))?;
+        let mut talk = Talk {
+            mailer: self,
+            connection: None,
+        };
+        let outcome = tokio::time::timeout(self.timeout, talk.hand_over(&to, &mail)).await;
+        // The mail's fate is known: how the server takes leave changes nothing.
+        let _ = tokio::time::timeout(GOODBYE, talk.leave(outcome.is_ok())).await;
+        outcome.unwrap_or_else(|_| Err(transient("timeout", "the mail server did not answer in time")))
+    }
+}
+
+/// The host's full name, else the sender's domain: servers distrust a bare name.
+fn hello(from: &Mailbox) -> ClientId {
+    match ClientId::default() {
+        ClientId::Domain(name) if !name.contains('.') || !name.is_ascii() => {
+            ClientId::Domain(from.email.domain().to_owned())
+        }
+        good => good,
+    }
+}
+
+/// One connection.
+struct Talk<'a> {
+    mailer: &'a Mailer,
+    connection: Option<AsyncSmtpConnection>,
+}
+
+impl Talk<'_> {
+    async fn hand_over(&mut self, to: &Address, mail: &[u8]) -> Result<String, SendError> {
+        let mailer = self.mailer;
+        let connection = self.connection.insert(mailer.connect().await?);
+        if let Security::StartTls(tls) = &mailer.security {
+            if !connection.can_starttls() {
+                return Err(transient(
+                    "tls",
+                    "the mail server does not offer STARTTLS; nothing was sent in the clear",
+                ));
+            }
+            connection
+                .starttls(tls.clone(), &mailer.hello)
+                .await
+                .map_err(|error| judge(Step::StartTls, &error))?;
+        }
+        if let Some(credentials) = &mailer.credentials {
+            connection
+                .auth(DEFAULT_MECHANISMS, credentials)
+                .await
+                .map_err(|error| judge(Step::SignIn, &error))?;
+        }
+        let sender = Mail::new(
+            Some(mailer.from.email.clone()),
+            parameters(connection, &mailer.from.email, to, mail)?,
+        );
+        connection
+            .command(sender)
+            .await
+            .map_err(|error| judge(Step::Sender, &error))?;
+        let refused = |error| judge(Step::Mail, &error);
+        connection
+            .command(Rcpt::new(to.clone(), Vec::new()))
+            .await
+            .map_err(refused)?;
+        connection.command(Data).await.map_err(refused)?;
+        let answer = connection.message(mail).await.map_err(refused)?;
+        let said: Vec<&str> = answer.message().collect();
+        Ok(clean::line(
+            &format!("{} {}", answer.code(), said.join(" ")),
+            SHOWN_ANSWER,
+        ))
+    }
+
+    async fn leave(&mut self, politely: bool) {
+        if let Some(mut connection) = self.connection.take().filter(|_| politely) {
+            connection.abort().await;
+        }
+    }
+}
+
+impl Mailer {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+        if addresses.is_empty() {
+            return Err(transient("dns", "the mail server's name could not be resolved"));
+        }
+        let tls = match &self.security {
+            Security::Implicit(tls) => Some(tls.clone()),
+            Security::StartTls(_) | Security::None => None,
+        };
+        // Leaves time for the next address where one is a black hole.
+        let patience = self.timeout / 3;
+        AsyncSmtpConnection::connect_tokio1(&addresses[..], Some(patience), &self.hello, tls, None)
+            .await
+            .map_err(|error| judge(Step::Connect, &error))
+    }
+}
+
+/// What MAIL must announce about addresses and content that are not ASCII.
+fn parameters(
+    connection: &AsyncSmtpConnection,
+    from: &Address,
+    to: &Address,
+    mail: &[u8],
+) -> Result<Vec<MailParameter>, SendError> {
+    let server = connection.server_info();
+    let mut parameters = Vec::new();
+    if [from, to]
+        .into_iter()
+        .any(|address| !AsRef::<str>::as_ref(address).is_ascii())
+    {
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            return Err(SendError::Permanent {
+                reason: "address",
+                detail: "the mail server does not take addresses beyond ASCII (SMTPUTF8)".to_owned(),
+            });
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !mail.is_ascii() && server.supports_feature(Extension::EightBitMime) {
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    Ok(parameters)
+}
+
+fn transient(reason: &'static str, detail: &str) -> SendError {
+    SendError::Transient {
+        reason,
+        detail: detail.to_owned(),
+        retry_after: None,
+    }
+}
+
+/// What a failure means. Credentials are never part of what is shown: of a refused sign-in only the code is.
+fn judge(step: Step, error: &lettre::transport::smtp::Error) -> SendError {
+    let code = error.status().map(u16::from);
+    match (step, code) {
+        (Step::SignIn, Some(code)) => {
+            transient("auth", &format!("the mail server refused the sign-in ({code})"))
+        }
+        (Step::SignIn, None) if error.is_client() => {
+            transient("auth", "the mail server offers no way to sign in with a password")
+        }
+        (Step::StartTls, _) => transient("tls", "STARTTLS failed; nothing was sent in the clear"),
+        (_, Some(code @ (530 | 534 | 535 | 538))) => {
+            transient("auth", &format!("the mail server wants a sign-in ({code})"))
+        }
+        (Step::Mail, Some(code)) if error.is_permanent() => SendError::Permanent {
+            reason: reason(code),
+            detail: said(code, error),
+        },
+        (_, Some(code)) => transient(reason(code), &said(code, error)),
+        (_, None) => broken(error),
+    }
+}
+
+/// The server's own words.
+fn said(code: u16, error: &lettre::transport::smtp::Error) -> String {
+    let words = error.source().map(ToString::to_string).unwrap_or_default();
+    clean::line(&format!("the mail server answered {code} {words}"), SHOWN_ANSWER)
+}
+
+fn broken(error: &lettre::transport::smtp::Error) -> SendError {
+    let kind = std::iter::successors(error.source(), |&cause| cause.source())
+        .find_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    if error.is_tls() {
+        transient("tls", "the secure connection to the mail server failed")
+    } else if error.is_timeout() {
+        transient("timeout", "the mail server did not answer in time")
+    } else if error.is_response() {
+        transient(
+            "bad_answer",
+            "the mail server broke off, or its answer is not SMTP",
+        )
+    } else if let Some(io::ErrorKind::InvalidData) = kind {
+        transient("tls", "the mail server's answer is neither SMTP nor TLS")
+    } else if let Some(
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof,
+    ) = kind
+    {
+        transient("reset", "the connection to the mail server broke")
+    } else {
+        transient("connect", "no connection to the mail server could be made")
+    }
+}
+
+/// The answers with a word of their own in metrics.
+const REASONS: [(u16, &str); 19] = [
+    (421, "smtp_421"),
+    (450, "smtp_450"),
+    (451, "smtp_451"),
+    (452, "smtp_452"),
+    (454, "smtp_454"),
+    (500, "smtp_500"),
+    (501, "smtp_501"),
+    (502, "smtp_502"),
+    (503, "smtp_503"),
+    (504, "smtp_504"),
+    (521, "smtp_521"),
+    (541, "smtp_541"),
+    (550, "smtp_550"),
+    (551, "smtp_551"),
+    (552, "smtp_552"),
+    (553, "smtp_553"),
+    (554, "smtp_554"),
+    (555, "smtp_555"),
+    (556, "smtp_556"),
+];
+
+fn reason(code: u16) -> &'static str {
+    let known = REASONS.iter().find(|(known, _)| *known == code);
+    match (known, code / 100) {
+        (Some((_, reason)), _) => reason,
+        (None, 4) => "smtp_4xx",
+        (None, 5) => "smtp_5xx",
+        (None, _) => "smtp_other",
+    }
+}

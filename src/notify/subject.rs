@@ -1,0 +1,229 @@
+//! A message in one line that says it all on a phone: the subject of a mail.
+
+use jiff::Timestamp;
+
+use crate::domain::message::Alert;
+use crate::domain::message::Body;
+use crate::domain::message::Capability;
+use crate::domain::message::Counts;
+use crate::domain::message::Message;
+use crate::domain::message::ProductEvent;
+use crate::domain::message::ProductEventKind;
+use crate::domain::message::Reason;
+use crate::domain::message::Severity;
+use crate::domain::source::Cause;
+use crate::notify::clean;
+use crate::notify::words;
+
+/// The longest subject, in characters.
+const LIMIT: usize = 150;
+/// How much of a name a subject shows, in characters.
+const NAME: usize = 60;
+/// How many names a subject shows.
+const NAMES: usize = 2;
+
+/// The subject: one line, at most 150 characters, worst first.
+#[must_use]
+pub fn subject(message: &Message) -> String {
+    let instance = message.instance.as_deref();
+    let suffix = words::source_suffix(instance);
+    let text = match &message.body {
+        Body::Alerts { alerts, .. } => alerts_line(alerts) + &suffix,
+        Body::Baseline { products, counts, .. } => {
+            let watching = format!(
+                "{} baseline: watching {products} products",
+                words::source(instance)
+            );
+            [watching, counted(*counts)]
+                .join(", ")
+                .trim_end_matches(", ")
+                .to_owned()
+        }
+        Body::Products { events } => events_line(events) + &suffix,
+        Body::SourceDown { cause, since, .. } => down_line(instance, *cause, *since, message.at),
+        Body::SourceUp { since, .. } => format!(
+            "{} readable again after {}",
+            words::source(instance),
+            words::span(*since, message.at)
+        ),
+        Body::SourceDegraded { lost } => format!("{}: {}", words::source(instance), lost_line(*lost)),
+        Body::SourceRestored { regained, .. } => {
+            format!("{}: {}", words::source(instance), regained_line(*regained))
+        }
+        Body::Ping => format!("Test message of the stock monitor{suffix}"),
+    };
+    clean::line(&text, LIMIT)
+}
+
+/// Alerts in one line, without the shop.
+#[must_use]
+pub fn alerts_line(alerts: &[Alert]) -> String {
+    match alerts {
+        [] => "Nothing to report".to_owned(),
+        [alert] => one(alert),
+        several => many(several),
+    }
+}
+
+fn one(alert: &Alert) -> String {
+    let title = words::title(alert, NAME);
+    let left = words::left(alert.level);
+    let was = |text: &str| match alert.previous_level {
+        Some(previous) => format!("{text} (was {previous})"),
+        None => text.to_owned(),
+    };
+    match alert.reason {
+        Reason::First | Reason::Worse if alert.ambiguous_zero => match alert.previous_level {
+            Some(previous) => format!("OUT?: {title} (shows 0, was {previous})"),
+            None => format!("OUT?: {title} (shows 0)"),
+        },
+        Reason::First | Reason::Worse => match alert.severity {
+            Severity::Out => was(&format!("OUT: {title}")),
+            Severity::Ok | Severity::Low | Severity::Critical => {
+                was(&format!("{}: {title}, {left}", words::label(alert.severity)))
+            }
+        },
+        Reason::Better => format!("better: {title}, {left}, still {}", alert.severity.as_str()),
+        Reason::Recovered => match alert.level {
+            Some(level) => format!("recovered: {title} ({level})"),
+            None => format!("recovered: {title}"),
+        },
+        Reason::Reminder => format!("still {}: {title}, {left}", alert.severity.as_str()),
+        Reason::RuleChanged => format!(
+            "rules changed: {title} is {} now, {left}",
+            alert.severity.as_str()
+        ),
+        Reason::Withdrawn => format!("withdrawn: {title} is no longer watched"),
+    }
+}
+
+fn many(alerts: &[Alert]) -> String {
+    let all = |reason: Reason| alerts.iter().all(|alert| alert.reason == reason);
+    let prefix = if all(Reason::Reminder) {
+        "still open: "
+    } else if all(Reason::RuleChanged) {
+        "rules changed: "
+    } else {
+        ""
+    };
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for alert in alerts {
+        let word = heading(alert);
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
+    format!(
+        "{prefix}{}: {}",
+        counts.join(", "),
+        names(alerts.iter().map(|alert| words::title(alert, NAME)))
+    )
+}
+
+/// Under which word an alert is counted.
+fn heading(alert: &Alert) -> &'static str {
+    match alert.reason {
+        Reason::First | Reason::Worse | Reason::Reminder | Reason::RuleChanged => alert.severity.as_str(),
+        Reason::Better => "better",
+        Reason::Recovered => "recovered",
+        Reason::Withdrawn => "withdrawn",
+    }
+}
+
+/// The first names, and how many more there are: `DS-64, VPS M +1`.
+fn names(titles: impl ExactSizeIterator<Item = String>) -> String {
+    let more = titles.len().saturating_sub(NAMES);
+    let shown: Vec<String> = titles.take(NAMES).collect();
+    let shown = shown.join(", ");
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} +{more}")
+    }
+}
+
+/// `2 out, 5 low`; "" where nothing is open.
+fn counted(counts: Counts) -> String {
+    let open = [
+        (counts.out, "out"),
+        (counts.critical, "critical"),
+        (counts.low, "low"),
+    ];
+    let open: Vec<String> = open
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    open.join(", ")
+}
+
+fn events_line(events: &[ProductEvent]) -> String {
+    let title = |event: &ProductEvent| {
+        let name = clean::line(&event.product.name, NAME);
+        if name.is_empty() {
+            format!("product {}", event.product.id)
+        } else {
+            name
+        }
+    };
+    match events {
+        [] => "Nothing to report".to_owned(),
+        [event] => {
+            let named = format!("{}: {}", words::event(event.kind), title(event));
+            match (event.kind, &event.previous, event.level) {
+                (ProductEventKind::Renamed, Some(previous), _) => {
+                    format!("{named} (was {})", clean::line(previous, NAME))
+                }
+                (ProductEventKind::Gone, _, _) | (_, _, None) => named,
+                (_, _, Some(level)) => format!("{named} ({level} left)"),
+            }
+        }
+        several => {
+            let mut counts: Vec<(&str, usize)> = Vec::new();
+            for event in several {
+                let word = words::event(event.kind);
+                match counts.iter_mut().find(|(known, _)| *known == word) {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((word, 1)),
+                }
+            }
+            let counts: Vec<String> = counts
+                .iter()
+                .map(|(word, count)| format!("{count} {word}"))
+                .collect();
+            format!(
+                "products: {}: {}",
+                counts.join(", "),
+                names(several.iter().map(title))
+            )
+        }
+    }
+}
+
+fn down_line(instance: Option<&str>, cause: Cause, since: Timestamp, at: Timestamp) -> String {
+    format!(
+        "{} unreadable for {}: {}",
+        words::source(instance),
+        words::span(since, at),
+        cause.words().trim_end_matches('.')
+    )
+}
+
+fn lost_line(capability: Capability) -> &'static str {
+    match capability {
+        Capability::StockFields => "stock figures are missing, levels unknown",
+        Capability::Companion => "the companion no longer answers",
+    }
+}
+
+fn regained_line(capability: Capability) -> &'static str {
+    match capability {
+        Capability::StockFields => "stock figures are back",
+        Capability::Companion => "the companion answers again",
+    }
+}

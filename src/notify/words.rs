@@ -1,0 +1,240 @@
+//! The wording shared by every form of a message.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::message::Alert;
+use crate::domain::message::Capability;
+use crate::domain::message::ProductEventKind;
+use crate::domain::message::Severity;
+use crate::domain::message::Thresholds;
+use crate::notify::clean;
+
+/// What a 0 means where stock control may have been switched off.
+pub const AMBIGUOUS_ZERO: &str = "shows 0: sold out, or stock control was switched off";
+/// What a test message says.
+pub const PING: &str = "This is a test: messages of the stock monitor arrive here.";
+/// The instance that the environment describes; it needs no name where there is only one shop.
+const DEFAULT_INSTANCE: &str = "default";
+
+/// What was lost, as a sentence.
+#[must_use]
+pub fn lost(capability: Capability) -> &'static str {
+    match capability {
+        Capability::StockFields => "WHMCS no longer sends stock figures with its products.",
+        Capability::Companion => "The companion (GetProductDetails) no longer answers.",
+    }
+}
+
+/// What to do about it, as a sentence.
+#[must_use]
+pub fn mend(capability: Capability) -> &'static str {
+    match capability {
+        Capability::StockFields => {
+            "Levels are unknown until the figures are back, and nothing is said about stock. Check whether WHMCS was changed or updated, and that stock control is switched on for the products."
+        }
+        Capability::Companion => {
+            "Levels of options and hidden products may be unknown until it is back. Check that the companion file is still in includes/api on the WHMCS host and that the API role allows GetProductDetails."
+        }
+    }
+}
+
+/// What came back, as a sentence.
+#[must_use]
+pub fn regained(capability: Capability) -> &'static str {
+    match capability {
+        Capability::StockFields => "WHMCS sends stock figures again.",
+        Capability::Companion => "The companion (GetProductDetails) answers again.",
+    }
+}
+
+/// The shop in words: `WHMCS`, or `WHMCS eu`.
+#[must_use]
+pub fn source(instance: Option<&str>) -> String {
+    match instance {
+        Some(name) if name != DEFAULT_INSTANCE => format!("WHMCS {}", clean::line(name, 60)),
+        Some(_) | None => "WHMCS".to_owned(),
+    }
+}
+
+/// What a subject adds to name the shop; "" where there is nothing to tell apart.
+#[must_use]
+pub fn source_suffix(instance: Option<&str>) -> String {
+    match instance {
+        Some(name) if name != DEFAULT_INSTANCE => format!(" · {}", clean::line(name, 60)),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// What the alert is about: the product, and the combination in brackets.
+#[must_use]
+pub fn title(alert: &Alert, limit: usize) -> String {
+    let product = clean::line(&alert.product.name, limit);
+    let product = if product.is_empty() {
+        format!("product {}", alert.product.id)
+    } else {
+        product
+    };
+    match &alert.combination {
+        Some(combination) => {
+            let label = if combination.label.is_empty() {
+                &combination.key
+            } else {
+                &combination.label
+            };
+            format!("{product} [{}]", clean::line(label, limit))
+        }
+        None => product,
+    }
+}
+
+/// `0 left`, or what a 0 may mean.
+#[must_use]
+pub fn left(level: Option<i64>) -> String {
+    match level {
+        Some(n) => format!("{n} left"),
+        None => "level unknown".to_owned(),
+    }
+}
+
+/// `low ≤ 5, critical ≤ 1 (from rule 2)`
+#[must_use]
+pub fn thresholds(thresholds: &Thresholds) -> String {
+    let Thresholds {
+        low,
+        critical,
+        origin,
+    } = thresholds;
+    let split = origin
+        .strip_prefix("low: ")
+        .and_then(|rest| rest.split_once(", critical: "));
+    match split {
+        Some((of_low, of_critical)) => format!(
+            "low ≤ {low} ({}), critical ≤ {critical} ({})",
+            from(of_low),
+            from(of_critical)
+        ),
+        None => format!("low ≤ {low}, critical ≤ {critical} ({})", from(origin)),
+    }
+}
+
+fn from(origin: &str) -> String {
+    if origin == "global" {
+        "global".to_owned()
+    } else {
+        format!("from {}", clean::line(origin, 80))
+    }
+}
+
+/// The severity as a label.
+#[must_use]
+pub fn label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Ok => "OK",
+        Severity::Low => "LOW",
+        Severity::Critical => "CRITICAL",
+        Severity::Out => "OUT",
+    }
+}
+
+/// What happened to a product.
+#[must_use]
+pub fn event(kind: ProductEventKind) -> &'static str {
+    match kind {
+        ProductEventKind::New => "new",
+        ProductEventKind::Gone => "gone",
+        ProductEventKind::Returned => "back",
+        ProductEventKind::Renamed => "renamed",
+        ProductEventKind::OptionsChanged => "options changed",
+        ProductEventKind::ControlOn => "stock control on",
+        ProductEventKind::ControlOff => "stock control off",
+    }
+}
+
+/// `21 Nov 2026, 10:03 CET`
+#[must_use]
+pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone())
+        .strftime("%-d %b %Y, %H:%M %Z")
+        .to_string()
+}
+
+/// `40 s`, `15 min`, `2 h 5 min`, `3 days 4 h`; never negative.
+#[must_use]
+pub fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.duration_since(from).max(SignedDuration::ZERO).as_secs();
+    let (minutes, hours, days) = (seconds / 60 % 60, seconds / 3600 % 24, seconds / 86_400);
+    let rest = |n: i64, unit: &str| {
+        if n == 0 {
+            String::new()
+        } else {
+            format!(" {n} {unit}")
+        }
+    };
+    match (days, hours, seconds / 60) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, whole) => format!("{whole} min"),
+        (0, hours, _) => format!("{hours} h{}", rest(minutes, "min")),
+        (1, hours, _) => format!("1 day{}", rest(hours, "h")),
+        (days, hours, _) => format!("{days} days{}", rest(hours, "h")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_name_where_they_come_from() {
+        for (origin, words) in [
+            ("global", "low ≤ 5, critical ≤ 1 (global)"),
+            ("rule 2", "low ≤ 5, critical ≤ 1 (from rule 2)"),
+            (
+                "low: rule 2, critical: global",
+                "low ≤ 5 (from rule 2), critical ≤ 1 (global)",
+            ),
+        ] {
+            let given = Thresholds {
+                low: 5,
+                critical: 1,
+                origin: origin.to_owned(),
+            };
+            assert_eq!(thresholds(&given), words);
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_two_units_at_most() {
+        let at = |seconds| Timestamp::from_second(seconds).expect("in range");
+        for (seconds, words) in [
+            (-5, "0 s"),
+            (59, "59 s"),
+            (900, "15 min"),
+            (3600, "1 h"),
+            (7500, "2 h 5 min"),
+            (86_400, "1 day"),
+            (273_600, "3 days 4 h"),
+        ] {
+            assert_eq!(span(at(0), at(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn moments_carry_the_zone_that_holds_then() {
+        let zone = TimeZone::get("Europe/Berlin").expect("known");
+        let at = |text: &str| text.parse().expect("a time");
+        assert_eq!(
+            moment(at("2026-11-21T09:03:11Z"), &zone),
+            "21 Nov 2026, 10:03 CET"
+        );
+        assert_eq!(
+            moment(at("2026-07-01T22:30:00Z"), &zone),
+            "2 Jul 2026, 00:30 CEST"
+        );
+        assert_eq!(
+            moment(at("2026-07-01T22:30:00Z"), &TimeZone::UTC),
+            "1 Jul 2026, 22:30 UTC"
+        );
+    }
+}
