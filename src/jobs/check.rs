@@ -15,7 +15,6 @@ use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
-use crate::domain::message::Message;
 use crate::jobs::shop;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
@@ -72,7 +71,7 @@ impl Check {
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
         let decision = self.decide(&before, &look);
-        let queued = self.queue(&decision.messages);
+        let queued = self.telling.queue(&decision.messages)?;
         // Until the commit is known to have succeeded, nothing is remembered.
         *guard = None;
         self.record(&look, &decision, &queued).await?;
@@ -86,7 +85,7 @@ impl Check {
         let look = self.look(now, cancel).await;
         let before = self.shop.memory(&self.store, &self.rules).await?;
         let decision = self.decide(&before, &look);
-        let queued = self.queue(&decision.messages);
+        let queued = self.telling.queue(&decision.messages)?;
         Ok(Checked::new(look, decision, &queued))
     }
 
@@ -103,10 +102,6 @@ impl Check {
             Err(failure) => Seen::Failed(failure),
         };
         decide(policy, before, seen, look.observed_at, &mut Uuid::new_v4)
-    }
-
-    fn queue(&self, messages: &[Message]) -> Vec<Queued> {
-        self.telling.queue(messages)
     }
 
     async fn record(

@@ -14,8 +14,9 @@ use crate::domain::delivery::Next;
 use crate::domain::delivery::SendError;
 use crate::jobs::shop::Telling;
 use crate::notify::channel::Channel;
-use crate::notify::channel::Content;
-use crate::notify::channel::Outgoing;
+use crate::notify::content::Content;
+use crate::notify::content::Outgoing;
+use crate::notify::content::Receipt;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Claim;
@@ -141,7 +142,7 @@ impl Deliver {
         clock: &(dyn Fn() -> Timestamp + Sync),
         jitter: &(dyn Fn() -> f64 + Sync),
     ) -> (Attempted, Settlement) {
-        let result = match Content::from_json(&claim.content) {
+        let result = match serde_json::from_str::<Content>(&claim.content) {
             Ok(content) => {
                 let outgoing = Outgoing {
                     message_id: claim.message_id,
@@ -170,7 +171,7 @@ impl Deliver {
     fn settlement(
         &self,
         claim: &Claim,
-        result: &Result<crate::notify::channel::Receipt, SendError>,
+        result: &Result<Receipt, SendError>,
         now: Timestamp,
         jitter: f64,
     ) -> (Settlement, Option<Timestamp>) {

@@ -77,7 +77,7 @@ impl Remind {
             .map(|(shop, (_, memory))| remind::Shop { instance: &shop.name, memory })
             .collect();
         let reminders = remind::remind(&self.rules, &shops, &slots, now, &mut Uuid::new_v4);
-        let queued = self.telling.queue(&reminders.messages);
+        let queued = self.telling.queue(&reminders.messages)?;
         if queued.is_empty() && !due.contains(&true) {
             return Ok(Reminded::default());
         }

@@ -10,6 +10,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::message::Message;
 use crate::notify::channel::Channel;
+use crate::notify::subject::subject;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Queued;
@@ -89,26 +90,27 @@ pub(super) async fn load(
 
 impl Telling {
     /// The messages with their text frozen in the channel's form, one delivery for each recipient.
-    #[must_use]
-    pub fn queue(&self, messages: &[Message]) -> Vec<Queued> {
+    pub fn queue(&self, messages: &[Message]) -> Result<Vec<Queued>, StoreError> {
         let mut queued = Vec::with_capacity(messages.len());
         for message in messages {
             let Some(channel) = self.channels.iter().find(|channel| channel.name() == message.channel) else {
                 continue;
             };
             let content = channel.render(message, &self.zone, self.page_url.as_deref());
+            let content = serde_json::to_string(&content)
+                .map_err(|error| StoreError::BadData(format!("a message that JSON cannot hold: {error}")))?;
             queued.push(Queued {
                 id: message.id,
                 channel: message.channel.clone(),
                 kind: message.body.kind().to_owned(),
                 instance: message.instance.clone(),
                 recorded_at: message.at,
-                headline: content.headline().to_owned(),
-                content: content.to_json(),
+                headline: subject(message),
+                content,
                 medium: channel.medium(),
                 recipients: channel.recipients(),
             });
         }
-        queued
+        Ok(queued)
     }
 }
