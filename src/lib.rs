@@ -43,6 +43,7 @@ pub mod notify {
     pub mod subject;
     pub mod view;
     pub mod email;
+    pub mod limited;
     pub mod smtp;
     pub mod standard;
     pub mod address;

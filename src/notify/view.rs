@@ -22,6 +22,7 @@ use crate::notify::words;
 #[derive(Debug)]
 pub struct View {
     pub subject: String,
+    /// "" where a single card says it all.
     pub headline: String,
     pub tone: Tone,
     pub intro: Vec<String>,
@@ -139,6 +140,7 @@ impl View {
         match &message.body {
             Body::Alerts { alerts, open } => {
                 self.tone = alerts.first().map_or(Tone::Plain, tone);
+                self.headline = overview(alerts);
                 self.cards = alerts.iter().map(|alert| reading.card(alert)).collect();
                 self.still_open(open, &reading);
             }
@@ -156,6 +158,11 @@ impl View {
                 self.still_open(open, &reading);
             }
             Body::Products { events } => {
+                self.headline = if events.len() == 1 {
+                    String::new()
+                } else {
+                    format!("{} products changed", events.len())
+                };
                 self.cards = events.iter().map(|event| reading.event(event)).collect();
             }
             Body::SourceDown { cause, detail, since } => self.down(*cause, detail, *since, &reading, &source),
@@ -215,6 +222,15 @@ impl View {
     #[must_use]
     pub fn open_more(&self) -> usize {
         self.open_total - self.open.len()
+    }
+}
+
+/// What stands above several alerts; one says it all by itself.
+fn overview(alerts: &[Alert]) -> String {
+    if alerts.len() == 1 {
+        String::new()
+    } else {
+        subject::counted_line(alerts)
     }
 }
 

@@ -89,10 +89,11 @@ pub fn title(alert: &Alert, limit: usize) -> String {
     }
 }
 
-/// `0 left`, or what a 0 may mean.
+/// `3 left`, `oversold by 2`, or that it is not known.
 #[must_use]
 pub fn left(level: Option<i64>) -> String {
     match level {
+        Some(n) if n < 0 => format!("oversold by {}", n.unsigned_abs()),
         Some(n) => format!("{n} left"),
         None => "level unknown".to_owned(),
     }
