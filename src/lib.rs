@@ -17,6 +17,16 @@ pub mod domain {
 }
 pub mod scheduler;
 pub mod whmcs {
+    pub mod scan;
+    pub mod figure;
+    pub mod list;
+    pub mod intern;
+    pub mod wire;
+    pub mod recall;
+    pub mod form;
+    pub mod refusal;
+    pub mod answer;
+    pub mod retry;
     pub mod client;
 }
 pub mod store {
