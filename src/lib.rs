@@ -27,6 +27,9 @@ pub mod whmcs {
     pub mod refusal;
     pub mod answer;
     pub mod retry;
+    pub mod fault;
+    pub mod api;
+    pub mod details;
     pub mod client;
 }
 pub mod store {
