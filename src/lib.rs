@@ -31,6 +31,19 @@ pub mod sinks {
     pub mod webhook;
 }
 pub mod whmcs {
+    pub mod scan;
+    pub mod figure;
+    pub mod list;
+    pub mod intern;
+    pub mod wire;
+    pub mod recall;
+    pub mod form;
+    pub mod refusal;
+    pub mod answer;
+    pub mod retry;
+    pub mod fault;
+    pub mod api;
+    pub mod details;
     pub mod client;
 }
 pub mod store {
