@@ -26,3 +26,13 @@ pub mod notify {
     pub mod email;
     pub mod webhook;
 }
+pub mod observe {
+    pub mod view;
+    pub mod counters;
+    pub mod items;
+    pub mod text;
+    pub mod process;
+    pub mod metrics;
+    pub mod redact;
+    pub mod log;
+}
