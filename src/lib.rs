@@ -36,3 +36,15 @@ pub mod observe {
     pub mod redact;
     pub mod log;
 }
+pub mod web {
+    pub mod state;
+    pub mod problem;
+    pub mod params;
+    pub mod overview;
+    pub mod access;
+    pub mod scrape;
+    pub mod health;
+    pub mod stock;
+    pub mod page;
+    pub mod server;
+}
