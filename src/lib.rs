@@ -63,3 +63,25 @@ pub mod notify {
     pub mod webhook;
     pub mod channel;
 }
+pub mod observe {
+    pub mod view;
+    pub mod counters;
+    pub mod items;
+    pub mod text;
+    pub mod process;
+    pub mod metrics;
+    pub mod redact;
+    pub mod log;
+}
+pub mod web {
+    pub mod state;
+    pub mod problem;
+    pub mod params;
+    pub mod overview;
+    pub mod access;
+    pub mod scrape;
+    pub mod health;
+    pub mod stock;
+    pub mod page;
+    pub mod server;
+}

@@ -1,0 +1,64 @@
+//! `/metrics`: written once for all who scrape the same moment, so that a crowd of slow scrapers costs no memory.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http_body::Frame;
+use http_body::SizeHint;
+
+use crate::observe::metrics;
+use crate::observe::process::Process;
+use crate::web::problem::Problem;
+use crate::web::state::AppState;
+
+/// `GET /metrics`
+pub async fn metrics(State(app): State<AppState>) -> Result<Response, Problem> {
+    let seen = app.view.seen();
+    let stock = app.scrapes.stock(&seen).await;
+    let mut process = String::new();
+    Process::read().write(&mut process);
+    let mut rest = process.into_bytes();
+    app.counters.write(&mut rest).map_err(|error| {
+        tracing::error!(%error, "The counters could not be written.");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The counters could not be written.",
+        )
+    })?;
+    let body = Body::new(Two([Bytes::from_owner(stock), rest.into()]));
+    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
+}
+
+/// A body of two parts, the first of them shared.
+struct Two([Bytes; 2]);
+
+impl http_body::Body for Two {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let part = self.0.iter_mut().find(|part| !part.is_empty());
+        Poll::Ready(part.map(|part| Ok(Frame::data(std::mem::take(part)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|part| part.len() as u64).sum())
+    }
+}
