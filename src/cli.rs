@@ -2,13 +2,24 @@
 
 use std::io::Write;
 
+pub mod arguments;
+pub mod exit;
+pub mod table;
+pub mod listing;
+pub mod run;
+pub mod check;
+pub mod status;
+pub mod history;
+pub mod config;
+pub mod deliveries;
+pub mod health;
+
 use crate::cli::arguments::Arguments;
 use crate::cli::arguments::Command;
 use crate::cli::arguments::ConfigCommand;
 use crate::cli::exit::Exit;
 use crate::config::findings::ConfigErrors;
-use crate::config::load;
-use crate::config::load::Loaded;
+use crate::config::load::Config;
 use crate::config::overlay::Sources;
 
 /// Runs the command.
@@ -42,19 +53,19 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Config { what: ConfigCommand::Check } => config::check(&sources),
         Command::Config { what: ConfigCommand::Show } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
-        Command::Demo(options) => demo::demo(&options).await,
+        Command::Demo(_) => fail(Exit::Usage, "pending"),
         Command::Healthcheck => health::check(&sources).await,
     }
 }
 
 /// The configuration; what is wrong with it is said on stderr.
-fn configured(sources: &Sources) -> Result<Loaded, Exit> {
-    match load::load(sources) {
-        Ok(loaded) => {
-            for warning in &loaded.warnings {
+fn configured(sources: &Sources) -> Result<Config, Exit> {
+    match Config::load(sources) {
+        Ok(config) => {
+            for warning in &config.warnings {
                 say(&format!("warning: {warning}"));
             }
-            Ok(loaded)
+            Ok(config)
         }
         Err(errors) => Err(misconfigured(&errors)),
     }

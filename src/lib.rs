@@ -47,7 +47,20 @@ pub mod whmcs {
     pub mod client;
 }
 pub mod store {
+    pub mod error;
+    pub mod value;
+    mod files;
+    mod schema;
+    pub mod reader;
     pub mod db;
+    mod differences;
+    mod rows;
+    pub mod save;
+    pub mod memory;
+    pub mod history;
+    pub mod past;
+    pub mod outbox;
+    pub mod deliveries;
 }
 pub mod notify {
     pub mod clean;
@@ -62,6 +75,28 @@ pub mod notify {
     pub mod address;
     pub mod webhook;
     pub mod channel;
+}
+pub mod config {
+    pub mod findings;
+    pub mod dotenv;
+    pub mod keys;
+    pub mod values;
+    pub mod overlay;
+    pub mod file;
+    pub mod reader;
+    pub mod smtp;
+    pub mod instances;
+    pub mod channels;
+    pub mod rules;
+    pub mod capacities;
+    pub mod daemon;
+    pub mod load;
+}
+pub mod jobs {
+    pub mod shop;
+    pub mod check;
+    pub mod deliver;
+    pub mod remind;
 }
 pub mod observe {
     pub mod view;
@@ -85,3 +120,5 @@ pub mod web {
     pub mod page;
     pub mod server;
 }
+pub mod app;
+pub mod cli;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::Generation;
 use crate::app::Lasting;
-use crate::config::settings::InstanceConfig;
+use crate::config::instances::InstanceConfig;
 use crate::domain::alerting::decision::Outcome;
 use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
@@ -54,22 +54,14 @@ impl Loops {
         let mut tasks = JoinSet::new();
         let config = &generation.config;
         let nudges: Nudges =
-            Arc::new(config.channel_names().into_iter().map(|name| (name, Arc::default())).collect());
+            Arc::new(generation.channel_names().into_iter().map(|name| (name, Arc::default())).collect());
         for (place, (_, nudge)) in nudges.iter().enumerate() {
             let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
             let counters = Arc::clone(&lasting.counters);
             tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
         }
-        for (instance, (shop, client)) in config.instances.iter().zip(&generation.shops) {
-            let check = Check {
-                shop: Arc::clone(shop),
-                client: Arc::clone(client),
-                store: lasting.store.clone(),
-                rules: Arc::clone(&config.rules),
-                capacities: Arc::clone(&config.capacities),
-                telling: Arc::clone(&generation.telling),
-                details_budget: details_budget(instance),
-            };
+        for (place, instance) in config.instances.iter().enumerate() {
+            let check = generation.check(place, &lasting.store, details_budget(instance));
             let poll = Poll {
                 check,
                 schedule: instance.schedule.clone(),
@@ -83,10 +75,10 @@ impl Loops {
         let remind = Remind::new(
             generation.shops.iter().map(|(shop, _)| Arc::clone(shop)).collect(),
             lasting.store.clone(),
-            Arc::clone(&config.rules),
+            Arc::clone(&generation.rules),
             Arc::clone(&generation.telling),
             config.reminder_at,
-            config.timezone.zone.clone(),
+            config.timezone.clone(),
         );
         tasks.spawn(remind_loop(remind, Arc::clone(&lasting.view), nudges, cancel.clone()));
         Self { cancel, tasks }
@@ -135,9 +127,11 @@ struct Poll {
 
 impl Poll {
     async fn repeat(self, ticker: Ticker) {
-        // The first poll comes at once, also on a cron schedule.
+        // The first poll comes at once, also on a cron schedule; a plain interval begins with one anyway.
         let now = Arc::new(Notify::new());
-        now.notify_one();
+        if matches!(self.schedule, Schedule::Cron(_)) {
+            now.notify_one();
+        }
         scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), now, |at| self.step(at)).await;
     }
 
@@ -157,7 +151,7 @@ impl Poll {
             .look
             .requests
             .iter()
-            .map(|request| Request { action: &request.action, cause: request.cause, took: request.duration })
+            .map(|request| Request { action: request.action, cause: request.cause, took: request.duration })
             .collect();
         self.counters.poll(shop, checked.outcome.cause(), checked.look.duration, &requests);
         let last = LastPoll {
@@ -167,7 +161,7 @@ impl Poll {
         };
         self.view.publish(shop, Arc::clone(&checked.memory), last);
         for (name, nudge) in self.nudges.iter() {
-            if checked.queued.contains(name) {
+            if checked.headlines.iter().any(|(channel, _)| channel == name) {
                 nudge.notify_one();
             }
         }

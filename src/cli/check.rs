@@ -19,7 +19,7 @@ use crate::cli::run::exit_of;
 use crate::cli::say;
 use crate::app::Generation;
 use crate::config::overlay::Sources;
-use crate::config::settings::Config;
+use crate::config::load::Config;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::state::Memory;
@@ -28,13 +28,18 @@ use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::observe::items;
-use crate::store::db::Reader;
+use crate::store::reader::Reader;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::whmcs::client::Client;
 
 /// How long a look may spend on asking a foreign GetProductDetails product by product.
 const DETAILS_BUDGET: Duration = Duration::from_secs(600);
+
+/// How times are shown.
+struct Shown {
+    zone: jiff::tz::TimeZone,
+}
 
 /// One shop's outcome.
 struct Looked {
@@ -44,11 +49,10 @@ struct Looked {
 
 /// Polls once.
 pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
-    let loaded = match configured(sources) {
-        Ok(loaded) => loaded,
+    let mut config = match configured(sources) {
+        Ok(config) => config,
         Err(exit) => return exit,
     };
-    let mut config = loaded.config;
     if let Some(wanted) = &options.instance {
         config.instances.retain(|instance| instance.name == *wanted);
         if config.instances.is_empty() {
@@ -56,18 +60,19 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         }
     }
     let progress = progress(&config);
-    let looked = looked(&config, options.dry_run).await;
+    let shown = Shown { zone: config.timezone.clone() };
+    let looked = looked(config, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
-        Ok(looked) => report(&config, &looked, options),
+        Ok(looked) => report(&shown, &looked, options),
         Err(exit) => exit,
     }
 }
 
 /// Records where it may, else looks without recording.
-async fn looked(config: &Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
+async fn looked(config: Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
     if dry_run {
-        return dry(config).await;
+        return dry(&config).await;
     }
     match Store::open(&config.store).await {
         Ok(opened) => {
@@ -80,16 +85,16 @@ async fn looked(config: &Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
         }
         Err(OpenError::InUse(_)) => {
             say("A daemon is running: this is a dry run, nothing is recorded or sent.");
-            dry(config).await
+            dry(&config).await
         }
         Err(error) => Err(exit_of(Err(error.into()))),
     }
 }
 
-async fn recording(config: &Config, store: &Store) -> Result<Vec<Looked>, Exit> {
+async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
     let cancel = CancellationToken::new();
     let generation =
-        Generation::new(config.clone(), store, &[]).await.map_err(|error| exit_of(Err(error)))?;
+        Generation::new(config, store, &[]).await.map_err(|error| exit_of(Err(error)))?;
     let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
     let mut looked = Vec::new();
@@ -119,7 +124,7 @@ async fn recording(config: &Config, store: &Store) -> Result<Vec<Looked>, Exit> 
 }
 
 async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
-    let reader = match Reader::open(&config.store).await {
+    let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
@@ -135,7 +140,7 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
             Policy { instance: &instance.name, rules: &config.rules, capacities: &config.capacities };
         let cancel = CancellationToken::new();
         let checked = check::dry(policy, &memory, &client, Timestamp::now(), DETAILS_BUDGET, &cancel).await;
-        looked.push(Looked { instance: instance.name.clone(), checked });
+        looked.extend(checked.map(|checked| Looked { instance: instance.name.clone(), checked }));
     }
     if let Some(reader) = reader {
         reader.close().await;
@@ -166,7 +171,7 @@ fn progress(config: &Config) -> ProgressBar {
     bar
 }
 
-fn report(config: &Config, looked: &[Looked], options: &CheckArguments) -> Exit {
+fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
     for Looked { instance, checked } in looked {
         if let Some(cause) = checked.outcome.cause() {
@@ -189,7 +194,7 @@ fn report(config: &Config, looked: &[Looked], options: &CheckArguments) -> Exit 
             .collect();
         print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
     } else {
-        print(&listing::table(&shown, &config.timezone.zone, Timestamp::now()));
+        print(&listing::table(&shown, &shown_in.zone, Timestamp::now()));
     }
     exit
 }

@@ -10,8 +10,7 @@ use crate::config::overlay::Sources;
 #[must_use]
 pub fn check(sources: &Sources) -> Exit {
     match configured(sources) {
-        Ok(loaded) => {
-            let config = &loaded.config;
+        Ok(config) => {
             let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
             print(&format!(
                 "The configuration is good: {}, {}, {}.",
@@ -29,9 +28,9 @@ pub fn check(sources: &Sources) -> Exit {
 #[must_use]
 pub fn show(sources: &Sources) -> Exit {
     match configured(sources) {
-        Ok(loaded) => {
+        Ok(config) => {
             let mut shown = table::new(&["KEY", "VALUE", "ORIGIN"]);
-            for value in loaded.config.effective() {
+            for value in config.effective() {
                 shown.add_row([&value.key, &value.value, &value.origin]);
             }
             print(&shown.to_string());

@@ -11,12 +11,12 @@ use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::table;
 use crate::config::overlay::Sources;
-use crate::config::settings::Config;
-use crate::store::db::Reader;
+use crate::config::load::Config;
+use crate::store::reader::Reader;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
-use crate::store::outbox::Delivery;
-use crate::store::outbox::DeliveryState;
+use crate::store::deliveries::Delivery;
+use crate::store::deliveries::DeliveryState;
 
 /// The most deliveries listed.
 const LISTED: usize = 1000;
@@ -24,7 +24,7 @@ const LISTED: usize = 1000;
 /// Lists or replays.
 pub async fn deliveries(sources: &Sources, what: Option<&DeliveriesCommand>) -> Exit {
     let config = match configured(sources) {
-        Ok(loaded) => loaded.config,
+        Ok(config) => config,
         Err(exit) => return exit,
     };
     match what {
@@ -42,7 +42,7 @@ async fn list(config: &Config, state: Option<&str>, json: bool) -> Exit {
         Some((_, parsed)) => parsed,
         None => None,
     };
-    let reader = match Reader::open(&config.store).await {
+    let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => reader,
         Err(error) => return exit_of(Err(error.into())),
     };
@@ -89,7 +89,7 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
     for delivery in deliveries {
         listed.add_row([
             delivery.id.to_string(),
-            table::time(delivery.recorded_at, &config.timezone.zone),
+            table::time(delivery.recorded_at, &config.timezone),
             delivery.state.as_str().to_owned(),
             delivery.attempts.to_string(),
             delivery.channel.clone(),

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// 0 where the daemon answers, else 1.
 pub async fn check(sources: &Sources) -> Exit {
     let listen = match configured(sources) {
-        Ok(loaded) => loaded.config.http.listen,
+        Ok(config) => config.http.listen,
         Err(exit) => return exit,
     };
     let address = reachable(listen);

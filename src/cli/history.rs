@@ -16,17 +16,17 @@ use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::table;
 use crate::config::overlay::Sources;
-use crate::config::settings::Config;
+use crate::config::load::Config;
 use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::scheduler;
-use crate::store::db::Reader;
+use crate::store::reader::Reader;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
-use crate::store::history::PastItem;
 use crate::store::history::Point;
+use crate::store::past::PastItem;
 use crate::store::value::InstanceId;
 
 /// Points read at once.
@@ -51,10 +51,10 @@ impl Subject {
 /// Prints the history.
 pub async fn history(sources: &Sources, options: &HistoryArguments) -> Exit {
     let config = match configured(sources) {
-        Ok(loaded) => loaded.config,
+        Ok(config) => config,
         Err(exit) => return exit,
     };
-    let reader = match Reader::open(&config.store).await {
+    let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => reader,
         Err(error) => return exit_of(Err(error.into())),
     };
@@ -64,7 +64,7 @@ pub async fn history(sources: &Sources, options: &HistoryArguments) -> Exit {
 }
 
 async fn answer(config: &Config, reader: &Reader, options: &HistoryArguments) -> Result<Exit, Exit> {
-    let zone = &config.timezone.zone;
+    let zone = &config.timezone;
     let now = Timestamp::now();
     let moment = |text: &Option<String>, name: &str| match text {
         Some(text) => parse_moment(text, zone, now).map(Some).ok_or_else(|| {
@@ -205,7 +205,7 @@ async fn levels(
         for point in &points {
             let level = point.stood.level().map_or_else(|| "–".to_owned(), |level| level.to_string());
             listed.add_row([
-                comfy_table::Cell::new(table::time(point.observed_at, &config.timezone.zone)),
+                comfy_table::Cell::new(table::time(point.observed_at, &config.timezone)),
                 table::number(level),
                 comfy_table::Cell::new(point.stood.state().replace('_', " ")),
             ]);
@@ -305,7 +305,7 @@ async fn stood(
             "{}\n{level} ({}), observed {}, {} s before the time asked for",
             title(subject),
             state(item).replace('_', " "),
-            table::time(past.observed_at, &config.timezone.zone),
+            table::time(past.observed_at, &config.timezone),
             age.as_secs()
         ));
     }

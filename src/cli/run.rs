@@ -8,15 +8,15 @@ use tokio::signal::unix::signal;
 use crate::app;
 use crate::app::Control;
 use crate::app::RunError;
-use crate::cli::configured;
+use crate::app::settings::secrets;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::config::daemon::LogFormat;
 use crate::config::findings::ConfigErrors;
-use crate::config::load;
-use crate::config::load::Loaded;
+use crate::config::load::Config;
 use crate::config::overlay::Sources;
-use crate::config::settings::Config;
 use crate::observe::log;
+use crate::observe::log::Format;
 use crate::observe::log::Place;
 use crate::observe::redact::Redactor;
 use crate::store::error::ErrorKind;
@@ -24,27 +24,31 @@ use crate::store::error::ErrorKind;
 /// Runs the daemon until a signal ends it.
 pub async fn run(sources: Sources) -> Exit {
     // Before anything is configured, warnings would be said twice: they go to the log here.
-    let loaded = match load::load(&sources) {
-        Ok(loaded) => loaded,
+    let config = match Config::load(&sources) {
+        Ok(config) => config,
         Err(errors) => return super::misconfigured(&errors),
     };
     let redactor = Redactor::default();
-    redactor.set(loaded.config.secrets().iter().map(String::as_str));
+    redactor.set(secrets(&config).iter().map(String::as_str));
     let place = Place::stderr(
         std::env::var("JOURNAL_STREAM").ok().as_deref(),
         std::env::var_os("NO_COLOR").is_some(),
     );
-    if let Err(error) = log::init(&loaded.config.log.filter, loaded.config.log.format, place, redactor.clone()) {
+    let format = match config.log.format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    if let Err(error) = log::init(&config.log.level, format, place, redactor.clone()) {
         return fail(Exit::Config, &format!("LOG_LEVEL: {error}"));
     }
-    warn(&loaded);
+    warn(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting.");
     let control = Control::default();
     if let Err(error) = listen_for_signals(&control) {
         return fail(Exit::Internal, &format!("Signals cannot be received: {error}"));
     }
     let mut reload = || reload(&sources, &redactor);
-    let ended = app::run(loaded.config, &control, &mut reload, |_| {}).await;
+    let ended = app::run(config, &control, &mut reload, |_| {}).await;
     exit_of(ended)
 }
 
@@ -61,20 +65,20 @@ pub fn exit_of(ended: Result<(), RunError>) -> Exit {
             ErrorKind::Degraded => Exit::CannotCreate,
             ErrorKind::Other => Exit::Internal,
         },
-        RunError::Client { .. } | RunError::Channel { .. } => Exit::Config,
+        RunError::Client { .. } | RunError::Channel(_) => Exit::Config,
         RunError::Listen(_) => Exit::Unavailable,
-        RunError::Metrics(_) | RunError::Ticker(_) | RunError::Fault(_) => Exit::Internal,
+        RunError::Metrics(_) | RunError::Fault(_) => Exit::Internal,
     }
 }
 
 fn reload(sources: &Sources, redactor: &Redactor) -> Option<Config> {
     tracing::info!("Reading the configuration again.");
-    match load::load(sources) {
-        Ok(loaded) => {
-            warn(&loaded);
+    match Config::load(sources) {
+        Ok(config) => {
+            warn(&config);
             // Old secrets may still stand in lines to come.
-            redactor.add(loaded.config.secrets().iter().map(String::as_str));
-            Some(loaded.config)
+            redactor.set(secrets(&config).iter().map(String::as_str));
+            Some(config)
         }
         Err(errors) => {
             say_errors(&errors);
@@ -87,8 +91,8 @@ fn say_errors(errors: &ConfigErrors) {
     tracing::error!("The configuration cannot be used; the old one stays.\n{errors}");
 }
 
-fn warn(loaded: &Loaded) {
-    for warning in &loaded.warnings {
+fn warn(config: &Config) {
+    for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
 }
@@ -118,9 +122,4 @@ fn listen_for_signals(control: &Control) -> std::io::Result<()> {
         }
     });
     Ok(())
-}
-
-/// For commands beside the daemon.
-pub(super) fn quiet(sources: &Sources) -> Result<Loaded, Exit> {
-    configured(sources)
 }

@@ -12,19 +12,19 @@ use crate::cli::listing;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::config::overlay::Sources;
-use crate::config::settings::Config;
+use crate::config::load::Config;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
-use crate::store::db::Reader;
+use crate::store::reader::Reader;
 use crate::store::error::StoreError;
 
 /// Prints the latest levels.
 pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     let config = match configured(sources) {
-        Ok(loaded) => loaded.config,
+        Ok(config) => config,
         Err(exit) => return exit,
     };
-    let reader = match Reader::open(&config.store).await {
+    let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => reader,
         Err(error) => return exit_of(Err(error.into())),
     };
@@ -49,7 +49,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
             .collect();
         print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
     } else {
-        print(&listing::table(&shown, &config.timezone.zone, Timestamp::now()));
+        print(&listing::table(&shown, &config.timezone, Timestamp::now()));
     }
     Exit::Ok
 }

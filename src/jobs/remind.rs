@@ -110,7 +110,7 @@ impl Remind {
                 let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
                 done.get(&channel.name) == Some(&day)
             };
-            let said = known || slot.is_none() || self.store.was_reminded(&channel.name, day).await?;
+            let said = known || slot.is_none() || self.store.reader().was_reminded(&channel.name, day).await?;
             if said && slot.is_some() {
                 self.note(&channel.name, day);
             }

@@ -78,7 +78,7 @@ pub(super) async fn load(
     if let Some(memory) = guard {
         return Ok(Arc::clone(memory));
     }
-    let mut memory = store.memory(shop.id, &rules.global()).await?;
+    let mut memory = store.reader().memory(shop.id, &rules.global()).await?;
     rules.attach(&shop.name, &mut memory);
     let mut last = shop.last_observed.lock().await;
     *last = (*last).max(memory.source.last_accepted_at.unwrap_or(Timestamp::UNIX_EPOCH));

@@ -97,6 +97,15 @@ impl View {
         });
     }
 
+    /// Shows a memory that changed between polls (what was reminded of).
+    pub fn remember(&self, instance: &str, memory: Arc<Memory>) {
+        self.change(|seen| {
+            if let Some(shown) = seen.instances.iter_mut().find(|known| &*known.name == instance) {
+                shown.memory = memory;
+            }
+        });
+    }
+
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;
     /// `instances` are all configured ones, in order.
     pub fn reconfigure(&self, instances: Vec<Instance>, channels: &[String]) {
