@@ -26,3 +26,19 @@ pub mod notify {
     pub mod email;
     pub mod webhook;
 }
+pub mod config {
+    pub mod findings;
+    pub mod dotenv;
+    pub mod keys;
+    pub mod values;
+    pub mod overlay;
+    pub mod file;
+    pub mod reader;
+    pub mod smtp;
+    pub mod instances;
+    pub mod channels;
+    pub mod rules;
+    pub mod capacities;
+    pub mod daemon;
+    pub mod load;
+}
