@@ -1,6 +1,5 @@
 //! A product or combination as the API and the command line show it, and which of them are open alerts.
 
-use std::borrow::Cow;
 use std::iter;
 
 use jiff::Timestamp;
@@ -261,17 +260,6 @@ impl<'a> Entry<'a> {
                 .is_some_and(|group| holds(group.shown()))
             || self.combination.is_some_and(|c| holds(&c.label))
             || self.product.id.to_string() == lowercase
-    }
-
-    /// The figure as people read it: the present one, else the last known one.
-    #[must_use]
-    pub fn figure(&self) -> Cow<'static, str> {
-        match (self.level(), self.series().last_level) {
-            (Some(level), _) => Cow::Owned(level.to_string()),
-            (None, Some(last)) if self.state() == "unknown" => Cow::Owned(format!("? (was {last})")),
-            (None, _) if self.state() == "unknown" => Cow::Borrowed("?"),
-            (None, _) => Cow::Borrowed("–"),
-        }
     }
 }
 

@@ -54,12 +54,12 @@ impl Group {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::Out => "Out of stock",
+            Self::Out => "Out",
             Self::Critical => "Critical",
             Self::Low => "Low",
             Self::Unknown => "Unknown",
             Self::Ok => "OK",
-            Self::NotControlled => "Not stock-controlled",
+            Self::NotControlled => "Not controlled",
             Self::Silent => "Not alerted",
         }
     }

@@ -34,7 +34,7 @@ struct Page<'a> {
     sections: Vec<Section<'a>>,
     /// In words, for the top of the page.
     verdict: String,
-    urgent: bool,
+    calm: bool,
     nothing_yet: bool,
     several: bool,
     shown: Option<Group>,
@@ -72,9 +72,11 @@ struct Row<'a> {
     low: i64,
     critical: i64,
     origin: &'a str,
+    /// Of the severity, or of not knowing.
     since: Option<When>,
     why: Option<&'static str>,
-    last_known: Option<When>,
+    /// The last figure of an unknown level, and when it was read.
+    last_known: Option<(i64, When)>,
 }
 
 struct Source<'a> {
@@ -153,15 +155,14 @@ fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Resu
         Some(show) => format!("/?show={}&page={page}", show.key()),
         None => format!("/?page={page}"),
     };
+    let (verdict, calm) = verdict(&tiles, seen);
     let html = Page {
         version: env!("CARGO_PKG_VERSION"),
         now: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         sources: seen.instances.iter().map(|shop| source(shop, now)).collect(),
         sections: sections(rows, &tiles, now),
-        verdict: verdict(&tiles),
-        urgent: tiles
-            .iter()
-            .any(|tile| tile.count > 0 && tile.key != "ok" && is_urgent(tile)),
+        verdict,
+        calm,
         nothing_yet: all.is_empty(),
         several: seen.instances.len() > 1,
         tiles,
@@ -182,16 +183,21 @@ fn is_urgent(tile: &Tile) -> bool {
     Group::parse(tile.key).is_some_and(Group::is_urgent)
 }
 
-fn verdict(tiles: &[Tile]) -> String {
+/// The page in a few words; never calmer than what was read allows.
+fn verdict(tiles: &[Tile], seen: &Seen) -> (String, bool) {
     let said: Vec<String> = tiles
         .iter()
         .filter(|tile| tile.count > 0 && is_urgent(tile))
         .map(|tile| format!("{} {}", tile.count, tile.key))
         .collect();
-    if said.is_empty() {
-        "Nothing is low".to_owned()
+    if !said.is_empty() {
+        (said.join(", "), false)
+    } else if tiles.iter().all(|tile| tile.count == 0) {
+        ("Nothing is known yet".to_owned(), false)
+    } else if seen.instances.iter().any(|shop| shop.up() != Some(true)) {
+        ("Nothing was low when last read".to_owned(), false)
     } else {
-        said.join(", ")
+        ("Nothing is low".to_owned(), true)
     }
 }
 
@@ -229,16 +235,23 @@ fn row<'a>(placed: &Placed<'a>, now: Timestamp) -> Row<'a> {
         hidden: product.hidden == Some(true),
         retired: product.retired == Some(true),
         per_choice: product.per_choice && entry.combination.is_none(),
-        level: entry.figure().into_owned(),
+        level: match (item.level, item.last) {
+            (Some(level), _) => level.to_string(),
+            (None, Some(_)) => "?".to_owned(),
+            (None, None) => "–".to_owned(),
+        },
         low: item.thresholds.low,
         critical: item.thresholds.critical,
         origin: &item.thresholds.origin,
-        since: item.since.map(|since| When::new(since, now)),
+        since: entry
+            .series()
+            .frozen_since
+            .or(item.since)
+            .map(|since| When::new(since, now)),
         why: why_unknown(placed),
         last_known: item
             .last
-            .and_then(|last| last.last_known_at)
-            .map(|at| When::new(at, now)),
+            .and_then(|last| Some((last.last_level?, When::new(last.last_known_at?, now)))),
     }
 }
 
