@@ -40,9 +40,8 @@ impl<T: Element> Recall<T> {
     /// it is due next.
     pub fn unchanged(&mut self, read: T) -> Arc<T> {
         let place = match self.known.get(self.cursor) {
-            None => None,
             Some(due) if due.id() == read.id() => Some(self.cursor),
-            Some(_) => self.place(read.id()),
+            Some(_) | None => self.place(read.id()),
         };
         let Some(place) = place else { return Arc::new(read) };
         self.cursor = place + 1;

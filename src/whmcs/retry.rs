@@ -51,7 +51,10 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
             Duration::ZERO
         }
     } else {
-        let at = rfc2822::parse(value).ok()?.timestamp();
+        let at = rfc2822::DateTimeParser::new()
+            .relaxed_weekday(true)
+            .parse_timestamp(value)
+            .ok()?;
         let wait: SignedDuration = at.duration_since(now);
         wait.try_into().unwrap_or(Duration::ZERO)
     };

@@ -611,3 +611,272 @@ const MARKS: [bool; 256] = {
 fn is_number(key: &[u8]) -> bool {
     !key.is_empty() && key.iter().all(u8::is_ascii_digit)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn scan(body: &[u8], cuts: &[usize]) -> Result<(Vec<Vec<u8>>, Envelope), ScanError> {
+        let mut scanner = Scanner::new();
+        let mut elements = Vec::new();
+        let mut from = 0;
+        for to in cuts.iter().copied().chain([body.len()]) {
+            let fed = scanner.feed(&body[from..to], |element| {
+                elements.push(element.to_vec());
+                Ok::<(), ()>(())
+            });
+            match fed {
+                Ok(()) => {}
+                Err(Halt::Scan(error)) => return Err(error),
+                Err(Halt::Element(())) => unreachable!("the callback never fails"),
+            }
+            from = to;
+        }
+        scanner.finish().map(|envelope| (elements, envelope))
+    }
+
+    fn each_byte(body: &[u8]) -> Vec<usize> {
+        (0..body.len()).collect()
+    }
+
+    fn texts(body: &str) -> Vec<String> {
+        let whole = scan(body.as_bytes(), &[]).unwrap();
+        assert_eq!(
+            whole,
+            scan(body.as_bytes(), &each_byte(body.as_bytes())).unwrap(),
+            "{body}"
+        );
+        whole
+            .0
+            .into_iter()
+            .map(|element| String::from_utf8(element).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_list_of_products_is_found_in_every_shape() {
+        let cases: [(&str, &[&str]); 16] = [
+            (
+                r#"{"products":{"product":[{"a":1},{"b":"}"}]}}"#,
+                &[r#"{"a":1}"#, r#"{"b":"}"}"#],
+            ),
+            (
+                r#"{"products":{"product":{"pid":1,"name":"x"}}}"#,
+                &[r#"{"pid":1,"name":"x"}"#],
+            ),
+            (
+                r#"{"products":{"product":{"0":{"a":1},"7":{"b":2}}}}"#,
+                &[r#"{"a":1}"#, r#"{"b":2}"#],
+            ),
+            (r#"{"products":{"product":""}}"#, &[]),
+            (r#"{"products":{"product":null}}"#, &[]),
+            (r#"{"products":{"product":[]}}"#, &[]),
+            (r#"{"products":{"product":{ }}}"#, &[]),
+            (r#"{"products":{}}"#, &[]),
+            (r#"{"products":[]}"#, &[]),
+            (r#"{"products":""}"#, &[]),
+            (r#"{"products":null}"#, &[]),
+            (r#"{}"#, &[]),
+            (r#"{"products":[{"a":1}]}"#, &[r#"{"a":1}"#]),
+            (r#"{"products":{"1":{"a":1}}}"#, &[r#"{"a":1}"#]),
+            (r#"{"product":{"pid":1}}"#, &[r#"{"pid":1}"#]),
+            (
+                "\u{feff} \n{\"pr\\u006fducts\" : {\"x\":[{}],\"product\" : [ {\"a\" :[]} , 5 ,null] } } \r\n",
+                &["{\"a\" :[]}", "5", "null"],
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(texts(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_scalar_fields_are_read_before_and_after_the_products() {
+        let body = r#"{"result":"success","x":{"result":"no"},"products":{"totalresults":9,"product":[]},
+            "totalresults":"3","startnumber":0,"numreturned":3,"contract": 1 ,"message":"a \"b\"","y":[{"message":1}]}"#;
+        let (_, envelope) = scan(body.as_bytes(), &each_byte(body.as_bytes())).unwrap();
+        let raw = |field| str::from_utf8(envelope.raw(field).unwrap()).unwrap();
+        assert_eq!(raw(Field::Result), r#""success""#);
+        assert_eq!(raw(Field::TotalResults), r#""3""#);
+        assert_eq!(raw(Field::StartNumber), "0");
+        assert_eq!(raw(Field::NumReturned), "3");
+        assert_eq!(raw(Field::Contract), "1");
+        assert_eq!(raw(Field::Message), r#""a \"b\"""#);
+        assert!(envelope.has_products);
+    }
+
+    #[test]
+    fn what_is_not_one_whole_json_value_is_an_error() {
+        let cases = [
+            ("", ScanError::Empty),
+            (" \n", ScanError::Empty),
+            ("\u{feff}", ScanError::Empty),
+            ("<html>", ScanError::NotJson(0)),
+            ("{\"a\":1} x", ScanError::Trailing(8)),
+            ("{}{}", ScanError::Trailing(2)),
+            ("null null", ScanError::Trailing(5)),
+            ("{\"a\":1", ScanError::Truncated),
+            ("{\"a\":[1,2", ScanError::Truncated),
+            ("{\"a\":\"b", ScanError::Truncated),
+            ("{\"products\":{\"product\":[{\"pid\":1}", ScanError::Truncated),
+            ("{\"products\":{\"product\":[{\"pid\":1", ScanError::Truncated),
+            ("[", ScanError::Truncated),
+            ("\"a", ScanError::Truncated),
+            ("{a:1}", ScanError::NotJson(1)),
+            ("{\"a\" 1}", ScanError::NotJson(5)),
+            ("{\"a\":1]", ScanError::NotJson(6)),
+            ("{\"a\":}", ScanError::NotJson(5)),
+            ("{\"a\":1,}", ScanError::NotJson(7)),
+            ("{,}", ScanError::NotJson(1)),
+            ("{\"products\":[}", ScanError::NotJson(13)),
+            ("{\"a\":@}", ScanError::NotJson(5)),
+        ];
+        for (body, error) in cases {
+            assert_eq!(scan(body.as_bytes(), &[]), Err(error), "{body}");
+            assert_eq!(
+                scan(body.as_bytes(), &each_byte(body.as_bytes())),
+                Err(error),
+                "{body} byte by byte"
+            );
+        }
+    }
+
+    #[test]
+    fn depth_costs_nothing() {
+        let mut scanner = Scanner::new();
+        let mut feed = |bytes: &[u8]| scanner.feed(bytes, |_| Ok::<(), ()>(())).unwrap();
+        feed(b"{\"x\":");
+        for bracket in ["[", "]"] {
+            for _ in 0..100 {
+                feed(bracket.repeat(1000).as_bytes());
+            }
+        }
+        feed(b"}");
+        assert_eq!(scanner.carry.capacity(), 0);
+        assert_eq!(scanner.finish().unwrap().elements, 0);
+    }
+
+    #[test]
+    fn an_element_over_256_kb_is_refused_and_never_held() {
+        let long = "x".repeat(MAX_ELEMENT);
+        let body = format!(r#"{{"products":{{"product":["{long}"]}}}}"#);
+        assert_eq!(scan(body.as_bytes(), &[]), Err(ScanError::ElementTooLarge));
+        let cuts: Vec<usize> = (1..=MAX_ELEMENT / 1000).map(|i| i * 1000).collect();
+        assert_eq!(scan(body.as_bytes(), &cuts), Err(ScanError::ElementTooLarge));
+        let fits = body.replacen("xx", "", 1);
+        assert_eq!(scan(fits.as_bytes(), &cuts).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn more_than_200_000_products_are_refused() {
+        let list = |count: usize| format!(r#"{{"products":{{"product":[{}0]}}}}"#, "0,".repeat(count - 1));
+        assert_eq!(
+            scan(list(MAX_ELEMENTS).as_bytes(), &[]).unwrap().1.elements,
+            MAX_ELEMENTS
+        );
+        assert_eq!(
+            scan(list(MAX_ELEMENTS + 1).as_bytes(), &[]),
+            Err(ScanError::TooMany)
+        );
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<i32>().prop_map(|n| Value::from(f64::from(n) / 4.0)),
+            r#"[a-z"\\{}\[\],: é😀]{0,40}"#.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::vec((r#"[a-z"\\]{1,8}"#, inner), 0..5)
+                    .prop_map(|members| Value::from(members.into_iter().collect::<serde_json::Map<_, _>>())),
+            ]
+        })
+    }
+
+    fn answer() -> impl Strategy<Value = Value> {
+        let shape = proptest::collection::vec(json(), 0..6).prop_flat_map(|items| {
+            prop_oneof![
+                Just(Value::from(items.clone())),
+                Just(Value::from(
+                    items
+                        .iter()
+                        .enumerate()
+                        .map(|(i, v)| (i.to_string(), v.clone()))
+                        .collect::<serde_json::Map<_, _>>()
+                )),
+            ]
+        });
+        (shape, json(), json(), any::<bool>()).prop_map(|(list, before, after, wrapped)| {
+            let products = if wrapped {
+                serde_json::json!({"a": before, "product": list})
+            } else {
+                list
+            };
+            serde_json::json!({"before": before, "products": products, "result": "success", "zz": after})
+        })
+    }
+
+    fn expected(answer: &Value) -> Vec<Value> {
+        let products = &answer["products"];
+        let list = products.get("product").unwrap_or(products);
+        match list {
+            Value::Array(items) => items.clone(),
+            Value::Object(members) => members.values().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_in_any_pieces_yields_what_serde_json_reads(
+            answer in answer(), pretty: bool, cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8)
+        ) {
+            let body = if pretty { serde_json::to_vec_pretty(&answer) } else { serde_json::to_vec(&answer) }.unwrap();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(body.len())).collect();
+            cuts.sort_unstable();
+            let (elements, envelope) = scan(&body, &cuts).unwrap();
+            let mut elements: Vec<Value> =
+                elements.iter().map(|element| serde_json::from_slice(element).unwrap()).collect();
+            let mut expected = expected(&answer);
+            prop_assert_eq!(envelope.elements, expected.len());
+            let text = |value: &Value| value.to_string();
+            elements.sort_by_key(text);
+            expected.sort_by_key(text);
+            prop_assert_eq!(elements, expected);
+            prop_assert_eq!(envelope.raw(Field::Result), Some(br#""success""#.as_slice()));
+        }
+
+        #[test]
+        fn pieces_make_no_difference_whatever_the_bytes(
+            mut body in answer().prop_map(|answer| serde_json::to_vec(&answer).unwrap()),
+            hurts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            end in any::<prop::sample::Index>(),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8)
+        ) {
+            for (at, byte) in hurts {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            body.truncate(end.index(body.len() * 2) + 1);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(body.len())).collect();
+            cuts.sort_unstable();
+            let whole = scan(&body, &[]);
+            prop_assert_eq!(&whole, &scan(&body, &cuts));
+            if serde_json::from_slice::<Value>(&body).is_ok() {
+                prop_assert!(whole.is_ok(), "{whole:?}");
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = scan(&body, &each_byte(&body));
+        }
+    }
+}

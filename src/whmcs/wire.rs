@@ -366,3 +366,219 @@ fn combination(element: CombinationElement<'_>) -> Result<CombinationUse, WireEr
         stock: number(element.stock),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listing(json: &str) -> Result<Listing, WireError> {
+        Listing::read(json.as_bytes(), &mut Interner::default())
+    }
+
+    fn details(json: &str) -> Result<Details, WireError> {
+        Details::read(json.as_bytes(), &mut Interner::default())
+    }
+
+    const DOCUMENTED: &str = r#"{"pid":"42","gid":3,"type":"server","name":"DS-64 &amp; more","slug":"ds-64",
+        "product-url":"https:\/\/shop.example\/x","description":"<p>a<\/p>\r\n","module":"","paytype":"recurring",
+        "allowqty":0,"quantity_available":7,
+        "pricing":{"EUR":{"prefix":"","suffix":" EUR","monthly":"50.00","annually":"-1.00"}},
+        "customfields":{"customfield":[{"id":1,"name":"Hostname","required":"on"}]},
+        "configoptions":{"configoption":[
+          {"id":4,"name":"RAM","type":"1","minqty":0,"maxqty":0,"options":{"option":[
+            {"id":11,"name":"32 GB","rawName":"32 GB","recurring":0,"required":0,"pricing":{"EUR":{"monthly":"0.00"}}},
+            {"id":"12","name":"64 GB","hidden":1,"stock":"5","inuse":"9"}]}},
+          {"id":5,"name":"IPs","type":4,"hidden":"1","options":{"option":{"id":20,"name":"IP"}}}]}}"#;
+
+    #[test]
+    fn a_documented_product_is_read() {
+        let listing = listing(DOCUMENTED).unwrap();
+        assert_eq!(
+            (listing.id, listing.group_id, listing.quantity),
+            (42, Some(3), Figure::Number(7))
+        );
+        assert_eq!(listing.name.shown(), "DS-64 & more");
+        let [ram, ips] = &*listing.options else {
+            panic!("{:?}", listing.options)
+        };
+        assert_eq!(
+            (ram.id, ram.kind, ram.hidden, ram.choices.len()),
+            (4, OptionKind::Dropdown, false, 2)
+        );
+        assert_eq!(
+            (ips.id, ips.kind, ips.hidden, ips.choices.len()),
+            (5, OptionKind::Quantity, true, 1)
+        );
+        let choice = &ram.choices[1];
+        assert_eq!((choice.id, choice.hidden, choice.in_use), (12, true, Some(9)));
+        assert_eq!((choice.stock, choice.name.raw()), (Figure::Number(5), "64 GB"));
+        assert_eq!(ram.choices[0].stock, Figure::Absent);
+        assert_eq!(listing.source_hash, source_hash(DOCUMENTED.as_bytes()));
+    }
+
+    #[test]
+    fn option_lists_are_read_in_every_shape() {
+        let cases = [
+            ("null", 0),
+            (r#""""#, 0),
+            ("[]", 0),
+            ("{}", 0),
+            (r#"{"configoption":[]}"#, 0),
+            (r#"{"configoption":{}}"#, 0),
+            (r#"{"configoption":""}"#, 0),
+            (r#"{"configoption":null}"#, 0),
+            (r#"{"configoption":{"id":1,"name":"a"}}"#, 1),
+            (
+                r#"{"configoption":[{"id":1,"name":"a"},{"id":2,"name":"b"}],"x":[1]}"#,
+                2,
+            ),
+            (
+                r#"{"configoption":{"0":{"id":1,"name":"a"},"5":{"id":2,"name":"b"}}}"#,
+                2,
+            ),
+            (r#"[{"id":1,"name":"a","options":""}]"#, 1),
+            (
+                r#"{"3":{"id":1,"name":"a","options":{"option":{"0":{"id":9,"name":7}}}}}"#,
+                1,
+            ),
+            (r#"{"id":1,"name":"a","options":[]}"#, 1),
+        ];
+        for (options, count) in cases {
+            let json = format!(r#"{{"pid":1,"name":"p","configoptions":{options}}}"#);
+            assert_eq!(listing(&json).unwrap().options.len(), count, "{options}");
+        }
+        assert!(listing(r#"{"pid":1,"name":"p"}"#).unwrap().options.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_field() {
+        let long = format!(r#"{{"pid":1,"name":"{}"}}"#, "x".repeat(MAX_NAME + 1));
+        let cases = [
+            (r#"{"name":"p"}"#, "pid is missing"),
+            (r#"{"pid":null,"name":"p"}"#, "pid is missing"),
+            (r#"{"pid":"abc","name":"p"}"#, "pid is unreadable"),
+            (r#"{"pid":1.5,"name":"p"}"#, "pid is unreadable"),
+            (r#"{"pid":1,"gid":[],"name":"p"}"#, "gid is unreadable"),
+            (r#"{"pid":1}"#, "name is missing"),
+            (r#"{"pid":1,"name":null}"#, "name is missing"),
+            (r#"{"pid":1,"name":["p"]}"#, "name is unreadable"),
+            (&long, "name is longer than 4 kB"),
+            (
+                r#"{"pid":1,"name":"p","configoptions":[{"name":"a"}]}"#,
+                "configoption.id is missing",
+            ),
+            (
+                r#"{"pid":1,"name":"p","configoptions":[{"id":1}]}"#,
+                "configoption.name is missing",
+            ),
+            (
+                r#"{"pid":1,"name":"p","configoptions":[{"id":1,"name":"a","options":[{"id":{},"name":"b"}]}]}"#,
+                "option.id is unreadable",
+            ),
+        ];
+        for (json, error) in cases {
+            assert_eq!(listing(json).unwrap_err().to_string(), error, "{json}");
+        }
+        for json in [
+            "null",
+            "5",
+            "[]",
+            "{",
+            r#"{"pid":1,"name":"p","configoptions":"x"}"#,
+            r#"{"pid":1,"pid":2}"#,
+        ] {
+            assert!(matches!(listing(json), Err(WireError::Json(_))), "{json}");
+        }
+        assert_eq!(
+            Listing::read(b"{\"x\":\"\xff\"}", &mut Interner::default()),
+            Err(WireError::Encoding)
+        );
+    }
+
+    #[test]
+    fn a_stock_figure_is_never_guessed() {
+        let quantity = |raw: &str| {
+            listing(&format!(r#"{{"pid":1,"name":"p","quantity_available":{raw}}}"#))
+                .unwrap()
+                .quantity
+        };
+        assert_eq!(quantity("0"), Figure::Number(0));
+        assert_eq!(quantity("-2"), Figure::Number(-2));
+        assert_eq!(quantity("null"), Figure::Absent);
+        assert_eq!(quantity(r#""""#), Figure::Absent);
+        for raw in ["1e400", "true", "7.5", r#""many""#, "[]", "{}"] {
+            assert_eq!(quantity(raw), Figure::Unreadable, "{raw}");
+        }
+        assert_eq!(
+            listing(r#"{"pid":1,"name":"p"}"#).unwrap().quantity,
+            Figure::Absent
+        );
+    }
+
+    #[test]
+    fn the_companions_details_are_read() {
+        let details = details(
+            r#"{"pid":42,"gid":3,"groupname":"Dedicated","name":"DS-64","hidden":0,"retired":"1",
+            "stockcontrol":1,"qty":"7","inuse":21,
+            "configoptions":{"configoption":[{"id":4,"name":"RAM","type":"3","hidden":0,
+              "options":{"option":[{"id":11,"name":"32 GB","hidden":0,"inuse":12}]}}]},
+            "combinations":{"combination":[{"options":"4=11","inuse":12},{"options":"4=0","inuse":9,"stock":-1}]}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (details.id, details.group_id, details.in_use),
+            (42, Some(3), Some(21))
+        );
+        assert_eq!(details.group.as_ref().map(Name::raw), Some("Dedicated"));
+        assert_eq!(
+            (details.hidden, details.retired, details.controlled),
+            (Some(false), Some(true), Some(true))
+        );
+        assert_eq!(details.quantity, Figure::Number(7));
+        assert_eq!(details.options[0].choices[0].in_use, Some(12));
+        assert_eq!(details.combinations[1].key.to_string(), "4=0");
+        assert_eq!(details.combinations[1].stock, Figure::Number(-1));
+    }
+
+    #[test]
+    fn details_of_another_action_are_read_as_far_as_they_go() {
+        let other = details(r#"{"id":7,"qty":"","stockcontrol":"on","configoptions":""}"#).unwrap();
+        assert_eq!(
+            (other.id, other.quantity, other.controlled),
+            (7, Figure::Absent, Some(true))
+        );
+        assert_eq!(
+            (other.hidden, other.name, other.combinations.len()),
+            (None, None, 0)
+        );
+        assert_eq!(details(r#"{"id":7,"pid":9,"id":8}"#).unwrap().id, 9);
+        assert!(details(r#"{"pid":1,"combinations":[{"options":"4"}]}"#).is_err());
+    }
+
+    #[test]
+    fn the_same_option_list_is_kept_once() {
+        let mut interner = Interner::default();
+        let mut read = |pid: u32| {
+            let json = DOCUMENTED.replacen("\"42\"", &pid.to_string(), 1);
+            Listing::read(json.as_bytes(), &mut interner).unwrap()
+        };
+        assert!(Arc::ptr_eq(&read(1).options, &read(2).options));
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_element_never_panics(
+            hurts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)
+        ) {
+            let mut json = DOCUMENTED.as_bytes().to_vec();
+            for (at, byte) in hurts {
+                let at = at.index(json.len());
+                json[at] = byte;
+            }
+            let _ = Listing::read(&json, &mut Interner::default());
+            let _ = Details::read(&json, &mut Interner::default());
+        }
+    }
+}
