@@ -70,6 +70,22 @@ impl Tone {
         }
     }
 
+    /// The class of a heading: a plain one is in the text's own colour.
+    #[must_use]
+    pub fn heading_class(self) -> &'static str {
+        if self == Self::Plain { "i" } else { self.class() }
+    }
+
+    /// The colour of a heading on a light ground.
+    #[must_use]
+    pub fn heading_colour(self) -> &'static str {
+        if self == Self::Plain {
+            "#1d2530"
+        } else {
+            self.colour()
+        }
+    }
+
     /// The colour of a severity.
     #[must_use]
     pub fn of(severity: Severity) -> Self {

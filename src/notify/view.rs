@@ -166,7 +166,15 @@ fn overview(alerts: &[Alert]) -> String {
     if alerts.len() == 1 {
         String::new()
     } else {
-        subject::counted_line(alerts)
+        capitalised(&subject::counted_line(alerts))
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
     }
 }
 
