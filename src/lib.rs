@@ -67,9 +67,11 @@ pub mod notify {
     pub mod words;
     pub mod content;
     pub mod subject;
+    pub mod cards;
     pub mod view;
     pub mod email;
     pub mod limited;
+    pub mod refusal;
     pub mod smtp;
     pub mod standard;
     pub mod address;

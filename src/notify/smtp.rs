@@ -1,8 +1,6 @@
 //! The SMTP dialogue that hands a mail over, step by step, so that each refusal is judged by where it came.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -28,6 +26,11 @@ use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
 use crate::notify::limited::Limited;
+use crate::notify::refusal::Failure;
+use crate::notify::refusal::SHOWN_ANSWER;
+use crate::notify::refusal::Step;
+use crate::notify::refusal::judge;
+use crate::notify::refusal::transient;
 
 /// What is wrong with a mail channel's settings; never quotes a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +45,6 @@ pub enum EmailError {
     Tls,
 }
 
-/// How much of the server's words is shown, in characters.
-const SHOWN_ANSWER: usize = 160;
 /// The most that is read from a server, in bytes.
 const MAX_ANSWERS: usize = 256 * 1024;
 /// How long the server is given to say goodbye once all is said.
@@ -71,17 +72,6 @@ impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailer").finish_non_exhaustive()
     }
-}
-
-/// Where in the dialogue something went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Connect,
-    StartTls,
-    SignIn,
-    Sender,
-    /// The recipient or the mail itself: here a refusal is meant for good.
-    Mail,
 }
 
 impl Mailer {
@@ -163,21 +153,6 @@ impl Mailer {
             let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
         }
         outcome.map_err(|failure| failure.error)
-    }
-}
-
-/// A failure, and whether the server still waits for a command.
-struct Failure {
-    error: SendError,
-    waiting: bool,
-}
-
-impl From<SendError> for Failure {
-    fn from(error: SendError) -> Self {
-        Self {
-            error,
-            waiting: false,
-        }
     }
 }
 
@@ -300,103 +275,4 @@ fn parameters(
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     Ok(parameters)
-}
-
-fn transient(reason: &'static str, detail: &str) -> SendError {
-    SendError::Transient {
-        reason,
-        detail: detail.to_owned(),
-        retry_after: None,
-    }
-}
-
-/// What a failure means. Credentials are never part of what is shown: of a refused sign-in only the code is.
-fn judge(step: Step, error: &lettre::transport::smtp::Error) -> Failure {
-    Failure {
-        error: meaning(step, error),
-        // After a STARTTLS that failed there is no stream left to say anything on.
-        waiting: step != Step::StartTls && error.status().is_some(),
-    }
-}
-
-fn meaning(step: Step, error: &lettre::transport::smtp::Error) -> SendError {
-    let code = error.status().map(u16::from);
-    match (step, code) {
-        (Step::SignIn, Some(code)) => {
-            transient("auth", &format!("the mail server refused the sign-in ({code})"))
-        }
-        (Step::SignIn, None) if error.is_client() => {
-            transient("auth", "the mail server offers no way to sign in with a password")
-        }
-        (Step::StartTls, _) => transient("tls", "STARTTLS failed; nothing was sent in the clear"),
-        (_, Some(code @ (530 | 534 | 535 | 538))) => {
-            transient("auth", &format!("the mail server wants a sign-in ({code})"))
-        }
-        (Step::Mail, Some(code)) if error.is_permanent() => SendError::Permanent {
-            reason: reason(code),
-            detail: said(code, error),
-        },
-        (_, Some(code)) => transient(reason(code), &said(code, error)),
-        (_, None) => broken(error),
-    }
-}
-
-/// The server's own words.
-fn said(code: u16, error: &lettre::transport::smtp::Error) -> String {
-    let words = error.source().map(ToString::to_string).unwrap_or_default();
-    clean::line(&format!("the mail server answered {code} {words}"), SHOWN_ANSWER)
-}
-
-fn broken(error: &lettre::transport::smtp::Error) -> SendError {
-    let kind = std::iter::successors(error.source(), |&cause| cause.source())
-        .find_map(|cause| cause.downcast_ref::<io::Error>())
-        .map(io::Error::kind);
-    let (reason, detail) = match kind {
-        _ if error.is_tls() => ("tls", "the secure connection to the mail server failed"),
-        _ if error.is_timeout() => ("timeout", "the mail server did not answer in time"),
-        _ if error.is_response() => (
-            "bad_answer",
-            "the mail server broke off, or its answer is not SMTP",
-        ),
-        Some(io::ErrorKind::FileTooLarge) => ("bad_answer", "the mail server's answers have no end"),
-        Some(io::ErrorKind::InvalidData) => ("tls", "the mail server's answer is neither SMTP nor TLS"),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
-            ("reset", "the connection to the mail server broke")
-        }
-        Some(_) | None => ("connect", "no connection to the mail server could be made"),
-    };
-    transient(reason, detail)
-}
-
-/// The answers with a word of their own in metrics.
-const REASONS: [(u16, &str); 19] = [
-    (421, "smtp_421"),
-    (450, "smtp_450"),
-    (451, "smtp_451"),
-    (452, "smtp_452"),
-    (454, "smtp_454"),
-    (500, "smtp_500"),
-    (501, "smtp_501"),
-    (502, "smtp_502"),
-    (503, "smtp_503"),
-    (504, "smtp_504"),
-    (521, "smtp_521"),
-    (541, "smtp_541"),
-    (550, "smtp_550"),
-    (551, "smtp_551"),
-    (552, "smtp_552"),
-    (553, "smtp_553"),
-    (554, "smtp_554"),
-    (555, "smtp_555"),
-    (556, "smtp_556"),
-];
-
-fn reason(code: u16) -> &'static str {
-    let known = REASONS.iter().find(|(known, _)| *known == code);
-    match (known, code / 100) {
-        (Some((_, reason)), _) => reason,
-        (None, 4) => "smtp_4xx",
-        (None, 5) => "smtp_5xx",
-        (None, _) => "smtp_other",
-    }
 }

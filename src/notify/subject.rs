@@ -172,14 +172,7 @@ fn counted(counts: Counts) -> String {
 }
 
 fn events_line(events: &[ProductEvent]) -> String {
-    let title = |event: &ProductEvent| {
-        let name = clean::line(&event.product.name, NAME);
-        if name.is_empty() {
-            format!("product {}", event.product.id)
-        } else {
-            name
-        }
-    };
+    let title = |event: &ProductEvent| words::product(&event.product, NAME);
     match events {
         [] => "Nothing to report".to_owned(),
         [event] => {

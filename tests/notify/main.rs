@@ -7,6 +7,7 @@
 )]
 
 mod samples;
+mod docs;
 mod html;
 mod text;
 mod json;

@@ -167,7 +167,7 @@ fn a_reminder_is_one_mail_about_all_that_is_open() {
     insta::assert_snapshot!(shown(&message), @r#"
     Subject: still open: 1 out, 1 critical: DS-64, VPS M
 
-    still open: 1 out, 1 critical
+    Still open: 1 out, 1 critical
 
     STILL OUT: DS-64
       0 left
