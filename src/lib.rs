@@ -17,6 +17,8 @@ pub mod domain {
         pub mod judge;
         pub mod series;
         mod telling;
+        mod walk;
+        mod combination;
         pub mod product;
         pub mod decide;
         pub mod remind;

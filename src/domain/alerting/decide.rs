@@ -13,15 +13,16 @@ use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::judge;
 use crate::domain::alerting::judge::Abilities;
 use crate::domain::alerting::product;
-use crate::domain::alerting::product::Look;
 use crate::domain::alerting::product::Policy;
-use crate::domain::alerting::product::Walk;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SourceState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Telling;
+use crate::domain::alerting::walk::Look;
+use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity;
+use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
@@ -112,14 +113,22 @@ fn look<'a>(policy: Policy<'_>, tracked: Option<&'a Arc<Tracked>>, product: &'a 
     let group = product::last_group(product, tracked.map(|known| &**known));
     let effective = policy.rules.effective(&Subject {
         instance: policy.instance,
-        group_id: product.group_id(),
+        group_id: product
+            .group_id()
+            .or_else(|| tracked.and_then(|known| known.group_id)),
         group: group.as_ref(),
         product_id: product.id(),
         product: &product.listing.name,
         pairs: None,
     });
     let seen_other = tracked.is_some_and(|known| known.series.seen_other_than_zero);
-    let level = capacity::product_level(product, effective.declared_control(), seen_other);
+    let declared = effective.declared_control();
+    let mut level = capacity::product_level(product, declared, seen_other);
+    let was_not_controlled = tracked.is_some_and(|known| known.controlled == Some(false));
+    if was_not_controlled && level.controlled.or(declared).is_none() {
+        // Nobody says any more whether the figure counts, and last it did not.
+        level.level = Level::Unknown;
+    }
     Look {
         product,
         tracked,
@@ -145,7 +154,9 @@ fn accept(
     let mut decision = empty_decision(before, Outcome::Accepted, "");
     decision.next.products = Vec::with_capacity(before.products.len().max(looks.len()));
     let mut walk = Walk {
-        policy,
+        instance: policy.instance,
+        rules: policy.rules,
+        capacities: policy.capacities,
         first_sight,
         counted_polls,
         last_look: before.source.last_accepted_at.unwrap_or(now),
@@ -204,6 +215,10 @@ fn accept_source(
     source.failures = 0;
     source.failing_since = None;
     source.suspect = None;
+    // A channel that was removed begins anew should it come back.
+    source
+        .baselined
+        .retain(|name| policy.rules.channels.iter().any(|channel| channel.name == **name));
     let mut said = Vec::new();
     let mut happened = Vec::new();
     if let Some((since, cause)) = source.down.take() {
@@ -263,18 +278,18 @@ fn capabilities(
             since,
         });
     }
-    match abilities.lost(source) {
-        Some(lost) => {
-            if source.lost.is_empty() {
-                source.lost.push((lost, now));
-                happened.push(EventKind::Degraded(lost));
-                said.push(Body::SourceDegraded { lost });
-            }
-        }
-        None => {
-            source.had_stock_fields = abilities.stock_fields;
-            source.had_companion = Some(snapshot.companion);
-        }
+    if snapshot.products.is_empty() {
+        return;
+    }
+    if let Some(lost) = abilities.newly_lost(source) {
+        source.lost.push((lost, now));
+        source.had_stock_fields &= abilities.stock_fields || lost == Capability::StockFields;
+        happened.push(EventKind::Degraded(lost));
+        said.push(Body::SourceDegraded { lost });
+    }
+    source.had_stock_fields |= abilities.stock_fields;
+    if source.had_companion.is_none() || snapshot.companion != Companion::Absent {
+        source.had_companion = Some(snapshot.companion);
     }
 }
 
@@ -382,8 +397,23 @@ fn baselining(policy: Policy<'_>, before: &Memory, looks: &[Look<'_>]) -> Vec<us
         .filter(|channel| {
             policy.rules.channels[*channel].default
                 || looks.iter().any(|look| look.effective.channels.contains(channel))
+                || hears_of_combinations(policy, *channel)
         })
         .collect()
+}
+
+/// Whether a rule for combinations of this instance names the channel.
+fn hears_of_combinations(policy: Policy<'_>, channel: usize) -> bool {
+    let name = &policy.rules.channels[channel].name;
+    policy.rules.rules.iter().any(|rule| {
+        let named = rule.channels.as_ref().is_some_and(|names| names.contains(name));
+        let here = rule.instances.is_empty()
+            || rule
+                .instances
+                .iter()
+                .any(|pattern| pattern.matches_text(policy.instance));
+        named && here && !rule.options.is_empty()
+    })
 }
 
 /// Whom to tell of the source itself: every channel that hears of its products.
@@ -399,7 +429,11 @@ fn source_channels(policy: Policy<'_>, source: &SourceState) -> Vec<usize> {
 fn baseline(channel: usize, next: &Memory, telling: &Telling<'_>) -> Body {
     let mut counts = Counts::default();
     let mut products = 0;
-    for tracked in next.products.iter().filter(|tracked| !tracked.gone) {
+    for tracked in next
+        .products
+        .iter()
+        .filter(|tracked| !tracked.gone && !tracked.is_silent())
+    {
         if tracked.effective.channels.contains(&channel) {
             products += 1;
             counts.add(tracked.series.level, tracked.series.severity);

@@ -24,10 +24,12 @@ pub const MISSING_POLLS: u32 = 3;
 #[must_use]
 pub fn suspicion(before: &Memory, levels: &[(ProductId, Level)]) -> Option<String> {
     let now = levels.len();
-    if now == 0 {
-        return Some("the catalogue is empty".to_owned());
-    }
     let last = before.source.last_accepted_products;
+    if now == 0 {
+        // Believed once, an empty catalogue that stays empty still agrees.
+        let still_empty = before.source.last_accepted_at.is_some() && last == 0;
+        return (!still_empty).then(|| "the catalogue is empty".to_owned());
+    }
     // 80 % in whole numbers: now / last < 4 / 5.
     if now * 5 < last * 4 && last - now >= 3 {
         return Some(format!("the catalogue shrank from {last} to {now} products"));
@@ -35,7 +37,13 @@ pub fn suspicion(before: &Memory, levels: &[(ProductId, Level)]) -> Option<Strin
     let (mut positive, mut fell) = (0usize, 0usize);
     let mut present = levels.iter().peekable();
     for tracked in before.products.iter().filter(|tracked| !tracked.gone) {
-        if !matches!(tracked.series.level, Level::Known(1..)) {
+        // Levels that were lost come back as they were: all zeros would be as absurd then.
+        let last_known = match tracked.series.level {
+            Level::Known(n) => Some(n),
+            Level::Unknown => tracked.series.last_level,
+            Level::NotControlled => None,
+        };
+        if last_known.is_none_or(|n| n <= 0) {
             continue;
         }
         positive += 1;
@@ -88,15 +96,17 @@ impl Abilities {
         }
     }
 
-    /// What was there before and is not there now. A companion that takes the stock fields with it is one loss.
+    /// What was there before and is not there now, where that was not said yet. A companion that takes the stock
+    /// fields with it is one loss.
     #[must_use]
-    pub fn lost(self, before: &SourceState) -> Option<Capability> {
+    pub fn newly_lost(self, before: &SourceState) -> Option<Capability> {
+        let known = |capability| before.lost.iter().any(|(lost, _)| *lost == capability);
         let had_companion = before
             .had_companion
             .is_some_and(|companion| companion != Companion::Absent);
-        if had_companion && self.companion == Companion::Absent {
+        if had_companion && self.companion == Companion::Absent && !known(Capability::Companion) {
             Some(Capability::Companion)
-        } else if before.had_stock_fields && !self.stock_fields {
+        } else if before.had_stock_fields && !self.stock_fields && !known(Capability::StockFields) {
             Some(Capability::StockFields)
         } else {
             None

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::alerting::decision::Change;
-use crate::domain::alerting::product;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Repeat;
 use crate::domain::alerting::rules::Rules;
@@ -115,14 +114,16 @@ fn one_product(
 ) -> Option<Tracked> {
     let nothing_told =
         product.series.told.is_empty() && product.combinations.iter().all(|c| c.series.told.is_empty());
-    if product.gone || nothing_told || product::is_silent(product) {
+    if product.gone || nothing_told || product.is_silent() {
         return None;
     }
     let mut reminded: Vec<(u32, usize)> = Vec::new();
     for (series, effective, about) in product.all_series() {
-        let muted = about.combination.is_some() && product::is_no_worse(series, product);
-        for (channel, slot) in slots.iter().enumerate() {
-            if !muted && is_due(rules, channel, series, effective, *slot, telling.now()) {
+        let muted = about.combination.is_some() && product.covers(series);
+        for (channel, slot) in slots.iter().enumerate().take(rules.channels.len()) {
+            // Rules read since the last look have other channels: until the next look, whoever was told counts.
+            let routed = effective.channels.contains(&channel) || product.epoch != rules.epoch;
+            if !muted && routed && is_due(rules, channel, series, effective, *slot, telling.now()) {
                 let severity = rules.channels[channel].view(series.severity);
                 alerts[channel].push(telling.reminder(series, effective, about, severity));
                 reminded.push((series.number, channel));

@@ -109,6 +109,7 @@ impl SeriesState {
 
     fn judge(&mut self, n: i64, effective: &Effective, now: Timestamp) -> Observed {
         let says = classify(n, effective);
+        self.born_open &= n <= effective.thresholds.low;
         if self.fingerprint != effective.fingerprint {
             self.fingerprint = effective.fingerprint;
             self.pending = [None; 3];
@@ -177,6 +178,15 @@ impl SeriesState {
         confirmed
     }
 
+    /// Ends a series that is gone: its figures and its number remain, nothing is open.
+    pub fn close(&mut self, now: Timestamp) -> Option<Moved> {
+        self.pending = [None; 3];
+        self.better_since = None;
+        self.born_open = false;
+        self.told.clear();
+        self.change_to(Severity::Ok, Reason::Withdrawn, now)
+    }
+
     fn change_to(&mut self, to: Severity, reason: Reason, now: Timestamp) -> Option<Moved> {
         let from = self.severity;
         if from == to {
@@ -196,7 +206,6 @@ impl SeriesState {
             }
         };
         if to == Severity::Ok {
-            self.started_at = None;
             self.born_open = false;
         }
         Some(Moved { from, to, reason })

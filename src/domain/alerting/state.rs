@@ -31,7 +31,7 @@ pub struct SeriesState {
     pub severity: Severity,
     /// Since when `severity` holds.
     pub since: Timestamp,
-    /// When the series left ok.
+    /// When the series last left ok; stays when it is ok again, since the last word of an episode names its start.
     pub started_at: Option<Timestamp>,
     /// Since when the level has called for at least low, critical, out, where that is not confirmed yet.
     pub pending: [Option<Timestamp>; 3],
@@ -100,7 +100,7 @@ pub struct Tracked {
     /// Accepted catalogues in a row in which it was absent.
     pub missing: u32,
     pub gone: bool,
-    /// A hash of the ids of its options and choices, where it has options.
+    /// A hash of the ids of the options that make its combinations.
     pub options_key: u64,
     /// More combinations than the limit: followed per choice.
     pub per_choice: bool,

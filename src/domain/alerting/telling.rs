@@ -108,14 +108,30 @@ impl<'a> Telling<'a> {
         if series.told.is_empty() && series.severity == Severity::Ok {
             return;
         }
-        // A frozen series says nothing, except that it is over.
-        if series.level == Level::Unknown && mode != Mode::Withdraw {
-            return;
-        }
         series.told.retain(|told| self.names.contains(&told.channel));
+        // A frozen series says nothing, except that it is over; for a new channel it counts as told all the same.
+        let frozen = series.level == Level::Unknown && mode != Mode::Withdraw;
         for channel in 0..self.names.len() {
-            self.one_channel(channel, series, effective, about, mode);
+            if !frozen || self.is_silent_baseline(channel) {
+                self.one_channel(channel, series, effective, about, mode);
+            }
         }
+        if matches!(mode, Mode::Speak { .. }) && !frozen && self.is_held(series, effective) {
+            series.better_since = None;
+        }
+    }
+
+    /// Whether what is open counts as told to the channel.
+    fn is_silent_baseline(&self, channel: usize) -> bool {
+        self.baselining[channel] && !self.rules.first_run_alerts
+    }
+
+    /// Whether the series left out long enough ago for that to be said.
+    fn is_held(&self, series: &SeriesState, effective: &Effective) -> bool {
+        series.better_since.is_some_and(|since| {
+            let hold = SignedDuration::try_from(effective.hold).unwrap_or(SignedDuration::MAX);
+            self.now.duration_since(since) >= hold
+        })
     }
 
     fn one_channel(
@@ -127,17 +143,16 @@ impl<'a> Telling<'a> {
         mode: Mode,
     ) {
         let told = series.told(&self.names[channel]);
+        let seen = self.rules.channels[channel].view(series.severity);
         let routed = effective.channels.contains(&channel);
         let view = match (mode, routed) {
             (Mode::Withdraw, _) => Severity::Ok,
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, true) => {
-                self.rules.channels[channel].view(series.severity)
-            }
+            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, true) => seen,
             // A recovery goes to every channel that was told, also one that is no longer routed to.
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, false) => told.min(series.severity),
+            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, false) => told.min(seen),
         };
-        let silent_baseline = self.baselining[channel] && !self.rules.first_run_alerts;
-        if mode == Mode::Settle || silent_baseline {
+        // A combination that its product covers has nothing to say yet, so it cannot count as told.
+        if mode == Mode::Settle || (self.is_silent_baseline(channel) && mode != Mode::Muted) {
             self.set_told(channel, series, view);
         } else if let Some(reason) = self.reason(series, effective, told, view, mode) {
             let alert = self.alert(series, effective, about, reason, told, view);
@@ -155,7 +170,9 @@ impl<'a> Telling<'a> {
         mode: Mode,
     ) -> Option<Reason> {
         let rule_changed = mode == Mode::Speak { rule_changed: true };
-        if view == told || (view < told && series.severity == told && mode != Mode::Withdraw) {
+        // What got worse beyond what the channel takes is no recovery.
+        let no_better = view < told && series.severity >= told && mode != Mode::Withdraw;
+        if view == told || no_better {
             return None;
         }
         if mode == Mode::Withdraw {
@@ -175,10 +192,7 @@ impl<'a> Telling<'a> {
         if view == Severity::Ok {
             return Some(Reason::Recovered);
         }
-        let held = series.better_since.is_some_and(|since| {
-            let hold = SignedDuration::try_from(effective.hold).unwrap_or(SignedDuration::MAX);
-            self.now.duration_since(since) >= hold
-        });
+        let held = self.is_held(series, effective);
         (told == Severity::Out && held && mode != Mode::Muted).then_some(Reason::Better)
     }
 
@@ -232,7 +246,8 @@ impl<'a> Telling<'a> {
             observed_at: self.now,
             days_of_cover: None,
             ambiguous_zero: series.last_level == Some(0)
-                && about.product.controlled != Some(true)
+                && about.combination.is_none()
+                && !about.product.is_surely_controlled()
                 && !effective.is_declared_controlled(),
         }
     }
@@ -324,6 +339,14 @@ impl<'a> Telling<'a> {
 }
 
 impl Tracked {
+    /// Whether WHMCS itself says, as far as was seen last, that its stock is controlled.
+    fn is_surely_controlled(&self) -> bool {
+        match &self.seen {
+            Some(product) => product.details.as_ref().and_then(|details| details.controlled) == Some(true),
+            None => self.controlled == Some(true),
+        }
+    }
+
     /// The product's own series, then its combinations', with what holds for each; not the gone ones.
     pub(super) fn all_series(&self) -> impl Iterator<Item = (&SeriesState, &Effective, About<'_>)> {
         let own = (!self.gone).then_some((
