@@ -110,7 +110,10 @@ async fn run_on(
 ) -> Result<(), RunError> {
     let mut generation = Generation::new(config, &store, &[]).await?;
     let lasting = Lasting {
-        view: Arc::new(View::new(generation.shown(&store).await?, &generation.channel_names())),
+        view: Arc::new(View::new(
+            generation.shown(&store).await?,
+            &generation.channel_names(),
+        )),
         counters: Arc::new(Counters::new(
             &generation.instance_names(),
             &generation.channel_names(),
@@ -151,9 +154,18 @@ async fn generations(
 ) -> Result<(), RunError> {
     loop {
         let names = generation.channel_names();
-        let buried = lasting.store.bury_channels_except(&names.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now()).await?;
+        let buried = lasting
+            .store
+            .bury_channels_except(
+                &names.iter().map(String::as_str).collect::<Vec<_>>(),
+                Timestamp::now(),
+            )
+            .await?;
         if buried > 0 {
-            tracing::warn!(buried, "Messages of channels that are no longer configured became dead letters.");
+            tracing::warn!(
+                buried,
+                "Messages of channels that are no longer configured became dead letters."
+            );
         }
         let mut loops = Loops::start(lasting, generation);
         let next = loop {
@@ -190,8 +202,12 @@ async fn generations(
             }
         }
         let channels = generation.channel_names();
-        lasting.counters.configure(&generation.instance_names(), &channels);
-        lasting.view.reconfigure(generation.shown(&lasting.store).await?, &channels);
+        lasting
+            .counters
+            .configure(&generation.instance_names(), &channels);
+        lasting
+            .view
+            .reconfigure(generation.shown(&lasting.store).await?, &channels);
         tracing::info!("The new configuration is in force.");
     }
 }
@@ -207,11 +223,17 @@ impl Generation {
         for settings in &config.channels {
             channels.push(Channel::new(&channel_settings(settings))?);
         }
-        let telling = Arc::new(Telling { channels, zone: config.timezone.clone(), page_url: None });
+        let telling = Arc::new(Telling {
+            channels,
+            zone: config.timezone.clone(),
+            page_url: None,
+        });
         let mut shops = Vec::with_capacity(config.instances.len());
         for instance in &config.instances {
-            let client = Client::new(instance.api.clone())
-                .map_err(|error| RunError::Client { place: instance.name.clone(), error })?;
+            let client = Client::new(instance.api.clone()).map_err(|error| RunError::Client {
+                place: instance.name.clone(),
+                error,
+            })?;
             let known = before.iter().find(|(shop, _)| shop.name == instance.name);
             let shop = match known {
                 Some((shop, _)) => Arc::clone(shop),
@@ -221,7 +243,13 @@ impl Generation {
         }
         let rules = Arc::clone(&config.rules);
         let capacities = Arc::clone(&config.capacities);
-        Ok(Self { config, rules, capacities, shops, telling })
+        Ok(Self {
+            config,
+            rules,
+            capacities,
+            shops,
+            telling,
+        })
     }
 
     /// The check of the shop at that place.
@@ -242,13 +270,21 @@ impl Generation {
     /// The shops' names, in the order of the configuration.
     #[must_use]
     pub fn instance_names(&self) -> Vec<String> {
-        self.config.instances.iter().map(|instance| instance.name.clone()).collect()
+        self.config
+            .instances
+            .iter()
+            .map(|instance| instance.name.clone())
+            .collect()
     }
 
     /// The channels' names, in the order of the configuration.
     #[must_use]
     pub fn channel_names(&self) -> Vec<String> {
-        self.config.channels.iter().map(|channel| channel.name.clone()).collect()
+        self.config
+            .channels
+            .iter()
+            .map(|channel| channel.name.clone())
+            .collect()
     }
 
     /// The shops as pages show them before their first poll.

@@ -43,15 +43,24 @@ pub fn main(arguments: Arguments) -> Exit {
 async fn dispatch(arguments: Arguments) -> Exit {
     let sources = match Sources::of_process(arguments.config) {
         Ok(sources) => sources,
-        Err(error) => return fail(Exit::Config, &format!("The working directory cannot be read: {error}")),
+        Err(error) => {
+            return fail(
+                Exit::Config,
+                &format!("The working directory cannot be read: {error}"),
+            );
+        }
     };
     match arguments.command {
         Command::Run => run::run(sources).await,
         Command::Check(options) => check::check(&sources, &options).await,
         Command::Status(options) => status::status(&sources, &options).await,
         Command::History(options) => history::history(&sources, &options).await,
-        Command::Config { what: ConfigCommand::Check } => config::check(&sources),
-        Command::Config { what: ConfigCommand::Show } => config::show(&sources),
+        Command::Config {
+            what: ConfigCommand::Check,
+        } => config::check(&sources),
+        Command::Config {
+            what: ConfigCommand::Show,
+        } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Demo(_) => fail(Exit::Usage, "pending"),
         Command::Healthcheck => health::check(&sources).await,

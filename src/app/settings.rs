@@ -17,7 +17,10 @@ pub fn channel_settings(channel: &ChannelConfig) -> ChannelSettings {
         ChannelKindConfig::Email(email) => ChannelKind::Email(email.clone()),
         ChannelKindConfig::Webhook(webhook) => ChannelKind::Webhook(webhook.clone()),
     };
-    ChannelSettings { name: channel.name.clone(), kind }
+    ChannelSettings {
+        name: channel.name.clone(),
+        kind,
+    }
 }
 
 /// What the web server is built from.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::Generation;
 use crate::cli::arguments::CheckArguments;
 use crate::cli::configured;
 use crate::cli::exit::Exit;
@@ -17,9 +18,8 @@ use crate::cli::listing;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::say;
-use crate::app::Generation;
-use crate::config::overlay::Sources;
 use crate::config::load::Config;
+use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::state::Memory;
@@ -28,9 +28,9 @@ use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::observe::items;
-use crate::store::reader::Reader;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
+use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
 
 /// How long a look may spend on asking a foreign GetProductDetails product by product.
@@ -56,11 +56,16 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     if let Some(wanted) = &options.instance {
         config.instances.retain(|instance| instance.name == *wanted);
         if config.instances.is_empty() {
-            return fail(Exit::Config, &format!("There is no shop {wanted:?} in the configuration."));
+            return fail(
+                Exit::Config,
+                &format!("There is no shop {wanted:?} in the configuration."),
+            );
         }
     }
     let progress = progress(&config);
-    let shown = Shown { zone: config.timezone.clone() };
+    let shown = Shown {
+        zone: config.timezone.clone(),
+    };
     let looked = looked(config, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
@@ -93,22 +98,28 @@ async fn looked(config: Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
 
 async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
     let cancel = CancellationToken::new();
-    let generation =
-        Generation::new(config, store, &[]).await.map_err(|error| exit_of(Err(error)))?;
+    let generation = Generation::new(config, store, &[])
+        .await
+        .map_err(|error| exit_of(Err(error)))?;
     let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
     let mut looked = Vec::new();
     for place in 0..generation.shops.len() {
         let check = generation.check(place, store, DETAILS_BUDGET);
         if let Some(checked) = check.run(Timestamp::now(), &cancel).await.map_err(broken)? {
-            looked.push(Looked { instance: check.shop.name.clone(), checked });
+            looked.push(Looked {
+                instance: check.shop.name.clone(),
+                checked,
+            });
         }
     }
     for place in 0..generation.telling.channels.len() {
         let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
         loop {
-            let delivered =
-                deliver.run(&Timestamp::now, &|| 0.5, &cancel).await.map_err(broken)?;
+            let delivered = deliver
+                .run(&Timestamp::now, &|| 0.5, &cancel)
+                .await
+                .map_err(broken)?;
             for attempted in &delivered.attempts {
                 match &attempted.result {
                     Ok(_) => say(&format!("delivered to {}", attempted.recipient)),
@@ -136,11 +147,25 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
             .map_err(|error| exit_of(Err(error.into())))?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
-        let policy =
-            Policy { instance: &instance.name, rules: &config.rules, capacities: &config.capacities };
+        let policy = Policy {
+            instance: &instance.name,
+            rules: &config.rules,
+            capacities: &config.capacities,
+        };
         let cancel = CancellationToken::new();
-        let checked = check::dry(policy, &memory, &client, Timestamp::now(), DETAILS_BUDGET, &cancel).await;
-        looked.extend(checked.map(|checked| Looked { instance: instance.name.clone(), checked }));
+        let checked = check::dry(
+            policy,
+            &memory,
+            &client,
+            Timestamp::now(),
+            DETAILS_BUDGET,
+            &cancel,
+        )
+        .await;
+        looked.extend(checked.map(|checked| Looked {
+            instance: instance.name.clone(),
+            checked,
+        }));
     }
     if let Some(reader) = reader {
         reader.close().await;
@@ -154,8 +179,12 @@ pub(super) async fn remembered(
     reader: Option<&Reader>,
     instance: &str,
 ) -> Result<Memory, crate::store::error::StoreError> {
-    let Some(reader) = reader else { return Ok(Memory::default()) };
-    let Some(id) = reader.instance(instance).await? else { return Ok(Memory::default()) };
+    let Some(reader) = reader else {
+        return Ok(Memory::default());
+    };
+    let Some(id) = reader.instance(instance).await? else {
+        return Ok(Memory::default());
+    };
     let mut memory = reader.memory(id, &config.rules.global()).await?;
     config.rules.attach(instance, &mut memory);
     Ok(memory)
@@ -165,7 +194,11 @@ fn progress(config: &Config) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let names: Vec<&str> = config.instances.iter().map(|instance| instance.name.as_str()).collect();
+    let names: Vec<&str> = config
+        .instances
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
     let bar = ProgressBar::new_spinner().with_message(format!("Asking {} …", names.join(", ")));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
@@ -175,16 +208,27 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
     let mut exit = Exit::Ok;
     for Looked { instance, checked } in looked {
         if let Some(cause) = checked.outcome.cause() {
-            let detail = if checked.detail.is_empty() { String::new() } else { format!(" ({})", checked.detail) };
-            say(&format!("{instance}: {}: {}{detail} {}", cause.as_str(), cause.words(), cause.mend()));
+            let detail = if checked.detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", checked.detail)
+            };
+            say(&format!(
+                "{instance}: {}: {}{detail} {}",
+                cause.as_str(),
+                cause.words(),
+                cause.mend()
+            ));
         }
         for (channel, headline) in &checked.headlines {
             say(&format!("{instance}: to {channel}: {headline}"));
         }
         exit = worst(exit, exit_for(checked));
     }
-    let shown: Vec<(&str, &Memory)> =
-        looked.iter().map(|looked| (looked.instance.as_str(), &*looked.checked.memory)).collect();
+    let shown: Vec<(&str, &Memory)> = looked
+        .iter()
+        .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
+        .collect();
     if options.json {
         let items: Vec<items::Item<'_>> = shown
             .iter()

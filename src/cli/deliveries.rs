@@ -10,13 +10,13 @@ use crate::cli::fail;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::table;
-use crate::config::overlay::Sources;
 use crate::config::load::Config;
-use crate::store::reader::Reader;
+use crate::config::overlay::Sources;
 use crate::store::db::Store;
-use crate::store::error::OpenError;
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::DeliveryState;
+use crate::store::error::OpenError;
+use crate::store::reader::Reader;
 
 /// The most deliveries listed.
 const LISTED: usize = 1000;
@@ -37,7 +37,10 @@ pub async fn deliveries(sources: &Sources, what: Option<&DeliveriesCommand>) -> 
 async fn list(config: &Config, state: Option<&str>, json: bool) -> Exit {
     let state = match state.map(|name| (name, DeliveryState::parse(name))) {
         Some((name, None)) => {
-            return fail(Exit::Usage, &format!("--state is pending, sent or dead, not {name:?}."));
+            return fail(
+                Exit::Usage,
+                &format!("--state is pending, sent or dead, not {name:?}."),
+            );
         }
         Some((_, parsed)) => parsed,
         None => None,
@@ -85,7 +88,16 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
     if deliveries.is_empty() {
         return "No deliveries.".to_owned();
     }
-    let mut listed = table::new(&["ID", "RECORDED", "STATE", "TRIES", "CHANNEL", "TO", "WHAT", "LAST ERROR"]);
+    let mut listed = table::new(&[
+        "ID",
+        "RECORDED",
+        "STATE",
+        "TRIES",
+        "CHANNEL",
+        "TO",
+        "WHAT",
+        "LAST ERROR",
+    ]);
     for delivery in deliveries {
         listed.add_row([
             delivery.id.to_string(),
@@ -106,7 +118,10 @@ async fn replay(config: &Config, id: i64) -> Exit {
     let store = match Store::open(&config.store).await {
         Ok(opened) => opened.store,
         Err(OpenError::InUse(_)) => {
-            return fail(Exit::InUse, "The daemon is running. Stop it, replay, and start it again.");
+            return fail(
+                Exit::InUse,
+                "The daemon is running. Stop it, replay, and start it again.",
+            );
         }
         Err(error) => return exit_of(Err(error.into())),
     };
@@ -114,10 +129,15 @@ async fn replay(config: &Config, id: i64) -> Exit {
     store.close().await;
     match replayed {
         Ok(true) => {
-            print(&format!("Delivery {id} is due again; the daemon sends it when it runs."));
+            print(&format!(
+                "Delivery {id} is due again; the daemon sends it when it runs."
+            ));
             Exit::Ok
         }
-        Ok(false) => fail(Exit::Low, &format!("There is no dead letter {id}. `deliveries list --state dead` shows them.")),
+        Ok(false) => fail(
+            Exit::Low,
+            &format!("There is no dead letter {id}. `deliveries list --state dead` shows them."),
+        ),
         Err(error) => exit_of(Err(error.into())),
     }
 }

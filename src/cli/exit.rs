@@ -64,7 +64,9 @@ impl Exit {
             Self::InUse,
             Self::Config,
         ];
-        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Internal)
+        all.into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Self::Internal)
     }
 }
 

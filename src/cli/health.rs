@@ -31,7 +31,10 @@ pub async fn check(sources: &Sources) -> Exit {
             print("healthy");
             Exit::Ok
         }
-        Ok(Ok(false)) => fail(Exit::Low, &format!("{address} answers, but not as the monitor does.")),
+        Ok(Ok(false)) => fail(
+            Exit::Low,
+            &format!("{address} answers, but not as the monitor does."),
+        ),
         Ok(Err(error)) => fail(Exit::Low, &format!("{address} does not answer: {error}")),
         Err(_) => fail(Exit::Low, &format!("{address} does not answer in time.")),
     }

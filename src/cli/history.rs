@@ -15,18 +15,18 @@ use crate::cli::fail;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::table;
-use crate::config::overlay::Sources;
 use crate::config::load::Config;
+use crate::config::overlay::Sources;
 use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::scheduler;
-use crate::store::reader::Reader;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
 use crate::store::past::PastItem;
+use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
 /// Points read at once.
@@ -58,7 +58,9 @@ pub async fn history(sources: &Sources, options: &HistoryArguments) -> Exit {
         Ok(reader) => reader,
         Err(error) => return exit_of(Err(error.into())),
     };
-    let exit = answer(&config, &reader, options).await.unwrap_or_else(|exit| exit);
+    let exit = answer(&config, &reader, options)
+        .await
+        .unwrap_or_else(|exit| exit);
     reader.close().await;
     exit
 }
@@ -70,7 +72,9 @@ async fn answer(config: &Config, reader: &Reader, options: &HistoryArguments) ->
         Some(text) => parse_moment(text, zone, now).map(Some).ok_or_else(|| {
             fail(
                 Exit::Usage,
-                &format!("{name}: {text:?} is neither a duration (\"7d\") nor a time (\"2026-11-20 09:00\")."),
+                &format!(
+                    "{name}: {text:?} is neither a duration (\"7d\") nor a time (\"2026-11-20 09:00\")."
+                ),
             )
         }),
         None => Ok(None),
@@ -92,12 +96,20 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
     };
     let mut found = Vec::new();
     for instance in &config.instances {
-        if options.instance.as_ref().is_some_and(|wanted| *wanted != instance.name) {
+        if options
+            .instance
+            .as_ref()
+            .is_some_and(|wanted| *wanted != instance.name)
+        {
             continue;
         }
         let broken = |error: StoreError| exit_of(Err(error.into()));
-        let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else { continue };
-        let memory = remembered(config, Some(reader), &instance.name).await.map_err(broken)?;
+        let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else {
+            continue;
+        };
+        let memory = remembered(config, Some(reader), &instance.name)
+            .await
+            .map_err(broken)?;
         let name = instance.name.clone();
         for place in places(&memory, &options.product) {
             found.push((name.clone(), id, place));
@@ -108,20 +120,35 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
             let (instance, id, place) = (instance.clone(), *id, *place);
             // Another shop may have the name too, unless this one was asked for.
             if options.instance.is_some() || config.instances.len() == 1 {
-                return Ok(Subject { instance, id, memory, place, combination });
+                return Ok(Subject {
+                    instance,
+                    id,
+                    memory,
+                    place,
+                    combination,
+                });
             }
         }
     }
     match found.as_slice() {
         [] => Err(fail(
             Exit::Low,
-            &format!("No product {:?} was ever seen. `status` lists them.", options.product),
+            &format!(
+                "No product {:?} was ever seen. `status` lists them.",
+                options.product
+            ),
         )),
         [(instance, id, place)] => {
             let memory = remembered(config, Some(reader), instance)
                 .await
                 .map_err(|error| exit_of(Err(error.into())))?;
-            Ok(Subject { instance: instance.clone(), id: *id, memory, place: *place, combination })
+            Ok(Subject {
+                instance: instance.clone(),
+                id: *id,
+                memory,
+                place: *place,
+                combination,
+            })
         }
         several => {
             let shops: Vec<&str> = several.iter().map(|(instance, _, _)| instance.as_str()).collect();
@@ -166,7 +193,10 @@ fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp
         return now.checked_sub(back).ok();
     }
     let span: Span = text.parse().ok()?;
-    now.to_zoned(zone.clone()).checked_sub(span).ok().map(|zoned| zoned.timestamp())
+    now.to_zoned(zone.clone())
+        .checked_sub(span)
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 /// Every change of the level; a combination without a figure of its own is what its product is.
@@ -178,7 +208,9 @@ async fn levels(
     options: &HistoryArguments,
 ) -> Result<Exit, Exit> {
     let broken = |error: StoreError| exit_of(Err(error.into()));
-    let mut points = all_points(reader, subject, subject.combination.as_ref(), since).await.map_err(broken)?;
+    let mut points = all_points(reader, subject, subject.combination.as_ref(), since)
+        .await
+        .map_err(broken)?;
     if points.is_none() && subject.combination.is_some() {
         points = all_points(reader, subject, None, since).await.map_err(broken)?;
     }
@@ -196,14 +228,24 @@ async fn levels(
     } else if options.csv {
         let mut text = String::from("observed_at,state,level\n");
         for point in &points {
-            let level = point.stood.level().map_or_else(String::new, |level| level.to_string());
-            text.push_str(&format!("{},{},{level}\n", point.observed_at, point.stood.state()));
+            let level = point
+                .stood
+                .level()
+                .map_or_else(String::new, |level| level.to_string());
+            text.push_str(&format!(
+                "{},{},{level}\n",
+                point.observed_at,
+                point.stood.state()
+            ));
         }
         print(&text);
     } else {
         let mut listed = table::new(&["SINCE", "LEVEL", "STATE"]);
         for point in &points {
-            let level = point.stood.level().map_or_else(|| "–".to_owned(), |level| level.to_string());
+            let level = point
+                .stood
+                .level()
+                .map_or_else(|| "–".to_owned(), |level| level.to_string());
             listed.add_row([
                 comfy_table::Cell::new(table::time(point.observed_at, &config.timezone)),
                 table::number(level),
@@ -232,7 +274,9 @@ async fn all_points(
             after: points.last().map(|point| point.poll),
             limit: PAGE,
         };
-        let Some(page) = reader.level_history(&query).await? else { return Ok(None) };
+        let Some(page) = reader.level_history(&query).await? else {
+            return Ok(None);
+        };
         let whole = page.len() == PAGE;
         points.extend(page);
         if !whole {
@@ -255,11 +299,19 @@ fn title(subject: &Subject) -> String {
         Some(key) => format!(" · {}", label(product, key)),
         None => String::new(),
     };
-    format!("{} (product {}, shop {}){combination}", product.name.shown(), product.id, subject.instance)
+    format!(
+        "{} (product {}, shop {}){combination}",
+        product.name.shown(),
+        product.id,
+        subject.instance
+    )
 }
 
 fn label(product: &Tracked, key: &CombinationKey) -> String {
-    let known = product.combinations.iter().find(|combination| combination.key == *key);
+    let known = product
+        .combinations
+        .iter()
+        .find(|combination| combination.key == *key);
     known.map_or_else(|| key.to_string(), |combination| combination.label.to_string())
 }
 
@@ -278,8 +330,10 @@ async fn stood(
     at: Timestamp,
     options: &HistoryArguments,
 ) -> Result<Exit, Exit> {
-    let past =
-        reader.catalogue_at(subject.id, at).await.map_err(|error| exit_of(Err(error.into())))?;
+    let past = reader
+        .catalogue_at(subject.id, at)
+        .await
+        .map_err(|error| exit_of(Err(error.into())))?;
     let Some(past) = past else {
         return Err(fail(Exit::Low, "No poll was accepted by then."));
     };
@@ -295,12 +349,25 @@ async fn stood(
     };
     let age = at.duration_since(past.observed_at);
     if options.json {
-        print(&json!({ "at": at, "items": [past_json(subject, item, past.observed_at, age.as_secs())] }).to_string());
+        print(
+            &json!({ "at": at, "items": [past_json(subject, item, past.observed_at, age.as_secs())] })
+                .to_string(),
+        );
     } else if options.csv {
-        let level = item.stood.level().map_or_else(String::new, |level| level.to_string());
-        print(&format!("observed_at,state,level\n{},{},{level}\n", past.observed_at, state(item)));
+        let level = item
+            .stood
+            .level()
+            .map_or_else(String::new, |level| level.to_string());
+        print(&format!(
+            "observed_at,state,level\n{},{},{level}\n",
+            past.observed_at,
+            state(item)
+        ));
     } else {
-        let level = item.stood.level().map_or_else(|| "–".to_owned(), |level| level.to_string());
+        let level = item
+            .stood
+            .level()
+            .map_or_else(|| "–".to_owned(), |level| level.to_string());
         print(&format!(
             "{}\n{level} ({}), observed {}, {} s before the time asked for",
             title(subject),
@@ -319,10 +386,12 @@ fn state(item: &PastItem) -> &'static str {
 /// The item of `/api/v1/stock` as it would have been; the severity is what the present thresholds say of the level.
 fn past_json(subject: &Subject, item: &PastItem, observed_at: Timestamp, age_seconds: i64) -> Value {
     let product = subject.product();
-    let own = subject
-        .combination
-        .as_ref()
-        .and_then(|key| product.combinations.iter().find(|combination| combination.key == *key));
+    let own = subject.combination.as_ref().and_then(|key| {
+        product
+            .combinations
+            .iter()
+            .find(|combination| combination.key == *key)
+    });
     let effective = own.map_or(&product.effective, |combination| &combination.effective);
     json!({
         "instance": subject.instance,

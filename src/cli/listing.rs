@@ -22,14 +22,16 @@ pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> Stri
         .filter(|entry| !entry.is_gone())
         .collect();
     entries.sort_by_key(|entry| (Reverse(urgency(entry)), entry.level()));
-    let mut header = vec!["LEVEL", "SEVERITY", "ID", "PRODUCT", "LOW", "CRITICAL", "FROM", "NOTE"];
+    let mut header = vec![
+        "LEVEL", "SEVERITY", "ID", "PRODUCT", "LOW", "CRITICAL", "FROM", "NOTE",
+    ];
     if several {
         header.insert(2, "SHOP");
     }
     let mut listed = table::new(&header);
     for entry in &entries {
         let thresholds = entry.thresholds();
-        let mut row = vec![table::number(entry.figure()), table::severity(entry, colours)];
+        let mut row = vec![table::number(figure(entry)), table::severity(entry, colours)];
         if several {
             row.push(Cell::new(entry.instance));
         }
@@ -43,12 +45,24 @@ pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> Stri
         ]);
         listed.add_row(row);
     }
-    let mut text = if entries.is_empty() { "No products.".to_owned() } else { listed.to_string() };
+    let mut text = if entries.is_empty() {
+        "No products.".to_owned()
+    } else {
+        listed.to_string()
+    };
     for (instance, memory) in shops {
-        let shop = if several { format!("{instance}: ") } else { String::new() };
+        let shop = if several {
+            format!("{instance}: ")
+        } else {
+            String::new()
+        };
         match memory.source.last_accepted_at {
             Some(at) => {
-                text.push_str(&format!("\n{shop}as of {} ({})", table::time(at, zone), table::age(at, now)));
+                text.push_str(&format!(
+                    "\n{shop}as of {} ({})",
+                    table::time(at, zone),
+                    table::age(at, now)
+                ));
             }
             None => text.push_str(&format!("\n{shop}never read yet")),
         }
@@ -66,6 +80,16 @@ fn urgency(entry: &Entry<'_>) -> u8 {
         ("unknown", _) => 2,
         ("known", _) => 1,
         (_, _) => 0,
+    }
+}
+
+/// The present figure, else the last known one.
+fn figure(entry: &Entry<'_>) -> String {
+    match (entry.level(), entry.state(), entry.series().last_level) {
+        (Some(level), _, _) => level.to_string(),
+        (None, "unknown", Some(last)) => format!("? (was {last})"),
+        (None, "unknown", None) => "?".to_owned(),
+        (None, _, _) => "–".to_owned(),
     }
 }
 
@@ -93,7 +117,10 @@ fn note(entry: &Entry<'_>) -> String {
     if entry.combination.is_none() && entry.product.per_choice {
         notes.push("too many combinations: followed per choice".to_owned());
     }
-    if let Some(bottleneck) = entry.combination.and_then(|combination| combination.bottleneck.as_deref()) {
+    if let Some(bottleneck) = entry
+        .combination
+        .and_then(|combination| combination.bottleneck.as_deref())
+    {
         notes.push(format!("limited by {bottleneck}"));
     }
     notes.join("; ")

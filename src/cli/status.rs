@@ -11,12 +11,12 @@ use crate::cli::fail;
 use crate::cli::listing;
 use crate::cli::print;
 use crate::cli::run::exit_of;
-use crate::config::overlay::Sources;
 use crate::config::load::Config;
+use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
-use crate::store::reader::Reader;
 use crate::store::error::StoreError;
+use crate::store::reader::Reader;
 
 /// Prints the latest levels.
 pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
@@ -36,10 +36,15 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     };
     if memories.is_empty() {
         let name = options.instance.as_deref().unwrap_or_default();
-        return fail(Exit::Config, &format!("There is no shop {name:?} in the configuration."));
+        return fail(
+            Exit::Config,
+            &format!("There is no shop {name:?} in the configuration."),
+        );
     }
-    let shown: Vec<(&str, &Memory)> =
-        memories.iter().map(|(name, memory)| (name.as_str(), memory)).collect();
+    let shown: Vec<(&str, &Memory)> = memories
+        .iter()
+        .map(|(name, memory)| (name.as_str(), memory))
+        .collect();
     if options.json {
         let items: Vec<items::Item<'_>> = shown
             .iter()
@@ -62,7 +67,10 @@ async fn memories(
     let mut memories = Vec::new();
     for instance in &config.instances {
         if wanted.is_none_or(|wanted| wanted == instance.name) {
-            memories.push((instance.name.clone(), remembered(config, Some(reader), &instance.name).await?));
+            memories.push((
+                instance.name.clone(),
+                remembered(config, Some(reader), &instance.name).await?,
+            ));
         }
     }
     Ok(memories)

@@ -32,6 +32,8 @@ pub struct InstanceConfig {
 pub const DEFAULT: &str = "default";
 /// The longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before the second try of a request within a poll; doubles for the third.
+const RETRY_BASE: Duration = Duration::from_secs(1);
 /// Shops are asked this seldom without a warning.
 const OFTEN: Duration = Duration::from_secs(30);
 
@@ -265,6 +267,7 @@ fn api(api: Api) -> ApiSettings {
         max_body: api.max_body,
         details_interval: api.details_interval,
         max_requests: api.max_requests,
+        retry_base: RETRY_BASE,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -47,8 +48,8 @@ pub struct Config {
     pub instances: Vec<InstanceConfig>,
     pub channels: Vec<ChannelConfig>,
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
-    pub rules: Rules,
-    pub capacities: Capacities,
+    pub rules: Arc<Rules>,
+    pub capacities: Arc<Capacities>,
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
@@ -190,8 +191,8 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
     Some(Config {
         instances: shops.good,
         channels: telling.good,
-        rules: rules?,
-        capacities,
+        rules: Arc::new(rules?),
+        capacities: Arc::new(capacities),
         timezone: zone.zone,
         timezone_name: zone.name,
         reminder_at,

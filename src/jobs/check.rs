@@ -63,7 +63,9 @@ impl Check {
         now: Timestamp,
         cancel: &CancellationToken,
     ) -> Result<Option<Checked>, StoreError> {
-        let Some(look) = self.look(now, cancel).await else { return Ok(None) };
+        let Some(look) = self.look(now, cancel).await else {
+            return Ok(None);
+        };
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
         let decision = self.decide(&before, &look);
@@ -71,8 +73,10 @@ impl Check {
         // Until the commit is known to have succeeded, nothing is remembered.
         *guard = None;
         self.record(&look, &decision, &queued).await?;
-        let headlines =
-            queued.into_iter().map(|message| (message.channel, message.headline)).collect();
+        let headlines = queued
+            .into_iter()
+            .map(|message| (message.channel, message.headline))
+            .collect();
         let checked = Checked::new(look, decision, headlines);
         *guard = Some(Arc::clone(&checked.memory));
         Ok(Some(checked))
@@ -84,17 +88,15 @@ impl Check {
     }
 
     fn decide(&self, before: &Memory, look: &Look) -> Decision {
-        let policy =
-            Policy { instance: &self.shop.name, rules: &self.rules, capacities: &self.capacities };
+        let policy = Policy {
+            instance: &self.shop.name,
+            rules: &self.rules,
+            capacities: &self.capacities,
+        };
         decided(policy, before, look)
     }
 
-    async fn record(
-        &self,
-        look: &Look,
-        decision: &Decision,
-        queued: &[Queued],
-    ) -> Result<(), StoreError> {
+    async fn record(&self, look: &Look, decision: &Decision, queued: &[Queued]) -> Result<(), StoreError> {
         let mut tries = 1;
         loop {
             match self.record_once(look, decision, queued).await {
@@ -138,8 +140,11 @@ pub async fn dry(
 ) -> Option<Checked> {
     let look = client.look(now, details_budget, cancel).await?;
     let decision = decided(policy, memory, &look);
-    let headlines =
-        decision.messages.iter().map(|message| (message.channel.clone(), subject(message))).collect();
+    let headlines = decision
+        .messages
+        .iter()
+        .map(|message| (message.channel.clone(), subject(message)))
+        .collect();
     Some(Checked::new(look, decision, headlines))
 }
 

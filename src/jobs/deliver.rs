@@ -65,7 +65,12 @@ impl Deliver {
     /// For the channel at that place of `telling.channels`.
     #[must_use]
     pub fn new(store: Store, telling: Arc<Telling>, channel: usize) -> Self {
-        Self { store, telling, channel, disabled: AtomicBool::new(false) }
+        Self {
+            store,
+            telling,
+            channel,
+            disabled: AtomicBool::new(false),
+        }
     }
 
     /// The channel.
@@ -111,7 +116,11 @@ impl Deliver {
             // A closed receiver means that outcomes can no longer be recorded: sending on would only repeat.
             if cancel.is_cancelled() || outcomes.is_closed() || self.disabled.load(Ordering::Relaxed) {
                 let settlement = Settlement::Untried;
-                let _ = outcomes.send(Settled { delivery: claim.delivery, attempt: claim.attempts, settlement });
+                let _ = outcomes.send(Settled {
+                    delivery: claim.delivery,
+                    attempt: claim.attempts,
+                    settlement,
+                });
                 continue;
             }
             let (attempted, settlement) = self.attempt(claim, clock, jitter).await;
@@ -155,9 +164,10 @@ impl Deliver {
                 };
                 self.channel().send(&claim.recipient, &outgoing).await
             }
-            Err(error) => {
-                Err(SendError::Permanent { reason: "unreadable", detail: format!("the stored message: {error}") })
-            }
+            Err(error) => Err(SendError::Permanent {
+                reason: "unreadable",
+                detail: format!("the stored message: {error}"),
+            }),
         };
         let (settlement, retry_at) = self.settlement(&claim, &result, clock(), jitter());
         let attempted = Attempted {
@@ -179,7 +189,14 @@ impl Deliver {
         jitter: f64,
     ) -> (Settlement, Option<Timestamp>) {
         let error = match result {
-            Ok(receipt) => return (Settlement::Sent { receipt: receipt.answer.clone() }, None),
+            Ok(receipt) => {
+                return (
+                    Settlement::Sent {
+                        receipt: receipt.answer.clone(),
+                    },
+                    None,
+                );
+            }
             Err(error) => error,
         };
         if matches!(error, SendError::Gone { .. }) {
@@ -187,8 +204,21 @@ impl Deliver {
         }
         let reason = error.reason().to_owned();
         match delivery::next(claim.medium, claim.attempts, error, claim.queued_at, now, jitter) {
-            Next::RetryAt(at) => (Settlement::Retry { at, reason, error: error.to_string() }, Some(at)),
-            Next::GiveUp => (Settlement::Dead { reason, error: error.to_string() }, None),
+            Next::RetryAt(at) => (
+                Settlement::Retry {
+                    at,
+                    reason,
+                    error: error.to_string(),
+                },
+                Some(at),
+            ),
+            Next::GiveUp => (
+                Settlement::Dead {
+                    reason,
+                    error: error.to_string(),
+                },
+                None,
+            ),
         }
     }
 }

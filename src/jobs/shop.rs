@@ -93,7 +93,11 @@ impl Telling {
     pub fn queue(&self, messages: &[Message]) -> Result<Vec<Queued>, StoreError> {
         let mut queued = Vec::with_capacity(messages.len());
         for message in messages {
-            let Some(channel) = self.channels.iter().find(|channel| channel.name() == message.channel) else {
+            let Some(channel) = self
+                .channels
+                .iter()
+                .find(|channel| channel.name() == message.channel)
+            else {
                 continue;
             };
             let content = channel.render(message, &self.zone, self.page_url.as_deref());

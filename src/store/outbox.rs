@@ -69,6 +69,8 @@ pub enum Settlement {
         reason: String,
         error: String,
     },
+    /// Not begun: due again at once, and not counted as an attempt.
+    Untried,
     /// Given up: a dead letter.
     Dead { reason: String, error: String },
 }
@@ -247,6 +249,11 @@ async fn settle_one(tx: &mut WriteTx, settled: &Settled, now: Timestamp) -> Resu
         .bind(at.as_millisecond())
         .bind(reason.as_str())
         .bind(error.as_str()),
+        Settlement::Untried => sqlx::query(
+            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = ? WHERE id = ? \
+             AND attempts = ? AND state = 'pending' AND leased = 1",
+        )
+        .bind(now),
         Settlement::Dead { reason, error } => sqlx::query(
             "UPDATE outbox SET state = 'dead', leased = 0, settled_at = ?, reason = ?, last_error = ? WHERE id = ? \
              AND attempts = ? AND state = 'pending' AND leased = 1",

@@ -52,6 +52,16 @@ impl Reader {
         Ok(id.map(InstanceId))
     }
 
+    /// Whether the channel had its reminder of that day.
+    pub async fn was_reminded(&self, channel: &str, day: jiff::civil::Date) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM reminders WHERE channel = ? AND day = ?")
+            .bind(channel)
+            .bind(day.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// See [`Store::quick_check`].
     pub async fn quick_check(&self) -> Result<(), StoreError> {
         let mut conn = self.pool.acquire().await?;
