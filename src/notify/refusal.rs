@@ -64,7 +64,10 @@ fn meaning(step: Step, error: &smtp::Error) -> SendError {
         (Step::SignIn, None) if error.is_client() => {
             transient("auth", "the mail server offers no way to sign in with a password")
         }
-        (Step::StartTls, _) => transient("tls", "STARTTLS failed; nothing was sent in the clear"),
+        (Step::StartTls, _) => transient(
+            "tls",
+            "STARTTLS failed (is the certificate valid for this name?); nothing was sent in the clear",
+        ),
         (_, Some(code @ (530 | 534 | 535 | 538))) => {
             transient("auth", &format!("the mail server wants a sign-in ({code})"))
         }
@@ -88,14 +91,20 @@ fn broken(error: &smtp::Error) -> SendError {
         .find_map(|cause| cause.downcast_ref::<io::Error>())
         .map(io::Error::kind);
     let (reason, detail) = match kind {
-        _ if error.is_tls() => ("tls", "the secure connection to the mail server failed"),
+        _ if error.is_tls() => (
+            "tls",
+            "the secure connection to the mail server failed (is the certificate valid for this name?)",
+        ),
         _ if error.is_timeout() => ("timeout", "the mail server did not answer in time"),
         _ if error.is_response() => (
             "bad_answer",
             "the mail server broke off, or its answer is not SMTP",
         ),
         Some(io::ErrorKind::FileTooLarge) => ("bad_answer", "the mail server's answers have no end"),
-        Some(io::ErrorKind::InvalidData) => ("tls", "the mail server's answer is neither SMTP nor TLS"),
+        Some(io::ErrorKind::InvalidData) => (
+            "tls",
+            "the secure connection to the mail server failed (is the certificate valid, does the port speak TLS?)",
+        ),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
             ("reset", "the connection to the mail server broke")
         }
