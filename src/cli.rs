@@ -13,6 +13,7 @@ pub mod history;
 pub mod config;
 pub mod deliveries;
 pub mod health;
+pub mod demo;
 
 use crate::cli::arguments::Arguments;
 use crate::cli::arguments::Command;
@@ -62,7 +63,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Show,
         } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
-        Command::Demo(_) => fail(Exit::Usage, "pending"),
+        Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
     }
 }

@@ -98,7 +98,7 @@ fn warn(config: &Config) {
 }
 
 /// SIGTERM and SIGINT stop, a second one at once; SIGHUP reloads.
-fn listen_for_signals(control: &Control) -> std::io::Result<()> {
+pub(super) fn listen_for_signals(control: &Control) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
