@@ -32,6 +32,19 @@ pub mod sinks {
     pub mod mail;
     pub mod webhook;
 }
+pub mod simulator {
+    pub mod json;
+    pub mod product;
+    pub mod render;
+    pub mod shop;
+    pub mod samples;
+    pub mod story;
+    pub mod faults;
+    pub mod api;
+    pub mod http;
+    pub mod delivery;
+    pub mod server;
+}
 pub mod whmcs {
     pub mod scan;
     pub mod figure;

@@ -81,7 +81,7 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         return fail(Exit::Internal, &format!("Signals cannot be received: {error}"));
     }
     let story = Arc::new(Mutex::new(Story::demo(options.seed)));
-    let telling = tokio::spawn(tell_all(stage.shows(), Arc::clone(&story), stage.shop.shop(), control.stop.clone()));
+    let telling = tokio::spawn(tell_all(stage.shows(), Arc::clone(&story), stage.shop.shop_handle(), control.stop.clone()));
     if let Some(limit) = limit {
         let stop = control.stop.clone();
         tokio::spawn(async move {
