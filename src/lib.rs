@@ -20,7 +20,20 @@ pub mod whmcs {
     pub mod client;
 }
 pub mod store {
+    pub mod error;
+    pub mod value;
+    mod files;
+    mod schema;
+    pub mod reader;
     pub mod db;
+    mod differences;
+    mod rows;
+    pub mod save;
+    pub mod memory;
+    pub mod history;
+    pub mod past;
+    pub mod outbox;
+    pub mod deliveries;
 }
 pub mod notify {
     pub mod email;
