@@ -134,6 +134,7 @@ pub mod web {
     pub mod scrape;
     pub mod health;
     pub mod stock;
+    pub mod records;
     pub mod page;
     pub mod server;
 }

@@ -9,9 +9,10 @@
 
 #[path = "support/memory.rs"]
 mod fixture;
+#[path = "support/site.rs"]
+mod harness;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,116 +24,46 @@ use fixture::memory;
 use fixture::minute;
 use fixture::product;
 use fixture::series;
+use harness::accepted;
+use harness::database;
+use harness::settings;
+use harness::site;
 use serde_json::Value;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use whmcs_stock_monitor::domain::alerting::decision::Change;
+use whmcs_stock_monitor::domain::alerting::decision::Decision;
+use whmcs_stock_monitor::domain::alerting::decision::Event;
+use whmcs_stock_monitor::domain::alerting::decision::EventKind;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 use whmcs_stock_monitor::domain::alerting::state::Memory;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::catalogue::Level;
+use whmcs_stock_monitor::domain::delivery::Medium;
+use whmcs_stock_monitor::domain::message::Reason;
+use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::source::Attempt;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::observe::counters::Counters;
 use whmcs_stock_monitor::observe::view::Instance;
 use whmcs_stock_monitor::observe::view::LastPoll;
 use whmcs_stock_monitor::observe::view::View;
+use whmcs_stock_monitor::store::db::Store;
+use whmcs_stock_monitor::store::outbox::Queued;
+use whmcs_stock_monitor::store::outbox::Settled;
+use whmcs_stock_monitor::store::outbox::Settlement;
+use whmcs_stock_monitor::store::save::PollRecord;
+use whmcs_stock_monitor::store::value::PollId;
 use whmcs_stock_monitor::web::server;
 use whmcs_stock_monitor::web::state::AppState;
 use whmcs_stock_monitor::web::state::Settings;
 
 const HOSTILE: &str = "</td><script>alert(1)</script> \"q\" \\ {x=\"1\"} =cmd() é 🦀 \u{202e}r\nl";
-
-struct Site {
-    address: SocketAddr,
-    view: Arc<View>,
-    cancel: CancellationToken,
-    served: JoinHandle<()>,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-fn settings(token: Option<&str>) -> Settings {
-    Settings {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        token: token.map(Into::into),
-        metrics_public: false,
-        allowed_hosts: Vec::new(),
-    }
-}
-
-fn accepted() -> LastPoll {
-    LastPoll {
-        observed_at: minute(10),
-        outcome: Outcome::Accepted,
-        detail: String::new(),
-    }
-}
-
-async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
-    let names: Vec<String> = shops.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let channels = ["email".to_owned()];
-    let instances = shops
-        .iter()
-        .map(|(name, memory)| Instance::new(name, Arc::clone(memory)));
-    let view = Arc::new(View::new(instances.collect(), &channels));
-    for (name, memory) in shops {
-        view.publish(name, memory, accepted());
-    }
-    let state = AppState {
-        view: Arc::clone(&view),
-        counters: Arc::new(Counters::new(&names, &channels).unwrap()),
-        scrapes: Arc::default(),
-    };
-    let bound = server::bind(&settings, state).await.unwrap();
-    let cancel = CancellationToken::new();
-    Site {
-        address: bound.address().unwrap(),
-        view,
-        served: tokio::spawn(bound.serve(cancel.clone())),
-        cancel,
-    }
-}
-
-impl Site {
-    async fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n"))
-            .await
-    }
-
-    async fn ask(&self, head: &str) -> Answer {
-        let bytes = self.raw(&format!("{head}Connection: close\r\n\r\n")).await;
-        let text = String::from_utf8(bytes).expect("UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Answer {
-            status: status.expect("a status"),
-            head: head.to_lowercase(),
-            body: body.to_owned(),
-        }
-    }
-
-    async fn raw(&self, request: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        answer
-    }
-}
 
 /// A shop with one product in each state.
 fn every_state() -> Arc<Memory> {
@@ -647,10 +578,12 @@ async fn a_taken_port_is_named() {
         listen: site.address,
         ..settings(None)
     };
+    let (store, _folder) = database().await;
     let state = AppState {
         view: Arc::default(),
         counters: Arc::new(Counters::new(&[], &[]).unwrap()),
         scrapes: Arc::default(),
+        store,
     };
     let error = server::serve(&taken, state, CancellationToken::new())
         .await
@@ -705,4 +638,392 @@ async fn the_page_is_calm_only_while_the_shop_can_be_read() {
     site.view.publish("default", well, failed);
     let page = site.get("/").await.body;
     assert!(page.contains("<h1>Nothing was low when last read</h1>"), "{page}");
+}
+
+/// Records an accepted poll at that minute, after which product 1 of `default` stands at `level`.
+async fn record(store: &Store, at: i64, before: Option<&Tracked>, level: i64) -> (Tracked, PollId) {
+    let after = product(1, HOSTILE, series(Level::Known(level)));
+    let from = before.map_or(Severity::Ok, |before| before.series.severity);
+    let to = after.series.severity;
+    let reason = match from.cmp(&to) {
+        std::cmp::Ordering::Less if from == Severity::Ok => Some(Reason::First),
+        std::cmp::Ordering::Less => Some(Reason::Worse),
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Greater => Some(Reason::Recovered),
+    };
+    let event = reason.map(|reason| Event {
+        key: format!("1/-/{at}"),
+        at: minute(at),
+        kind: EventKind::Severity { from, to, reason },
+        product_id: Some(1),
+        combination: None,
+        level: Some(level),
+        previous_level: before.and_then(|before| before.series.last_level),
+    });
+    let decision = Decision {
+        outcome: Outcome::Accepted,
+        detail: String::new(),
+        next: Memory::default(),
+        changes: vec![Change {
+            before: before.cloned().map(Arc::new),
+            after: Arc::new(after.clone()),
+        }],
+        source_changed: false,
+        events: event.into_iter().collect(),
+        messages: Vec::new(),
+        level_changes: 1,
+    };
+    let instance = store.instance("default").await.unwrap();
+    let mut tx = store.begin_write().await.unwrap();
+    let poll = tx
+        .poll(instance, &poll_record(at, Outcome::Accepted, ""))
+        .await
+        .unwrap();
+    tx.save(instance, poll, &decision).await.unwrap();
+    tx.commit().await.unwrap();
+    (after, poll)
+}
+
+fn poll_record(at: i64, outcome: Outcome, detail: &str) -> PollRecord {
+    let attempts = outcome.cause().map(|cause| Attempt {
+        action: "GetProducts".to_owned(),
+        cause: Some(cause),
+    });
+    PollRecord {
+        observed_at: minute(at),
+        duration: Duration::from_millis(250),
+        outcome,
+        detail: detail.to_owned(),
+        products: (outcome == Outcome::Accepted).then_some(1),
+        changes: usize::from(outcome == Outcome::Accepted),
+        attempts: attempts.into_iter().collect(),
+    }
+}
+
+fn fields(list: &Value, names: &[&str]) -> Value {
+    let items = list["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| names.iter().map(|name| item[*name].clone()).collect::<Value>())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_levels_of_a_product_are_told_from_any_time_on() {
+    let site = site(settings(None), vec![("default", Arc::default())]).await;
+    let mut last: Option<Tracked> = None;
+    for (at, level) in [(1, 20), (2, 4), (3, 0), (4, 30)] {
+        last = Some(record(&site.store, at, last.as_ref(), level).await.0);
+    }
+    let path = "/api/v1/products/default/1/history";
+    let whole = site.get(path).await.json();
+    let names = ["observed_at", "state", "level"];
+    let point = |at: i64, level: i64| json!([minute(at).to_string(), "known", level]);
+    assert_eq!(
+        fields(&whole, &names),
+        json!([point(1, 20), point(2, 4), point(3, 0), point(4, 30)])
+    );
+    assert_eq!(whole["cursor"], Value::Null);
+    let range = format!("{path}?from={}&to={}", minute(2), minute(3));
+    assert_eq!(
+        fields(&site.get(&range).await.json(), &names),
+        json!([point(2, 4), point(3, 0)])
+    );
+    let first = site.get(&format!("{path}?limit=3")).await.json();
+    let cursor = first["cursor"].as_str().unwrap();
+    let rest = site.get(&format!("{path}?limit=3&cursor={cursor}")).await.json();
+    assert_eq!(fields(&rest, &names), json!([point(4, 30)]));
+    for (path, status) in [
+        ("/api/v1/products/default/2/history", 404),
+        ("/api/v1/products/mars/1/history", 404),
+        ("/api/v1/products/default/1/history?combination=4%3D11", 404),
+        ("/api/v1/products/default/1/history?combination=x", 400),
+        ("/api/v1/products/default/x/history", 400),
+        ("/api/v1/products/default/1/history?to=now", 400),
+    ] {
+        assert_eq!(site.get(path).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn polls_are_listed_newest_first_with_their_cause() {
+    let site = site(settings(None), vec![("default", Arc::default())]).await;
+    record(&site.store, 1, None, 20).await;
+    let instance = site.store.instance("default").await.unwrap();
+    let mut tx = site.store.begin_write().await.unwrap();
+    let failed = poll_record(2, Outcome::Failed(Cause::Ip), "Invalid IP 203.0.113.7");
+    tx.poll(instance, &failed).await.unwrap();
+    tx.commit().await.unwrap();
+    let list = site.get("/api/v1/polls").await.json();
+    assert_eq!(
+        list["items"],
+        json!([
+            {"id": 2, "instance": "default", "observed_at": minute(2).to_string(), "duration_ms": 250,
+             "outcome": "failed", "cause": "ip", "detail": "Invalid IP 203.0.113.7", "products": null, "changes": 0,
+             "attempts": [{"action": "GetProducts", "cause": "ip"}]},
+            {"id": 1, "instance": "default", "observed_at": minute(1).to_string(), "duration_ms": 250,
+             "outcome": "accepted", "cause": null, "detail": null, "products": 1, "changes": 1, "attempts": []},
+        ])
+    );
+    let first = site.get("/api/v1/polls?limit=1&instance=default").await.json();
+    assert_eq!(fields(&first, &["id"]), json!([[2]]));
+    let cursor = first["cursor"].as_str().unwrap();
+    let second = site
+        .get(&format!("/api/v1/polls?limit=1&cursor={cursor}"))
+        .await
+        .json();
+    assert_eq!(
+        (fields(&second, &["id"]), &second["cursor"]),
+        (json!([[1]]), &Value::Null)
+    );
+    let unknown = site.get("/api/v1/polls?instance=mars").await;
+    assert_eq!(
+        (unknown.status, unknown.json()["parameter"].as_str()),
+        (400, Some("instance"))
+    );
+}
+
+#[tokio::test]
+async fn alerts_are_listed_as_they_were_and_as_they_are_open() {
+    let site = site(settings(None), vec![("default", Arc::default())]).await;
+    let (low, _) = record(&site.store, 1, None, 4).await;
+    let (out, _) = record(&site.store, 2, Some(&low), 0).await;
+    let (well, _) = record(&site.store, 3, Some(&out), 30).await;
+    site.view.publish("default", memory(vec![out]), accepted());
+    let open = site.get("/api/v1/alerts?status=firing").await.json();
+    let shown = "</td><script>alert(1)</script> \"q\" \\ {x=\"1\"} =cmd() é 🦀 r l";
+    assert_eq!(
+        open["items"],
+        json!([{
+            "alert_id": "default/1/-", "instance": "default", "reason": "reminder", "status": "firing",
+            "severity": "out", "previous_severity": "ok",
+            "product": {"id": 1, "name": shown, "group": "Dedicated"}, "combination": null,
+            "level": 0, "previous_level": null,
+            "thresholds": {"low": 5, "critical": 1, "origin": "global"},
+            "started_at": minute(0).to_string(), "observed_at": minute(10).to_string(),
+            "days_of_cover": null, "ambiguous_zero": false,
+        }])
+    );
+    site.view.publish("default", memory(vec![well]), accepted());
+    assert_eq!(
+        site.get("/api/v1/alerts?status=firing").await.json()["items"],
+        json!([])
+    );
+    let past = site.get("/api/v1/alerts").await.json();
+    assert_eq!(
+        fields(
+            &past,
+            &[
+                "alert_id",
+                "reason",
+                "status",
+                "previous_severity",
+                "severity",
+                "level",
+                "previous_level",
+                "observed_at"
+            ]
+        ),
+        json!([
+            [
+                "default/1/-",
+                "recovered",
+                "resolved",
+                "out",
+                "ok",
+                30,
+                0,
+                minute(3).to_string()
+            ],
+            [
+                "default/1/-",
+                "worse",
+                "firing",
+                "low",
+                "out",
+                0,
+                4,
+                minute(2).to_string()
+            ],
+            [
+                "default/1/-",
+                "first",
+                "firing",
+                "ok",
+                "low",
+                4,
+                null,
+                minute(1).to_string()
+            ],
+        ])
+    );
+    assert_eq!(past["items"][0]["product"]["name"], shown);
+    for (path, parameter) in [
+        ("/api/v1/alerts?status=resolved", "status"),
+        ("/api/v1/alerts?severity=out", "severity"),
+        ("/api/v1/alerts?status=firing&instance=mars", "instance"),
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!(
+            (answer.status, answer.json()["parameter"].as_str()),
+            (400, Some(parameter)),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn open_alerts_come_worst_first_page_by_page() {
+    let site = site(settings(None), vec![("default", every_state())]).await;
+    let mut ids = Vec::new();
+    let mut path = "/api/v1/alerts?status=firing&limit=1".to_owned();
+    loop {
+        let list = site.get(&path).await.json();
+        ids.push(list["items"][0]["alert_id"].as_str().unwrap().to_owned());
+        match list["cursor"].as_str() {
+            Some(cursor) => path = format!("/api/v1/alerts?status=firing&limit=1&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(
+        ids,
+        ["default/3/-", "default/9/4=11;5=20", "default/5/-", "default/2/-"]
+    );
+}
+
+async fn queue(store: &Store, channel: &str, at: i64) {
+    let message = Queued {
+        id: Uuid::from_u128(u128::try_from(at).unwrap()),
+        channel: channel.to_owned(),
+        kind: "stock.alerts".to_owned(),
+        instance: Some("default".to_owned()),
+        recorded_at: minute(at),
+        headline: "DS-64 is out".to_owned(),
+        content: "{}".to_owned(),
+        medium: Medium::Email,
+        recipients: vec!["ops@example.com".to_owned()],
+    };
+    let mut tx = store.begin_write().await.unwrap();
+    tx.enqueue(&[message]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn deliveries_and_the_outbox_agree() {
+    let site = site(settings(None), vec![("default", Arc::default())]).await;
+    let outbox = |text: &str| -> Vec<String> {
+        let both = [
+            "whmcs_stock_outbox_messages",
+            "whmcs_stock_outbox_oldest_timestamp_seconds",
+        ];
+        both.iter()
+            .flat_map(|family| lines(text, family))
+            .map(str::to_owned)
+            .collect()
+    };
+    let empty = site.get("/metrics").await.body;
+    assert_eq!(
+        outbox(&empty),
+        [
+            "channel=\"email\",state=\"pending\"} 0",
+            "channel=\"email\",state=\"dead\"} 0"
+        ]
+    );
+    queue(&site.store, "email", 1).await;
+    queue(&site.store, "email", 2).await;
+    let lease = Duration::from_secs(60);
+    let claimed = site.store.claim("email", minute(3), lease, 1).await.unwrap();
+    let dead = Settled {
+        delivery: claimed[0].delivery,
+        attempt: claimed[0].attempts,
+        settlement: Settlement::Dead {
+            reason: "smtp_550".to_owned(),
+            error: "no such mailbox".to_owned(),
+        },
+    };
+    site.store.settle(&[dead], minute(3)).await.unwrap();
+    let metrics = site.get("/metrics").await.body;
+    assert_eq!(
+        outbox(&metrics),
+        [
+            "channel=\"email\",state=\"pending\"} 1".to_owned(),
+            "channel=\"email\",state=\"dead\"} 1".to_owned(),
+            format!("channel=\"email\"}} {}", minute(2).as_second()),
+        ]
+    );
+    let list = site.get("/api/v1/deliveries").await.json();
+    assert_eq!(
+        fields(&list, &["id", "state", "reason", "recipient", "type", "headline"]),
+        json!([
+            [
+                2,
+                "pending",
+                null,
+                "ops@example.com",
+                "stock.alerts",
+                "DS-64 is out"
+            ],
+            [
+                1,
+                "dead",
+                "smtp_550",
+                "ops@example.com",
+                "stock.alerts",
+                "DS-64 is out"
+            ],
+        ])
+    );
+    let dead = site.get("/api/v1/deliveries?state=dead").await.json();
+    assert_eq!(
+        fields(&dead, &["id", "last_error", "attempts"]),
+        json!([[1, "no such mailbox", 1]])
+    );
+    assert_eq!(site.get("/api/v1/deliveries?state=lost").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_written() {
+    let (store, folder) = database().await;
+    let view = Arc::new(View::new(vec![Instance::new("eu", Arc::default())], &[]));
+    let state = AppState {
+        view: Arc::clone(&view),
+        counters: Arc::new(Counters::new(&[], &[]).unwrap()),
+        scrapes: Arc::default(),
+        store,
+    };
+    let bound = server::bind(&settings(None), state).await.unwrap();
+    let address = bound.address().unwrap();
+    let cancel = CancellationToken::new();
+    tokio::spawn(bound.serve(cancel.clone()));
+    let ready = || async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let ask = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(ask).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let waiting = ready().await;
+    assert!(
+        waiting.starts_with("HTTP/1.1 503") && waiting.contains("has not ended yet: eu"),
+        "{waiting}"
+    );
+    let failed = LastPoll {
+        outcome: Outcome::Failed(Cause::Dns),
+        ..accepted()
+    };
+    view.publish("eu", Arc::default(), failed);
+    let answer = ready().await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("ready\n"),
+        "{answer}"
+    );
+    std::fs::remove_file(folder.path().join("stock.db")).unwrap();
+    let lost = ready().await;
+    assert!(
+        lost.starts_with("HTTP/1.1 503") && lost.contains("deleted or replaced"),
+        "{lost}"
+    );
+    assert!(!lost.contains(&*folder.path().to_string_lossy()), "{lost}");
+    cancel.cancel();
 }

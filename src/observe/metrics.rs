@@ -11,19 +11,10 @@ use crate::observe::text::push_escaped;
 use crate::observe::text::push_number;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
+use crate::store::deliveries::OutboxCount;
 
 /// The format's content type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Messages of one channel that wait or were given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outbox {
-    pub channel: String,
-    pub pending: u64,
-    pub dead: u64,
-    /// When the oldest pending message was recorded.
-    pub oldest: Option<Timestamp>,
-}
 
 /// The stock and the sources, as they stand in this moment.
 #[must_use]
@@ -42,8 +33,8 @@ pub fn stock(seen: &Seen) -> String {
 
 /// The outbox: each configured channel, at 0 too, and each other one that rows are left of.
 #[must_use]
-pub fn outbox(channels: &[impl AsRef<str>], rows: &[Outbox]) -> String {
-    let empty = |name: &str| Outbox {
+pub fn outbox(channels: &[impl AsRef<str>], rows: &[OutboxCount]) -> String {
+    let empty = |name: &str| OutboxCount {
         channel: name.to_owned(),
         pending: 0,
         dead: 0,
@@ -51,7 +42,7 @@ pub fn outbox(channels: &[impl AsRef<str>], rows: &[Outbox]) -> String {
     };
     let unused = channels.iter().map(AsRef::as_ref);
     let unused = unused.filter(|name| !rows.iter().any(|row| row.channel == *name));
-    let rows: Vec<Outbox> = unused.map(empty).chain(rows.iter().cloned()).collect();
+    let rows: Vec<OutboxCount> = unused.map(empty).chain(rows.iter().cloned()).collect();
     let mut out = String::new();
     let name = "whmcs_stock_outbox_messages";
     head(

@@ -35,6 +35,7 @@ use crate::web::access::Access;
 use crate::web::health;
 use crate::web::page;
 use crate::web::problem::Problem;
+use crate::web::records;
 use crate::web::scrape;
 use crate::web::state::AppState;
 use crate::web::state::Settings;
@@ -157,6 +158,10 @@ fn router(access: Access, state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/api/v1/stock", get(stock::stock))
+        .route("/api/v1/alerts", get(records::alerts))
+        .route("/api/v1/polls", get(records::polls))
+        .route("/api/v1/deliveries", get(records::deliveries))
+        .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
         .fallback(nothing_here)
         .with_state(state)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))

@@ -11,6 +11,7 @@ use crate::observe::counters::Counters;
 use crate::observe::metrics;
 use crate::observe::view::Seen;
 use crate::observe::view::View;
+use crate::store::db::Store;
 
 /// Where the server listens and who may read.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub struct AppState {
     pub view: Arc<View>,
     pub counters: Arc<Counters>,
     pub scrapes: Arc<Scrapes>,
+    pub store: Store,
 }
 
 /// The text of the stock series while somebody still reads it.
