@@ -177,9 +177,10 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 41] = [
+const WORDS: [&str; 46] = [
     "name",
     "url",
+    "url_file",
     "identifier",
     "identifier_file",
     "secret",
@@ -200,7 +201,6 @@ const WORDS: [&str; 41] = [
     "smtp_url_file",
     "smtp_password",
     "smtp_password_file",
-    "url_file",
     "format",
     "severities",
     "allow_link_local",
@@ -214,9 +214,14 @@ const WORDS: [&str; 41] = [
     "for",
     "for_out",
     "hold",
+    "recover_margin",
     "repeat",
     "cover",
+    "stock_control",
+    "hidden",
     "channels",
+    "max_combinations",
+    "combine",
     "capacity",
     "uses",
 ];

@@ -362,7 +362,10 @@ impl<'a> Section<'a> {
             }
             let mend = match keys::nearest(name, self.asked.iter().map(String::as_str)) {
                 Some(near) => format!("Did you mean {near}?"),
-                None => "See docs/configuration.md for the keys there are.".to_owned(),
+                None if self.label.is_empty() => {
+                    "See docs/configuration.md for the keys there are.".to_owned()
+                }
+                None => format!("There are: {}.", self.asked.join(", ")),
             };
             let known_name =
                 name.chars().count() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
