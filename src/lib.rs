@@ -17,6 +17,7 @@ pub mod domain {
 }
 pub mod scheduler;
 pub mod whmcs {
+    pub mod skip;
     pub mod scan;
     pub mod figure;
     pub mod list;
