@@ -46,6 +46,7 @@ pub mod simulator {
     pub mod server;
 }
 pub mod whmcs {
+    pub mod skip;
     pub mod scan;
     pub mod figure;
     pub mod list;

@@ -3,7 +3,7 @@
 //! Everything else is skipped without being built, however deep it nests. What is skipped is only checked as far
 //! as finding its end needs; each element is read by `wire`, which is strict.
 
-use memchr::memchr2;
+use crate::whmcs::skip::Skip;
 
 /// Longest element, in bytes.
 pub const MAX_ELEMENT: usize = 256 * 1024;
@@ -161,21 +161,6 @@ enum Want {
     Element,
 }
 
-/// Where we are within a value that is passed over.
-#[derive(Debug, Clone, Copy)]
-struct Skip {
-    depth: u64,
-    mode: Mode,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Plain,
-    Text,
-    Escape,
-    Scalar,
-}
-
 impl Default for Scanner {
     fn default() -> Self {
         Self::new()
@@ -191,10 +176,7 @@ impl Scanner {
             frames: [Frame::Answer; 3],
             nested: 0,
             want: Want::Answer,
-            skip: Skip {
-                depth: 0,
-                mode: Mode::Plain,
-            },
+            skip: Skip::after(b'n'),
             key: Vec::new(),
             key_escapes: false,
             undecided: false,
@@ -250,8 +232,7 @@ impl Scanner {
 
     /// The body has ended.
     pub fn finish(self) -> Result<Envelope, ScanError> {
-        let bare_scalar =
-            self.expect == Expect::Skipped && self.nested == 0 && self.skip.mode == Mode::Scalar;
+        let bare_scalar = self.expect == Expect::Skipped && self.nested == 0 && self.skip.is_scalar();
         match self.expect {
             Expect::Nothing => Ok(self.envelope),
             Expect::Skipped if bare_scalar => Ok(self.envelope),
@@ -362,10 +343,7 @@ impl Scanner {
                 // A single product: what was taken for the list is the element itself.
                 self.nested -= 1;
                 self.want = Want::Element;
-                self.skip = Skip {
-                    depth: 1,
-                    mode: Mode::Plain,
-                };
+                self.skip = Skip::after(b'{');
                 self.expect = Expect::Skipped;
                 return;
             }
@@ -456,20 +434,7 @@ impl Scanner {
     }
 
     fn begin_skip(&mut self, byte: u8) {
-        self.skip = match byte {
-            b'{' | b'[' => Skip {
-                depth: 1,
-                mode: Mode::Plain,
-            },
-            b'"' => Skip {
-                depth: 0,
-                mode: Mode::Text,
-            },
-            _ => Skip {
-                depth: 0,
-                mode: Mode::Scalar,
-            },
-        };
+        self.skip = Skip::after(byte);
         self.expect = Expect::Skipped;
     }
 
@@ -542,71 +507,6 @@ impl Scanner {
         Ok(())
     }
 }
-
-impl Skip {
-    /// The end of the value, or `None` where the chunk ends first.
-    fn advance(&mut self, chunk: &[u8], mut i: usize) -> Option<usize> {
-        loop {
-            match self.mode {
-                Mode::Plain => {
-                    i += chunk[i..].iter().position(|byte| MARKS[usize::from(*byte)])?;
-                    match chunk[i] {
-                        b'"' => self.mode = Mode::Text,
-                        b'{' | b'[' => self.depth += 1,
-                        _ => self.depth -= 1,
-                    }
-                    i += 1;
-                    if self.depth == 0 {
-                        return Some(i);
-                    }
-                }
-                Mode::Text => {
-                    i += text_mark(&chunk[i..])?;
-                    if chunk[i] == b'\\' {
-                        self.mode = Mode::Escape;
-                    } else if self.depth == 0 {
-                        return Some(i + 1);
-                    } else {
-                        self.mode = Mode::Plain;
-                    }
-                    i += 1;
-                }
-                Mode::Escape => {
-                    if i >= chunk.len() {
-                        return None;
-                    }
-                    i += 1;
-                    self.mode = Mode::Text;
-                }
-                Mode::Scalar => {
-                    let end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
-                    return Some(i + chunk[i..].iter().position(end)?);
-                }
-            }
-        }
-    }
-}
-
-/// Where a text ends or holds an escape. Most texts in an answer are a few bytes long.
-fn text_mark(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 16;
-    let near = bytes
-        .iter()
-        .take(NEAR)
-        .position(|byte| matches!(byte, b'"' | b'\\'));
-    near.or_else(|| Some(NEAR + memchr2(b'"', b'\\', bytes.get(NEAR..)?)?))
-}
-
-/// The bytes outside texts that matter for finding a value's end.
-const MARKS: [bool; 256] = {
-    let mut marks = [false; 256];
-    marks[b'"' as usize] = true;
-    marks[b'{' as usize] = true;
-    marks[b'}' as usize] = true;
-    marks[b'[' as usize] = true;
-    marks[b']' as usize] = true;
-    marks
-};
 
 fn is_number(key: &[u8]) -> bool {
     !key.is_empty() && key.iter().all(u8::is_ascii_digit)
