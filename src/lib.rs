@@ -99,10 +99,14 @@ pub mod config {
     pub mod dotenv;
     pub mod keys;
     pub mod values;
+    pub mod urls;
     pub mod overlay;
     pub mod file;
     pub mod reader;
+    pub mod section;
+    pub mod settings;
     pub mod smtp;
+    pub mod sender;
     pub mod instances;
     pub mod channels;
     pub mod rules;

@@ -15,13 +15,18 @@ use crate::config::keys;
 use crate::config::keys::Kind;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
-use crate::config::reader::Section;
+use crate::config::section::Section;
+use crate::config::sender;
+use crate::config::sender::EMAIL_TIMEOUT;
+use crate::config::sender::SharedMail;
+use crate::config::sender::email;
+use crate::config::sender::with_password;
 use crate::config::smtp::Server;
+use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::message::Severity;
 use crate::notify::email::EmailSettings;
-use crate::notify::email::MailTls;
 use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
 
@@ -67,8 +72,6 @@ pub struct Channels {
     pub from_absent: bool,
 }
 
-/// For the whole SMTP dialogue.
-const EMAIL_TIMEOUT: Duration = Duration::from_secs(60);
 /// For the whole request.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -76,7 +79,7 @@ const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
 pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Channels {
     let tables = root.tables(reader, "channel");
     let file_mails = tables.iter().any(|table| section_type(table) == Some("email"));
-    let mail = shared_mail(reader);
+    let mail = sender::shared_mail(reader);
     let mut found = Channels {
         good: Vec::new(),
         names: Vec::new(),
@@ -95,116 +98,6 @@ pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Chann
         section.finish(reader);
     }
     found
-}
-
-/// What mail channels share: the environment's server and sender.
-struct SharedMail {
-    server: Given<Server>,
-    from: Given<String>,
-}
-
-impl SharedMail {
-    fn settings(&self, to: Vec<String>) -> Option<EmailSettings> {
-        match (&self.server, &self.from) {
-            (Given::Is(server), Given::Is(from)) => {
-                Some(email(server.clone(), from.clone(), to, EMAIL_TIMEOUT))
-            }
-            (Given::Absent | Given::Broken | Given::Is(_), Given::Absent | Given::Broken | Given::Is(_)) => {
-                None
-            }
-        }
-    }
-}
-
-fn email(server: Server, from: String, to: Vec<String>, timeout: Duration) -> EmailSettings {
-    EmailSettings {
-        host: server.host,
-        port: server.port,
-        tls: server.tls,
-        username: server.username,
-        password: server.password,
-        from,
-        to,
-        timeout,
-    }
-}
-
-fn shared_mail(reader: &mut Reader) -> SharedMail {
-    let server = reader.setting(&keys::SMTP_URL, Server::parse);
-    let password = reader.setting(&keys::SMTP_PASSWORD, values::secret);
-    let from = reader.setting(&keys::SMTP_FROM, values::mailbox);
-    SharedMail {
-        server: with_password(
-            reader,
-            keys::SMTP_URL.name,
-            keys::SMTP_PASSWORD.name,
-            server,
-            password,
-        ),
-        from: from.map(|placed| placed.value),
-    }
-}
-
-/// The server with a password that is given apart from its URL.
-fn with_password(
-    reader: &mut Reader,
-    url_key: &str,
-    password_key: &str,
-    server: Given<Placed<Server>>,
-    password: Given<Placed<SecretString>>,
-) -> Given<Server> {
-    let mut placed = match (server, &password) {
-        (Given::Is(placed), Given::Absent | Given::Is(_)) => placed,
-        (Given::Absent, Given::Is(password)) => {
-            let wrong = Wrong::new(format!("is set without {url_key}"), format!("Set {url_key} too."));
-            reader.findings.wrong(password_key, password.place.clone(), wrong);
-            return Given::Broken;
-        }
-        (Given::Absent, Given::Absent) => return Given::Absent,
-        (Given::Broken, Given::Absent | Given::Broken | Given::Is(_))
-        | (Given::Absent | Given::Is(_), Given::Broken) => return Given::Broken,
-    };
-    if let Given::Is(password) = password {
-        let problem = match (&placed.value.username, &placed.value.password) {
-            (Some(_), None) => None,
-            (Some(_), Some(_)) => Some((
-                format!("is given twice: {url_key} holds one too"),
-                "Keep one of them.",
-            )),
-            (None, None | Some(_)) => Some((
-                format!("has no user: {url_key} names none"),
-                "Write smtp://user@host.",
-            )),
-        };
-        if let Some((problem, mend)) = problem {
-            reader
-                .findings
-                .wrong(password_key, password.place, Wrong::new(problem, mend));
-            return Given::Broken;
-        }
-        placed.value.password = Some(password.value);
-    }
-    warn_about_server(reader, url_key, &placed);
-    if placed.value.username.is_some() && placed.value.password.is_none() {
-        let mend = format!("Add it after the user's name, or set {password_key}.");
-        reader.findings.wrong(
-            url_key,
-            placed.place,
-            Wrong::new("names a user without a password", mend),
-        );
-        return Given::Broken;
-    }
-    Given::Is(placed.value)
-}
-
-fn warn_about_server(reader: &mut Reader, key: &str, server: &Placed<Server>) {
-    if server.value.tls == MailTls::None && !values::is_loopback_host(&server.value.host) {
-        let wrong = Wrong::new(
-            "sends mail unencrypted over the network (tls=none)",
-            "Leave ?tls=none out.",
-        );
-        reader.findings.warn(key, server.place.clone(), wrong);
-    }
 }
 
 fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: bool, found: &mut Channels) {
@@ -241,7 +134,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
 }
 
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
-    let url = reader.setting(&keys::WEBHOOK_URL, values::web_url);
+    let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
     let format = reader.setting(&keys::WEBHOOK_FORMAT, webhook_format);
     let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secret);
     match &url {
@@ -283,7 +176,7 @@ struct Webhook {
 
 fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSettings> {
     let url = webhook.url.good()?;
-    if values::is_link_local(&url.value) && !webhook.link_local {
+    if urls::is_link_local(&url.value) && !webhook.link_local {
         let wrong = Wrong::new(
             "names a link-local address (cloud metadata services have such)",
             "If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
@@ -436,7 +329,7 @@ fn webhook_channel(
     section: &mut Section<'_>,
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
-    let url = section.secret(reader, "url", Kind::SecretUrl, values::web_url);
+    let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
     let format = section.one(reader, "format", Kind::Plain, webhook_format);
     let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secret);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);

@@ -118,11 +118,19 @@ impl Findings {
         self.warnings.push(wrong.at(key.into(), place));
     }
 
-    /// Notes what holds.
+    /// Notes what holds; the items of a list one after the other.
     pub fn show(&mut self, key: impl Into<String>, value: impl Into<String>, place: &Place) {
+        let (key, value) = (key.into(), value.into());
+        if let Some(last) = self.shown.last_mut()
+            && last.key == key
+        {
+            last.value.push_str(", ");
+            last.value.push_str(&value);
+            return;
+        }
         self.shown.push(Shown {
-            key: key.into(),
-            value: value.into(),
+            key,
+            value,
             origin: place.to_string(),
         });
     }

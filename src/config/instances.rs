@@ -15,7 +15,8 @@ use crate::config::keys;
 use crate::config::keys::Kind;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
-use crate::config::reader::Section;
+use crate::config::section::Section;
+use crate::config::urls;
 use crate::config::values;
 use crate::scheduler::Schedule;
 use crate::whmcs::client::ApiSettings;
@@ -125,7 +126,7 @@ fn value<T>(given: Given<Placed<T>>) -> Option<T> {
 
 /// The environment's shop; `needed` is whether there is no other.
 fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut Shops) {
-    let url = reader.setting(&keys::API_URL, values::api_url);
+    let url = reader.setting(&keys::API_URL, urls::api_url);
     let identifier = reader.setting(&keys::API_IDENTIFIER, values::secret);
     let secret = reader.setting(&keys::API_SECRET, values::secret);
     let access_key = reader.setting(&keys::API_ACCESS_KEY, values::secret);
@@ -185,7 +186,7 @@ fn instance(
     shared: &Shared,
     zone: &TimeZone,
 ) -> Option<InstanceConfig> {
-    let url = section.one(reader, "url", Kind::Url, values::api_url);
+    let url = section.one(reader, "url", Kind::Url, urls::api_url);
     let identifier = section.secret(reader, "identifier", Kind::Secret, values::secret);
     let secret = section.secret(reader, "secret", Kind::Secret, values::secret);
     let access_key = section.secret(reader, "access_key", Kind::Secret, values::secret);
@@ -302,7 +303,7 @@ fn warn_about_url(reader: &mut Reader, key: &str, url: &Placed<Url>) {
             .findings
             .warn(key, url.place.clone(), Wrong::new(problem, mend));
     };
-    if url.value.scheme() == "http" && !values::is_loopback(&url.value) {
+    if url.value.scheme() == "http" && !urls::is_loopback(&url.value) {
         warn(
             "sends the API credentials over the network unencrypted (http)",
             "Use https.",

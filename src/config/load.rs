@@ -32,10 +32,10 @@ use crate::config::keys;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
 use crate::config::reader::Reader;
-use crate::config::reader::Section;
 use crate::config::rules;
 use crate::config::rules::Names;
-use crate::config::values;
+use crate::config::section::Section;
+use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
 use crate::notify::email::EmailSettings;
@@ -176,7 +176,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
     let http = daemon::http(reader);
-    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, values::web_url);
+    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, urls::web_url);
     let log = daemon::log(reader);
     root.finish(reader);
     if names.channels.is_empty() && whole {

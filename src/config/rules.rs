@@ -10,7 +10,7 @@ use crate::config::keys;
 use crate::config::keys::Kind;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
-use crate::config::reader::Section;
+use crate::config::section::Section;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::alerting::rules::Repeat;

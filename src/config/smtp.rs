@@ -4,6 +4,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::config::findings::Wrong;
+use crate::config::urls;
 use crate::config::values;
 use crate::notify::email::MailTls;
 
@@ -33,15 +34,15 @@ impl Server {
             _ => return Err(Wrong::new("is not an smtp or smtps URL", FORM)),
         };
         let host = match url.host_str() {
-            Some(host) if !host.is_empty() => values::bare_host(host).to_owned(),
+            Some(host) if !host.is_empty() => urls::bare_host(host).to_owned(),
             Some(_) | None => return Err(Wrong::new("is a URL without a host", FORM)),
         };
         if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
             let mend = "In a password write / as %2F, # as %23 and ? as %3F.";
             return Err(Wrong::new("holds something after the host", mend));
         }
-        let username = values::percent_decoded(url.username())?;
-        let password = url.password().map(values::percent_decoded).transpose()?;
+        let username = urls::percent_decoded(url.username())?;
+        let password = url.password().map(urls::percent_decoded).transpose()?;
         if username.is_empty() && password.is_some() {
             return Err(Wrong::new("holds a password without a user name", FORM));
         }

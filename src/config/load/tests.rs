@@ -509,6 +509,21 @@ fn the_example_rule_is_read_in_full() {
     );
     let rule = format!("{:?}", config.rules.rules[0]);
     insta::assert_snapshot!(rule, @r#"Rule { origin: "rule 1", instances: [Glob("default")], groups: [Glob("dedicated*")], products: [Id(42), Glob("vps *")], options: [(Glob("disk"), Id(20)), (Glob("ram"), Glob("64 gb"))], low: Some(3), critical: Some(1), confirm: Some(300s), confirm_out: Some(60s), hold: Some(0ns), recover_margin: Some(2), repeat: Some(Every(86400s)), cover: Some(604800s), stock_control: Some(On), ignore_hidden: Some(true), channels: Some(["webhook"]), max_combinations: Some(16), combine: Some([Glob("ram"), Id(20)]) }"#);
+    let shown: Vec<String> = config
+        .effective()
+        .iter()
+        .map(|shown| format!("{} = {}", shown.key, shown.value))
+        .collect();
+    for line in [
+        "rule 1: products = 42, VPS *",
+        "rule 1: options.RAM = 64 GB",
+        "rule \"no reminders\": repeat = never",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line} not in {shown:#?}"
+        );
+    }
     assert_eq!(config.rules.rules[1].origin, "rule \"no reminders\"");
     assert_eq!(config.rules.rules[1].repeat, Some(Repeat::Never));
 }
@@ -606,228 +621,230 @@ fn the_same_rules_have_the_same_epoch_and_others_another() {
     assert_ne!(epoch("", ""), epoch("WEBHOOK_URL=https://hooks.example/x\n", ""));
 }
 
-/// Bad settings: `.env` lines, and what is said of them.
+/// Bad settings: lines of `.env`, and what is said of them.
+const BAD_SETTINGS: &[(&str, &str)] = &[
+    (
+        "LOW_STOCK=five",
+        "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"five\"). Write a number such as 5.",
+    ),
+    (
+        "LOW_STOCK=-1",
+        "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "POLL_SCHEDULE=every day",
+        "POLL_SCHEDULE (.env line 4) is neither `every <duration>` nor a cron expression of five or six fields (it says \"every day\"). Write a duration such as `every 5m`, or a cron expression such as `*/5 * * * *`.",
+    ),
+    (
+        "POLL_SCHEDULE=every 50ms",
+        "POLL_SCHEDULE (.env line 4) is shorter than 100 ms (it says \"every 50ms\"). Write `every 30s` or longer.",
+    ),
+    (
+        "WHMCS_API_TIMEOUT=30",
+        "WHMCS_API_TIMEOUT (.env line 4) is not a duration (it says \"30\"). Write the unit too: 300s or 5m.",
+    ),
+    (
+        "WHMCS_MAX_BODY=much",
+        "WHMCS_MAX_BODY (.env line 4) is not a size (it says \"much\"). Write a number with a unit: 50MB, 512MiB, 1GiB.",
+    ),
+    (
+        "WHMCS_MAX_REQUESTS=0",
+        "WHMCS_MAX_REQUESTS (.env line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+    (
+        "WHMCS_ALLOW_INSECURE_TLS=maybe",
+        "WHMCS_ALLOW_INSECURE_TLS (.env line 4) is neither true nor false (it says \"maybe\"). Write true or false.",
+    ),
+    (
+        "WHMCS_CA_FILE=missing.pem",
+        "WHMCS_CA_FILE (.env line 4) names a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "WHMCS_CA_FILE=.env",
+        "WHMCS_CA_FILE (.env line 4) names a file without a certificate. Give a PEM file (-----BEGIN CERTIFICATE-----).",
+    ),
+    (
+        "TIMEZONE=Mars/Base",
+        "TIMEZONE (.env line 4) is not a known time zone (it says \"Mars/Base\"). Write an IANA name such as Europe/Berlin or UTC.",
+    ),
+    (
+        "REMINDER_AT=25:00",
+        "REMINDER_AT (.env line 4) is not a time of day (it says \"25:00\"). Write hours and minutes: 09:00.",
+    ),
+    (
+        "FIRST_RUN=loud",
+        "FIRST_RUN (.env line 4) is neither summary nor alert (it says \"loud\"). Write summary or alert.",
+    ),
+    (
+        "FLAP_LIMIT=99999999999",
+        "FLAP_LIMIT (.env line 4) is too large (it says \"99999999999\"). Write a number such as 6, or 0 for none.",
+    ),
+    (
+        "DATABASE_URL=postgres://u:CANARY@db/x",
+        "DATABASE_URL (.env line 4) names a PostgreSQL database, which this version does not support yet. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=mysql://u:CANARY@db/x",
+        "DATABASE_URL (.env line 4) is not the URL of an SQLite database. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=sqlite://",
+        "DATABASE_URL (.env line 4) names no file. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=sqlite://a.db?mode=ro",
+        "DATABASE_URL (.env line 4) holds options after the path. Remove what begins at the ? or #.",
+    ),
+    (
+        "DATABASE_URL=sqlite://.",
+        "DATABASE_URL (.env line 4) names a folder. Name the file in it: sqlite://data/stock.db.",
+    ),
+    (
+        "HTTP_LISTEN=9717",
+        "HTTP_LISTEN (.env line 4) is not an address with a port (it says \"9717\"). Write 127.0.0.1:9717, or 0.0.0.0:9717 for every address of this machine.",
+    ),
+    (
+        "HTTP_LISTEN=0.0.0.0:9717",
+        "HTTP_LISTEN (.env line 4) is open to the network, and no HTTP_TOKEN protects it. Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
+    ),
+    (
+        "HTTP_TOKEN=CANARY",
+        "HTTP_TOKEN (.env line 4) is shorter than 8 characters, or holds others than letters, digits and signs. Make one with: openssl rand -hex 24",
+    ),
+    (
+        "LOG_LEVEL=verbose",
+        "LOG_LEVEL (.env line 4) is not a log level (it says \"verbose\"). Write error, warn, info, debug or trace.",
+    ),
+    (
+        "LOG_LEVEL=a=b=c",
+        "LOG_LEVEL (.env line 4) is not a log level (it says \"a=b=c\"). Write error, warn, info, debug or trace.",
+    ),
+    (
+        "LOG_FORMAT=xml",
+        "LOG_FORMAT (.env line 4) is neither text nor json (it says \"xml\"). Write text or json.",
+    ),
+    (
+        "HEARTBEAT_URL=CANARY",
+        "HEARTBEAT_URL (.env line 4) is not a URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "REPORT_SCHEDULE=every 1d",
+        "REPORT_SCHEDULE (.env line 4) is not a cron expression (it says \"every 1d\"). Write one such as 0 8 * * MON (Mondays at 8:00).",
+    ),
+    (
+        "REPORT_SCHEDULE=0 0 30 2 *",
+        "REPORT_SCHEDULE (.env line 4) is a cron expression that never fires (it says \"0 0 30 2 *\"). Check the day and the month.",
+    ),
+    (
+        "WEBHOOK_URL=ftp://CANARY",
+        "WEBHOOK_URL (.env line 4) is not an http or https URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "WEBHOOK_URL=http://169.254.169.254/CANARY",
+        "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "WEBHOOK_URL=http://[::ffff:169.254.1.1]/CANARY",
+        "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "WEBHOOK_SECRET (.env line 4) is set without WEBHOOK_URL. Set WEBHOOK_URL too, or remove it.",
+    ),
+    (
+        "WEBHOOK_SECRET=CANARY",
+        "WEBHOOK_SECRET (.env line 4) does not begin with whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_CANARY!",
+        "WEBHOOK_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_CANARY12",
+        "WEBHOOK_SECRET (.env line 4) does not hold 24 to 64 bytes. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=slack",
+        "WEBHOOK_FORMAT (.env line 5) is a format that this version does not have yet (it says \"slack\"). Write standard.",
+    ),
+    (
+        "ALERT_EMAIL_TO=nobody",
+        "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"nobody\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "ALERT_EMAIL_TO=,",
+        "ALERT_EMAIL_TO (.env line 4) lists nothing (it says \",\"). Write one or more, with commas between them.",
+    ),
+    (
+        "ALERT_EMAIL_TO=a@example.com b@example.com",
+        "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"a@example.com b@example.com\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "ALERT_EMAIL_TO=a@example.com",
+        "SMTP_URL is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
+    ),
+    (
+        "SMTP_URL=smtp://mx.example",
+        "ALERT_EMAIL_TO is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
+    ),
+    (
+        "SMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 4) is set without SMTP_URL. Set SMTP_URL too.",
+    ),
+    (
+        "SMTP_URL=smtp://mx.example\nSMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 5) has no user: SMTP_URL names none. Write smtp://user@host.",
+    ),
+    (
+        "SMTP_URL=smtp://u:CANARY@mx.example\nSMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 5) is given twice: SMTP_URL holds one too. Keep one of them.",
+    ),
+    (
+        "SMTP_URL=smtp://u@mx.example",
+        "SMTP_URL (.env line 4) names a user without a password. Add it after the user's name, or set SMTP_PASSWORD.",
+    ),
+    (
+        "SMTP_URL=http://u:CANARY@mx.example",
+        "SMTP_URL (.env line 4) is not an smtp or smtps URL. Write smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465, with %40 for an @ in the password.",
+    ),
+    (
+        "REPORT_EMAIL_TO=a@example.com",
+        "SMTP_URL is not set. REPORT_EMAIL_TO needs SMTP_URL and SMTP_FROM.",
+    ),
+    (
+        "WHMCS_API_SECRET_FILE=secret",
+        "WHMCS_API_SECRET (WHMCS_API_SECRET_FILE) is given twice: WHMCS_API_SECRET_FILE and .env line 3. Keep one of them.",
+    ),
+    (
+        "HTTP_TOKEN_FILE=missing",
+        "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "HTTP_TOKEN_FILE=empty",
+        "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from an empty file. Write the secret into the file.",
+    ),
+    (
+        "HEARTBEAT_URL_FILE=lines",
+        "HEARTBEAT_URL (HEARTBEAT_URL_FILE) holds a line break or control character. Remove it.",
+    ),
+    (
+        "WHMCS_API_ACCESS_KEY_FILE=lines",
+        "WHMCS_API_ACCESS_KEY (WHMCS_API_ACCESS_KEY_FILE) holds a line break or control character. Give the secret alone, on one line.",
+    ),
+    (
+        "CONFIG_FILE=missing.toml",
+        "CONFIG_FILE (.env line 4) names a file that cannot be read: missing.toml: entity not found. Check its path and permissions.",
+    ),
+    ("CANARY", "a line (.env line 4) has no `=`. Write KEY=value."),
+    (
+        "HTTP_TOKEN='CANARY",
+        "a line (.env line 4) opens a quote that is not closed on the line. Close it, or leave the quotes out: spaces need none.",
+    ),
+];
+
 #[test]
 fn a_bad_setting_is_named_with_its_place_and_its_mend() {
-    for (line, said) in [
-        (
-            "LOW_STOCK=five",
-            "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"five\"). Write a number such as 5.",
-        ),
-        (
-            "LOW_STOCK=-1",
-            "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
-        ),
-        (
-            "POLL_SCHEDULE=every day",
-            "POLL_SCHEDULE (.env line 4) is neither `every <duration>` nor a cron expression of five or six fields (it says \"every day\"). Write a duration such as `every 5m`, or a cron expression such as `*/5 * * * *`.",
-        ),
-        (
-            "POLL_SCHEDULE=every 50ms",
-            "POLL_SCHEDULE (.env line 4) is shorter than 100 ms (it says \"every 50ms\"). Write `every 30s` or longer.",
-        ),
-        (
-            "WHMCS_API_TIMEOUT=30",
-            "WHMCS_API_TIMEOUT (.env line 4) is not a duration (it says \"30\"). Write the unit too: 300s or 5m.",
-        ),
-        (
-            "WHMCS_MAX_BODY=much",
-            "WHMCS_MAX_BODY (.env line 4) is not a size (it says \"much\"). Write a number with a unit: 50MB, 512MiB, 1GiB.",
-        ),
-        (
-            "WHMCS_MAX_REQUESTS=0",
-            "WHMCS_MAX_REQUESTS (.env line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
-        ),
-        (
-            "WHMCS_ALLOW_INSECURE_TLS=maybe",
-            "WHMCS_ALLOW_INSECURE_TLS (.env line 4) is neither true nor false (it says \"maybe\"). Write true or false.",
-        ),
-        (
-            "WHMCS_CA_FILE=missing.pem",
-            "WHMCS_CA_FILE (.env line 4) names a file that cannot be read: entity not found. Check its path and permissions.",
-        ),
-        (
-            "WHMCS_CA_FILE=.env",
-            "WHMCS_CA_FILE (.env line 4) names a file without a certificate. Give a PEM file (-----BEGIN CERTIFICATE-----).",
-        ),
-        (
-            "TIMEZONE=Mars/Base",
-            "TIMEZONE (.env line 4) is not a known time zone (it says \"Mars/Base\"). Write an IANA name such as Europe/Berlin or UTC.",
-        ),
-        (
-            "REMINDER_AT=25:00",
-            "REMINDER_AT (.env line 4) is not a time of day (it says \"25:00\"). Write hours and minutes: 09:00.",
-        ),
-        (
-            "FIRST_RUN=loud",
-            "FIRST_RUN (.env line 4) is neither summary nor alert (it says \"loud\"). Write summary or alert.",
-        ),
-        (
-            "FLAP_LIMIT=99999999999",
-            "FLAP_LIMIT (.env line 4) is too large (it says \"99999999999\"). Write a number such as 6, or 0 for none.",
-        ),
-        (
-            "DATABASE_URL=postgres://u:CANARY@db/x",
-            "DATABASE_URL (.env line 4) names a PostgreSQL database, which this version does not support yet. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
-        ),
-        (
-            "DATABASE_URL=mysql://u:CANARY@db/x",
-            "DATABASE_URL (.env line 4) is not the URL of an SQLite database. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
-        ),
-        (
-            "DATABASE_URL=sqlite://",
-            "DATABASE_URL (.env line 4) names no file. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
-        ),
-        (
-            "DATABASE_URL=sqlite://a.db?mode=ro",
-            "DATABASE_URL (.env line 4) holds options after the path. Remove what begins at the ? or #.",
-        ),
-        (
-            "DATABASE_URL=sqlite://.",
-            "DATABASE_URL (.env line 4) names a folder. Name the file in it: sqlite://data/stock.db.",
-        ),
-        (
-            "HTTP_LISTEN=9717",
-            "HTTP_LISTEN (.env line 4) is not an address with a port (it says \"9717\"). Write 127.0.0.1:9717, or 0.0.0.0:9717 for every address of this machine.",
-        ),
-        (
-            "HTTP_LISTEN=0.0.0.0:9717",
-            "HTTP_LISTEN (.env line 4) is open to the network, and no HTTP_TOKEN protects it. Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
-        ),
-        (
-            "HTTP_TOKEN=CANARY",
-            "HTTP_TOKEN (.env line 4) is shorter than 8 characters, or holds others than letters, digits and signs. Make one with: openssl rand -hex 24",
-        ),
-        (
-            "LOG_LEVEL=verbose",
-            "LOG_LEVEL (.env line 4) is not a log level (it says \"verbose\"). Write error, warn, info, debug or trace.",
-        ),
-        (
-            "LOG_LEVEL=a=b=c",
-            "LOG_LEVEL (.env line 4) is not a log level (it says \"a=b=c\"). Write error, warn, info, debug or trace.",
-        ),
-        (
-            "LOG_FORMAT=xml",
-            "LOG_FORMAT (.env line 4) is neither text nor json (it says \"xml\"). Write text or json.",
-        ),
-        (
-            "HEARTBEAT_URL=CANARY",
-            "HEARTBEAT_URL (.env line 4) is not a URL. Write a whole URL, with https:// before it.",
-        ),
-        (
-            "REPORT_SCHEDULE=every 1d",
-            "REPORT_SCHEDULE (.env line 4) is not a cron expression (it says \"every 1d\"). Write one such as 0 8 * * MON (Mondays at 8:00).",
-        ),
-        (
-            "REPORT_SCHEDULE=0 0 30 2 *",
-            "REPORT_SCHEDULE (.env line 4) is a cron expression that never fires (it says \"0 0 30 2 *\"). Check the day and the month.",
-        ),
-        (
-            "WEBHOOK_URL=ftp://CANARY",
-            "WEBHOOK_URL (.env line 4) is not an http or https URL. Write a whole URL, with https:// before it.",
-        ),
-        (
-            "WEBHOOK_URL=http://169.254.169.254/CANARY",
-            "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
-        ),
-        (
-            "WEBHOOK_URL=http://[::ffff:169.254.1.1]/CANARY",
-            "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
-        ),
-        (
-            "WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "WEBHOOK_SECRET (.env line 4) is set without WEBHOOK_URL. Set WEBHOOK_URL too, or remove it.",
-        ),
-        (
-            "WEBHOOK_SECRET=CANARY",
-            "WEBHOOK_SECRET (.env line 4) does not begin with whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
-        ),
-        (
-            "WEBHOOK_SECRET=whsec_CANARY!",
-            "WEBHOOK_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
-        ),
-        (
-            "WEBHOOK_SECRET=whsec_CANARY12",
-            "WEBHOOK_SECRET (.env line 4) does not hold 24 to 64 bytes. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
-        ),
-        (
-            "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=slack",
-            "WEBHOOK_FORMAT (.env line 5) is a format that this version does not have yet (it says \"slack\"). Write standard.",
-        ),
-        (
-            "ALERT_EMAIL_TO=nobody",
-            "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"nobody\"). Write sales@example.com or Sales <sales@example.com>.",
-        ),
-        (
-            "ALERT_EMAIL_TO=,",
-            "ALERT_EMAIL_TO (.env line 4) lists nothing (it says \",\"). Write one or more, with commas between them.",
-        ),
-        (
-            "ALERT_EMAIL_TO=a@example.com b@example.com",
-            "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"a@example.com b@example.com\"). Write sales@example.com or Sales <sales@example.com>.",
-        ),
-        (
-            "ALERT_EMAIL_TO=a@example.com",
-            "SMTP_URL is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
-        ),
-        (
-            "SMTP_URL=smtp://mx.example",
-            "ALERT_EMAIL_TO is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
-        ),
-        (
-            "SMTP_PASSWORD=CANARY",
-            "SMTP_PASSWORD (.env line 4) is set without SMTP_URL. Set SMTP_URL too.",
-        ),
-        (
-            "SMTP_URL=smtp://mx.example\nSMTP_PASSWORD=CANARY",
-            "SMTP_PASSWORD (.env line 5) has no user: SMTP_URL names none. Write smtp://user@host.",
-        ),
-        (
-            "SMTP_URL=smtp://u:CANARY@mx.example\nSMTP_PASSWORD=CANARY",
-            "SMTP_PASSWORD (.env line 5) is given twice: SMTP_URL holds one too. Keep one of them.",
-        ),
-        (
-            "SMTP_URL=smtp://u@mx.example",
-            "SMTP_URL (.env line 4) names a user without a password. Add it after the user's name, or set SMTP_PASSWORD.",
-        ),
-        (
-            "SMTP_URL=http://u:CANARY@mx.example",
-            "SMTP_URL (.env line 4) is not an smtp or smtps URL. Write smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465, with %40 for an @ in the password.",
-        ),
-        (
-            "REPORT_EMAIL_TO=a@example.com",
-            "SMTP_URL is not set. REPORT_EMAIL_TO needs SMTP_URL and SMTP_FROM.",
-        ),
-        (
-            "WHMCS_API_SECRET_FILE=secret",
-            "WHMCS_API_SECRET (WHMCS_API_SECRET_FILE) is given twice: WHMCS_API_SECRET_FILE and .env line 3. Keep one of them.",
-        ),
-        (
-            "HTTP_TOKEN_FILE=missing",
-            "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from a file that cannot be read: entity not found. Check its path and permissions.",
-        ),
-        (
-            "HTTP_TOKEN_FILE=empty",
-            "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from an empty file. Write the secret into the file.",
-        ),
-        (
-            "HEARTBEAT_URL_FILE=lines",
-            "HEARTBEAT_URL (HEARTBEAT_URL_FILE) holds a line break or control character. Remove it.",
-        ),
-        (
-            "WHMCS_API_ACCESS_KEY_FILE=lines",
-            "WHMCS_API_ACCESS_KEY (WHMCS_API_ACCESS_KEY_FILE) holds a line break or control character. Give the secret alone, on one line.",
-        ),
-        (
-            "CONFIG_FILE=missing.toml",
-            "CONFIG_FILE (.env line 4) names a file that cannot be read: missing.toml: entity not found. Check its path and permissions.",
-        ),
-        ("CANARY", "a line (.env line 4) has no `=`. Write KEY=value."),
-        (
-            "HTTP_TOKEN='CANARY",
-            "a line (.env line 4) opens a quote that is not closed on the line. Close it, or leave the quotes out: spaces need none.",
-        ),
-    ] {
+    for (line, said) in BAD_SETTINGS.iter().copied() {
         let place = place(line, "")
             .file("secret", "CANARY\n")
             .file("empty", "\n")
@@ -878,206 +895,208 @@ const MAIL: &str =
     "SMTP_URL=smtp://mx.example\nSMTP_FROM=stock@example.com\nALERT_EMAIL_TO=ops@example.com\n";
 
 /// Bad files, and what is said of them.
+const BAD_KEYS: &[(&str, &str)] = &[
+    (
+        "low_stok = 3",
+        "low_stok (config/monitor.toml line 1) is not a known key. Did you mean low_stock?",
+    ),
+    (
+        "LOW_STOCK = 3",
+        "LOW_STOCK (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
+    ),
+    (
+        "config_file = \"x\"",
+        "config_file (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
+    ),
+    (
+        "low_stock = \"many\"",
+        "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"many\"). Write a number such as 5.",
+    ),
+    (
+        "low_stock = 2.5",
+        "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"2.5\"). Write a number such as 5.",
+    ),
+    (
+        "rule = 3",
+        "rule (config/monitor.toml line 1) is not a table. Write [[rule]].",
+    ),
+    (
+        "[low_stock]\nx = 1",
+        "LOW_STOCK (config/monitor.toml line 1) is a table where a value belongs. Write one value.",
+    ),
+    (
+        "\n[[rule]]\nlow = \"x\"",
+        "rule 1: low (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"x\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nlow = -3",
+        "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"-3\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nlow = 99999999999999999999",
+        "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"99999999999999999999\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nname = \"GPU\"\nlo = 3",
+        "rule \"GPU\": lo (config/monitor.toml line 3) is not a known key. Did you mean low?",
+    ),
+    (
+        "[[rule]]\nfor = 5",
+        "rule 1: for (config/monitor.toml line 2) is not a duration (it says \"5\"). Write the unit too: 300s or 5m.",
+    ),
+    (
+        "[[rule]]\nrepeat = \"sometimes\"",
+        "rule 1: repeat (config/monitor.toml line 2) is not a time between reminders (it says \"sometimes\"). Write daily, never, or a duration such as 24h.",
+    ),
+    (
+        "[[rule]]\nrepeat = \"1s\"",
+        "rule 1: repeat (config/monitor.toml line 2) is shorter than a minute (it says \"1s\"). Write daily, never, or a duration such as 24h.",
+    ),
+    (
+        "[[rule]]\nstock_control = \"x\"",
+        "rule 1: stock_control (config/monitor.toml line 2) is none of auto, on and off (it says \"x\"). Write auto, on or off.",
+    ),
+    (
+        "[[rule]]\nhidden = \"x\"",
+        "rule 1: hidden (config/monitor.toml line 2) is neither alert nor ignore (it says \"x\"). Write alert or ignore.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nchannels = [\"email\",\n\"sale\"]",
+        "rule 1: channels (config/monitor.toml line 3) names \"sale\", and there is no such channel. There are: email.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nproducts = [-1]",
+        "rule 1: products (config/monitor.toml line 3) is neither an id nor a name. Write a number (an id), or a name in quotes, in which * stands for anything.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nproducts = [1,\n\" \"]",
+        "rule 1: products (config/monitor.toml line 4) is an empty name (it says \" \"). Write a name, or * for any.",
+    ),
+    (
+        "[[rule]]\nlow = 1\noptions = \"RAM\"",
+        "rule 1: options (config/monitor.toml line 3) is not a table. Write { \"RAM\" = \"64 GB\" }.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nmax_combinations = 0",
+        "rule 1: max_combinations (config/monitor.toml line 3) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"",
+        "instance \"eu\": url (config/monitor.toml line 1) is missing. An instance needs url, identifier and secret.",
+    ),
+    (
+        "[[instance]]",
+        "instance 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"…\".",
+    ),
+    (
+        "[[instance]]\nname = \"\"",
+        "instance 1: name (config/monitor.toml line 2) is empty (it says \"\"). Write a name.",
+    ),
+    (
+        "[[instance]]\nname = \"a/b\"",
+        "instance 1: name (config/monitor.toml line 2) is not a name (it says \"a/b\"). Use up to 64 letters, digits, dots, dashes and underscores.",
+    ),
+    (
+        "[[instance]]\nname = \"Default\"",
+        "instance 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${EU_SECRET}\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) needs ${EU_SECRET}, which is not set. Set EU_SECRET in the environment, in .env, or as EU_SECRET_FILE.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${CANARY\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) opens `${` and does not close it. Write ${NAME}, or $${ for the signs.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${CAN ARY}\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) names no variable between `${` and `}`. Write ${NAME}.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"CANARY\"\nsecret_file = \"x\"",
+        "instance \"eu\": secret (config/monitor.toml line 4) is given twice: secret and secret_file. Keep one of them.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret_file = \"x\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) comes from a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nurl = \"https://u:CANARY@eu\"",
+        "instance \"eu\": url (config/monitor.toml line 3) holds a user name or password. Remove what stands before the @: the API takes its credentials elsewhere.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"",
+        "channel \"x\": type (config/monitor.toml line 1) is missing. Write type = \"email\" or type = \"webhook\".",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"sms\"",
+        "channel \"x\": type (config/monitor.toml line 3) is not a type of channel (it says \"sms\"). Write email or webhook.",
+    ),
+    (
+        "[[channel]]\nname = \"email\"\ntype = \"email\"",
+        "channel 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = []",
+        "channel \"x\": to (config/monitor.toml line 1) is missing. Write to = [\"sales@example.com\"].",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = [\"a@example.com\", \"b\"]",
+        "channel \"x\": to (config/monitor.toml line 4) is not a mail address (it says \"b\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = \"a@example.com\"\nseverities = [\"ok\"]",
+        "channel \"x\": severities (config/monitor.toml line 5) is not a severity (it says \"ok\"). Write low, critical or out.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"",
+        "channel \"x\": url (config/monitor.toml line 1) is missing. Write url = \"https://…\".",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) is not a URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"http://[fe80::1]/CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "[[capacity]]\ncapacity = 3",
+        "capacity 1: options (config/monitor.toml line 1) is missing. Write whose capacity it is: options = { \"RAM\" = \"64 GB\" }.",
+    ),
+    (
+        "[[capacity]]\noptions = { RAM = \"64 GB\" }",
+        "capacity 1: capacity (config/monitor.toml line 1) is missing. Write how many there are in all: capacity = 12.",
+    ),
+    (
+        "[[capacity]]\noptions = { RAM = \"64 GB\" }\ncapacity = -1",
+        "capacity 1: capacity (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "[[pool]]\ncapacity = 3\nuses = [{ product = 1 }]",
+        "pool 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"64 GB DIMM kits\".",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3",
+        "pool \"x\": uses (config/monitor.toml line 1) is missing. Write who draws on it: uses = [{ option = \"RAM\", choice = \"64 GB\" }].",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ option = \"RAM\" }]",
+        "pool \"x\": uses (config/monitor.toml line 4) names no user of the pool. Write option and choice, or product alone.",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1, need = 0 }]",
+        "pool \"x\": uses: need (config/monitor.toml line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+];
+
 #[test]
 fn a_bad_key_of_the_file_is_named_with_its_line_and_its_mend() {
-    for (toml, said) in [
-        (
-            "low_stok = 3",
-            "low_stok (config/monitor.toml line 1) is not a known key. Did you mean low_stock?",
-        ),
-        (
-            "LOW_STOCK = 3",
-            "LOW_STOCK (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
-        ),
-        (
-            "config_file = \"x\"",
-            "config_file (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
-        ),
-        (
-            "low_stock = \"many\"",
-            "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"many\"). Write a number such as 5.",
-        ),
-        (
-            "low_stock = 2.5",
-            "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"2.5\"). Write a number such as 5.",
-        ),
-        (
-            "rule = 3",
-            "rule (config/monitor.toml line 1) is not a table. Write [[rule]].",
-        ),
-        (
-            "[low_stock]\nx = 1",
-            "LOW_STOCK (config/monitor.toml line 1) is a table where a value belongs. Write one value.",
-        ),
-        (
-            "\n[[rule]]\nlow = \"x\"",
-            "rule 1: low (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"x\"). Write a number such as 5.",
-        ),
-        (
-            "[[rule]]\nlow = -3",
-            "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"-3\"). Write a number such as 5.",
-        ),
-        (
-            "[[rule]]\nlow = 99999999999999999999",
-            "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"99999999999999999999\"). Write a number such as 5.",
-        ),
-        (
-            "[[rule]]\nname = \"GPU\"\nlo = 3",
-            "rule \"GPU\": lo (config/monitor.toml line 3) is not a known key. Did you mean low?",
-        ),
-        (
-            "[[rule]]\nfor = 5",
-            "rule 1: for (config/monitor.toml line 2) is not a duration (it says \"5\"). Write the unit too: 300s or 5m.",
-        ),
-        (
-            "[[rule]]\nrepeat = \"sometimes\"",
-            "rule 1: repeat (config/monitor.toml line 2) is not a time between reminders (it says \"sometimes\"). Write daily, never, or a duration such as 24h.",
-        ),
-        (
-            "[[rule]]\nrepeat = \"1s\"",
-            "rule 1: repeat (config/monitor.toml line 2) is shorter than a minute (it says \"1s\"). Write daily, never, or a duration such as 24h.",
-        ),
-        (
-            "[[rule]]\nstock_control = \"x\"",
-            "rule 1: stock_control (config/monitor.toml line 2) is none of auto, on and off (it says \"x\"). Write auto, on or off.",
-        ),
-        (
-            "[[rule]]\nhidden = \"x\"",
-            "rule 1: hidden (config/monitor.toml line 2) is neither alert nor ignore (it says \"x\"). Write alert or ignore.",
-        ),
-        (
-            "[[rule]]\nlow = 1\nchannels = [\"email\",\n\"sale\"]",
-            "rule 1: channels (config/monitor.toml line 3) names \"sale\", and there is no such channel. There are: email.",
-        ),
-        (
-            "[[rule]]\nlow = 1\nproducts = [-1]",
-            "rule 1: products (config/monitor.toml line 3) is neither an id nor a name. Write a number (an id), or a name in quotes, in which * stands for anything.",
-        ),
-        (
-            "[[rule]]\nlow = 1\nproducts = [1,\n\" \"]",
-            "rule 1: products (config/monitor.toml line 4) is an empty name (it says \" \"). Write a name, or * for any.",
-        ),
-        (
-            "[[rule]]\nlow = 1\noptions = \"RAM\"",
-            "rule 1: options (config/monitor.toml line 3) is not a table. Write { \"RAM\" = \"64 GB\" }.",
-        ),
-        (
-            "[[rule]]\nlow = 1\nmax_combinations = 0",
-            "rule 1: max_combinations (config/monitor.toml line 3) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"",
-            "instance \"eu\": url (config/monitor.toml line 1) is missing. An instance needs url, identifier and secret.",
-        ),
-        (
-            "[[instance]]",
-            "instance 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"…\".",
-        ),
-        (
-            "[[instance]]\nname = \"\"",
-            "instance 1: name (config/monitor.toml line 2) is empty (it says \"\"). Write a name.",
-        ),
-        (
-            "[[instance]]\nname = \"a/b\"",
-            "instance 1: name (config/monitor.toml line 2) is not a name (it says \"a/b\"). Use up to 64 letters, digits, dots, dashes and underscores.",
-        ),
-        (
-            "[[instance]]\nname = \"Default\"",
-            "instance 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nsecret = \"${EU_SECRET}\"",
-            "instance \"eu\": secret (config/monitor.toml line 3) needs ${EU_SECRET}, which is not set. Set EU_SECRET in the environment, in .env, or as EU_SECRET_FILE.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nsecret = \"${CANARY\"",
-            "instance \"eu\": secret (config/monitor.toml line 3) opens `${` and does not close it. Write ${NAME}, or $${ for the signs.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nsecret = \"${CAN ARY}\"",
-            "instance \"eu\": secret (config/monitor.toml line 3) names no variable between `${` and `}`. Write ${NAME}.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nsecret = \"CANARY\"\nsecret_file = \"x\"",
-            "instance \"eu\": secret (config/monitor.toml line 4) is given twice: secret and secret_file. Keep one of them.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nsecret_file = \"x\"",
-            "instance \"eu\": secret (config/monitor.toml line 3) comes from a file that cannot be read: entity not found. Check its path and permissions.",
-        ),
-        (
-            "[[instance]]\nname = \"eu\"\nurl = \"https://u:CANARY@eu\"",
-            "instance \"eu\": url (config/monitor.toml line 3) holds a user name or password. Remove what stands before the @: the API takes its credentials elsewhere.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"",
-            "channel \"x\": type (config/monitor.toml line 1) is missing. Write type = \"email\" or type = \"webhook\".",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"sms\"",
-            "channel \"x\": type (config/monitor.toml line 3) is not a type of channel (it says \"sms\"). Write email or webhook.",
-        ),
-        (
-            "[[channel]]\nname = \"email\"\ntype = \"email\"",
-            "channel 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = []",
-            "channel \"x\": to (config/monitor.toml line 1) is missing. Write to = [\"sales@example.com\"].",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = [\"a@example.com\", \"b\"]",
-            "channel \"x\": to (config/monitor.toml line 4) is not a mail address (it says \"b\"). Write sales@example.com or Sales <sales@example.com>.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = \"a@example.com\"\nseverities = [\"ok\"]",
-            "channel \"x\": severities (config/monitor.toml line 5) is not a severity (it says \"ok\"). Write low, critical or out.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
-            "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"webhook\"",
-            "channel \"x\": url (config/monitor.toml line 1) is missing. Write url = \"https://…\".",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"CANARY\"",
-            "channel \"x\": url (config/monitor.toml line 4) is not a URL. Write a whole URL, with https:// before it.",
-        ),
-        (
-            "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"http://[fe80::1]/CANARY\"",
-            "channel \"x\": url (config/monitor.toml line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
-        ),
-        (
-            "[[capacity]]\ncapacity = 3",
-            "capacity 1: options (config/monitor.toml line 1) is missing. Write whose capacity it is: options = { \"RAM\" = \"64 GB\" }.",
-        ),
-        (
-            "[[capacity]]\noptions = { RAM = \"64 GB\" }",
-            "capacity 1: capacity (config/monitor.toml line 1) is missing. Write how many there are in all: capacity = 12.",
-        ),
-        (
-            "[[capacity]]\noptions = { RAM = \"64 GB\" }\ncapacity = -1",
-            "capacity 1: capacity (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
-        ),
-        (
-            "[[pool]]\ncapacity = 3\nuses = [{ product = 1 }]",
-            "pool 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"64 GB DIMM kits\".",
-        ),
-        (
-            "[[pool]]\nname = \"x\"\ncapacity = 3",
-            "pool \"x\": uses (config/monitor.toml line 1) is missing. Write who draws on it: uses = [{ option = \"RAM\", choice = \"64 GB\" }].",
-        ),
-        (
-            "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ option = \"RAM\" }]",
-            "pool \"x\": uses (config/monitor.toml line 4) names no user of the pool. Write option and choice, or product alone.",
-        ),
-        (
-            "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1, need = 0 }]",
-            "pool \"x\": uses: need (config/monitor.toml line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
-        ),
-    ] {
+    for (toml, said) in BAD_KEYS.iter().copied() {
         let found = place(MAIL, toml).load().expect_err(toml).to_string();
         assert!(
             found.lines().any(|found| found == said),
