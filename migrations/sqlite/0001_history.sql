@@ -18,7 +18,7 @@ CREATE TABLE instances (
 -- That a poll happened, and how. No second index: an unchanged poll must cost one small row.
 CREATE TABLE polls (
     id          INTEGER PRIMARY KEY,              -- ascending; the order of all history
-    instance_id INTEGER NOT NULL REFERENCES instances (id),
+    instance_id INTEGER NOT NULL REFERENCES instances (id),-- instances.id
     observed_at INTEGER NOT NULL,                 -- when GetProducts was asked; never goes back within an instance
     duration_ms INTEGER NOT NULL,                 -- from the first request to the decision
     outcome     INTEGER NOT NULL,                 -- 0 accepted, 1 suspect, 2 failed
@@ -31,7 +31,7 @@ CREATE TABLE polls (
 
 -- The products as they are now.
 CREATE TABLE products (
-    instance_id    INTEGER NOT NULL REFERENCES instances (id),
+    instance_id    INTEGER NOT NULL REFERENCES instances (id),-- instances.id
     product_id     INTEGER NOT NULL,              -- WHMCS's pid
     name           TEXT    NOT NULL,              -- exactly as WHMCS sent it
     group_id       INTEGER,                       -- WHMCS's gid
@@ -48,14 +48,14 @@ CREATE TABLE products (
 
 -- The products as they were: a row holds until its poll, exclusive. What never changed has no row here.
 CREATE TABLE product_history (
-    instance_id INTEGER NOT NULL,
-    product_id  INTEGER NOT NULL,
+    instance_id INTEGER NOT NULL,                 -- instances.id
+    product_id  INTEGER NOT NULL,                 -- WHMCS's pid
     until_poll  INTEGER NOT NULL,                 -- the poll that saw the difference
-    name        TEXT    NOT NULL,                 -- as in products, and so on
-    group_id    INTEGER,
-    group_name  TEXT,
-    hidden      INTEGER,
-    retired     INTEGER,
+    name        TEXT    NOT NULL,                 -- exactly as WHMCS sent it
+    group_id    INTEGER,                          -- WHMCS's gid
+    group_name  TEXT,                             -- the name of the group, as sent
+    hidden      INTEGER,                          -- 0, 1, or null where not known
+    retired     INTEGER,                          -- 0, 1, or null where not known
     present     INTEGER NOT NULL,                 -- 0: absent from the catalogue
     PRIMARY KEY (instance_id, product_id, until_poll)
 ) STRICT, WITHOUT ROWID;
@@ -63,7 +63,7 @@ CREATE TABLE product_history (
 -- The series (a product, or a combination with a figure of its own) and where each stands now.
 -- Rows are never deleted: numbers and transitions never restart.
 CREATE TABLE series (
-    instance_id      INTEGER NOT NULL REFERENCES instances (id),
+    instance_id      INTEGER NOT NULL REFERENCES instances (id),-- instances.id
     product_id       INTEGER NOT NULL,            -- WHMCS's pid
     combination      TEXT    NOT NULL,            -- '4=11;5=20', or '' for the product itself
     number           INTEGER NOT NULL,            -- its number within the instance; given once
@@ -92,16 +92,16 @@ CREATE TABLE series (
 
 -- What combinations were called: a row holds until its poll, exclusive.
 CREATE TABLE label_history (
-    instance_id INTEGER NOT NULL,
+    instance_id INTEGER NOT NULL,                 -- instances.id
     series      INTEGER NOT NULL,                 -- series.number
     until_poll  INTEGER NOT NULL,                 -- the poll that saw the difference
-    label       TEXT    NOT NULL,
+    label       TEXT    NOT NULL,                 -- what the combination was called
     PRIMARY KEY (instance_id, series, until_poll)
 ) STRICT, WITHOUT ROWID;
 
 -- Every level that ever was: a row where it changed, holding until the series' next row.
 CREATE TABLE levels (
-    instance_id INTEGER NOT NULL,
+    instance_id INTEGER NOT NULL,                 -- instances.id
     series      INTEGER NOT NULL,                 -- series.number
     poll_id     INTEGER NOT NULL,                 -- the poll that saw it first
     state       INTEGER NOT NULL,                 -- 0 known, 1 not controlled, 2 unknown, 3 gone
@@ -111,7 +111,7 @@ CREATE TABLE levels (
 
 -- What each channel was last told of a series; no row means ok.
 CREATE TABLE told (
-    instance_id INTEGER NOT NULL,
+    instance_id INTEGER NOT NULL,                 -- instances.id
     series      INTEGER NOT NULL,                 -- series.number
     channel     TEXT    NOT NULL,                 -- the channel's name
     severity    INTEGER NOT NULL,                 -- as in series
@@ -121,43 +121,43 @@ CREATE TABLE told (
 
 -- What happened, each thing once.
 CREATE TABLE events (
-    id             INTEGER PRIMARY KEY,
-    instance_id    INTEGER NOT NULL REFERENCES instances (id),
+    id             INTEGER PRIMARY KEY,           -- ascending; newest last
+    instance_id    INTEGER NOT NULL REFERENCES instances (id),-- instances.id
     key            TEXT    NOT NULL,              -- deterministic: series, rule, transition number
     poll_id        INTEGER,                       -- the poll that led to it; null between polls
-    at             INTEGER NOT NULL,
+    at             INTEGER NOT NULL,              -- when it happened
     kind           TEXT    NOT NULL,              -- severity, new, gone, renamed, source_down …
     product_id     INTEGER,                       -- null where it is about the source
     combination    TEXT,                          -- null where it is about the product itself
     severity_from  INTEGER,                       -- as in series
-    severity_to    INTEGER,
+    severity_to    INTEGER,                       -- as in series
     reason         TEXT,                          -- first, worse, better, recovered …
-    level          INTEGER,
-    previous_level INTEGER,
+    level          INTEGER,                       -- how many were left, where known
+    previous_level INTEGER,                       -- the last known level before that differs
     detail         TEXT,                          -- a cause, a capability, or particulars in words
     UNIQUE (instance_id, key)
 ) STRICT;
 
 -- Messages as they were decided, the text frozen.
 CREATE TABLE messages (
-    number      INTEGER PRIMARY KEY,
+    number      INTEGER PRIMARY KEY,              -- what outbox.message refers to
     id          TEXT    NOT NULL UNIQUE,          -- random; stays the same over retries
     channel     TEXT    NOT NULL,                 -- the channel's name
     kind        TEXT    NOT NULL,                 -- stock.alerts, source.down …
     instance    TEXT,                             -- the shop's name; null where it is about several
-    recorded_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,                 -- when it was decided
     headline    TEXT    NOT NULL,                 -- one line for lists
     content     TEXT    NOT NULL                  -- JSON; holds no secret
 ) STRICT;
 
 -- One row for each message and recipient.
 CREATE TABLE outbox (
-    id              INTEGER PRIMARY KEY,
-    message         INTEGER NOT NULL REFERENCES messages (number),
+    id              INTEGER PRIMARY KEY,          -- ascending; newest last
+    message         INTEGER NOT NULL REFERENCES messages (number),-- messages.number
     channel         TEXT    NOT NULL,             -- the message's
     medium          TEXT    NOT NULL,             -- email or webhook
     recipient       TEXT    NOT NULL,             -- a mail address, or the channel's name; never a URL
-    state           TEXT    NOT NULL CHECK (state IN ('pending', 'sent', 'dead')),
+    state           TEXT    NOT NULL CHECK (state IN ('pending', 'sent', 'dead')),-- pending until settled; dead ones can be replayed
     queued_at       INTEGER NOT NULL,             -- when recorded or replayed; it expires counted from here
     attempts        INTEGER NOT NULL DEFAULT 0,   -- begun so far
     leased          INTEGER NOT NULL DEFAULT 0,   -- 1: an attempt is under way

@@ -306,3 +306,121 @@ fn writing_pool(path: &Path) -> SqlitePool {
                 .pragma("journal_size_limit", "16777216"),
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_second(sql: &'static str) -> Vec<Migration> {
+        let mut known = schema::embedded();
+        known.push(schema::migration(1000, "second", sql));
+        known
+    }
+
+    async fn names(store: &Store) -> Vec<String> {
+        sqlx::query_scalar("SELECT name FROM instances ORDER BY name")
+            .fetch_all(&store.reader().pool)
+            .await
+            .unwrap()
+    }
+
+    async fn with_one_instance(settings: &StoreSettings) {
+        let opened = Store::open(settings).await.unwrap();
+        opened.store.instance("default").await.unwrap();
+        opened.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn an_older_database_is_copied_then_migrated_and_the_older_program_refuses_it_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = StoreSettings {
+            path: folder.path().join("stock.db"),
+        };
+        with_one_instance(&settings).await;
+        let second = "UPDATE instances SET name = 'migrated'; CREATE TABLE later (a INTEGER) STRICT;";
+        let opened = Store::open_with(&settings, with_second(second)).await.unwrap();
+        assert!(!opened.is_new);
+        assert!(
+            opened
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("before-1000")),
+            "{:?}",
+            opened.warnings
+        );
+        assert_eq!(names(&opened.store).await, ["migrated"]);
+        opened.store.close().await;
+
+        let bytes = std::fs::read(&settings.path).unwrap();
+        let error = Store::open(&settings).await.unwrap_err();
+        assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+        assert_eq!(std::fs::read(&settings.path).unwrap(), bytes);
+
+        let copy = StoreSettings {
+            path: folder.path().join("stock.db.before-1000"),
+        };
+        let opened = Store::open(&copy).await.unwrap();
+        assert_eq!(names(&opened.store).await, ["default"]);
+        assert_eq!(
+            opened.warnings,
+            Vec::<String>::new(),
+            "the copy is as private as the original"
+        );
+        opened.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_fails_leaves_the_database_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = StoreSettings {
+            path: folder.path().join("stock.db"),
+        };
+        with_one_instance(&settings).await;
+        let second = "UPDATE instances SET name = 'half'; INSERT INTO nowhere VALUES (1);";
+        Store::open_with(&settings, with_second(second))
+            .await
+            .unwrap_err();
+        let opened = Store::open(&settings).await.unwrap();
+        assert_eq!(names(&opened.store).await, ["default"]);
+        opened.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_reader_does_not_read_what_was_never_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stock.db");
+        let mut conn = options(&path).create_if_missing(true).connect().await.unwrap();
+        schema::migrate(&mut conn, &path, Vec::new()).await.unwrap();
+        conn.close().await.unwrap();
+        let error = Store::open_read_only(&StoreSettings { path }).await.unwrap_err();
+        assert!(matches!(error, OpenError::Missing(_)), "{error}");
+    }
+
+    #[test]
+    fn versions_of_sqlite_are_compared_as_numbers() {
+        for (version, enough) in [
+            ("3.51.3", true),
+            ("3.100.0", true),
+            ("4", true),
+            ("3.51.2", false),
+            ("3.9.9", false),
+        ] {
+            assert_eq!(new_enough(version), enough, "{version}");
+        }
+    }
+
+    #[test]
+    fn every_column_of_the_schema_says_what_it_holds() {
+        let sql = include_str!("../../migrations/sqlite/0001_history.sql");
+        let is_column = |line: &&str| {
+            let rest = line.strip_prefix("    ").unwrap_or_default();
+            rest.starts_with(|c: char| c.is_ascii_lowercase())
+        };
+        let columns: Vec<_> = sql.lines().filter(is_column).collect();
+        assert!(columns.len() > 80, "{}", columns.len());
+        for column in columns {
+            let comment = column.split_once("-- ").map_or("", |(_, comment)| comment.trim());
+            assert!(!comment.is_empty(), "{column}");
+        }
+    }
+}

@@ -344,3 +344,29 @@ async fn what_sqlite_says_is_sorted_by_what_to_do_about_it() {
         .unwrap_err();
     assert_eq!(StoreError::from(corrupt).kind(), ErrorKind::Fatal);
 }
+
+#[tokio::test]
+async fn a_large_database_is_opened_at_once_and_checked_after() {
+    let place = filled().await;
+    let mut conn = raw(&place.settings.path).await;
+    for statement in [
+        "CREATE TABLE padding (a)",
+        "INSERT INTO padding VALUES (zeroblob(70000000))",
+    ] {
+        sqlx::query(statement).execute(&mut conn).await.unwrap();
+    }
+    conn.close().await.unwrap();
+    let opened = Store::open(&place.settings).await.unwrap();
+    assert!(opened.unchecked);
+    opened.store.quick_check().await.unwrap();
+    opened.store.close().await;
+
+    let mut bytes = fs::read(&place.settings.path).unwrap();
+    bytes[40 * 4096..][..64].fill(0x5a);
+    fs::write(&place.settings.path, bytes).unwrap();
+    let opened = Store::open(&place.settings).await.unwrap();
+    let error = opened.store.quick_check().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fatal, "{error}");
+    opened.store.integrity_check().await.unwrap_err();
+    opened.store.close().await;
+}
