@@ -125,6 +125,7 @@ async fn run_on(
         view: Arc::clone(&lasting.view),
         counters: Arc::clone(&lasting.counters),
         scrapes: Arc::default(),
+        store: lasting.store.clone(),
     };
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;

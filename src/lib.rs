@@ -140,6 +140,7 @@ pub mod web {
     pub mod health;
     pub mod stock;
     pub mod records;
+    pub mod alerts;
     pub mod page;
     pub mod server;
 }

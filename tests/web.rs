@@ -1027,3 +1027,23 @@ async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_writt
     assert!(!lost.contains(&*folder.path().to_string_lossy()), "{lost}");
     cancel.cancel();
 }
+
+#[tokio::test]
+async fn a_crowd_of_scrapers_is_answered_alike() {
+    let products = (1..=500).map(|id| product(id, HOSTILE, series(Level::Known(id))));
+    let site = Arc::new(site(settings(None), vec![("default", memory(products.collect()))]).await);
+    let scrapes: Vec<_> = (0..400)
+        .map(|_| {
+            let site = Arc::clone(&site);
+            tokio::spawn(async move { site.get("/metrics").await })
+        })
+        .collect();
+    let mut texts = std::collections::HashSet::new();
+    for scrape in scrapes {
+        let answer = scrape.await.unwrap();
+        assert_eq!(answer.status, 200);
+        let stock = answer.body.split("# HELP whmcs_stock_outbox").next().unwrap();
+        texts.insert(stock.to_owned());
+    }
+    assert_eq!(texts.len(), 1);
+}

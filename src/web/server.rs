@@ -32,6 +32,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
 use crate::web::access::Access;
+use crate::web::alerts;
 use crate::web::health;
 use crate::web::page;
 use crate::web::problem::Problem;
@@ -151,19 +152,25 @@ async fn connection(stream: TcpStream, router: Router, cancel: CancellationToken
 }
 
 fn router(access: Access, state: AppState) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page::page))
         .route("/style.css", get(page::style))
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/api/v1/stock", get(stock::stock))
-        .route("/api/v1/alerts", get(records::alerts))
+        .route("/api/v1/alerts", get(alerts::alerts))
         .route("/api/v1/polls", get(records::polls))
         .route("/api/v1/deliveries", get(records::deliveries))
         .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
         .fallback(nothing_here)
-        .with_state(state)
+        .with_state(state);
+    guarded(routes, access)
+}
+
+/// Puts everything between a connection and the routes; the last layer is the outermost.
+fn guarded(routes: Router, access: Access) -> Router {
+    routes
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
@@ -198,4 +205,44 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
         "The monitor has a fault; its log says more.",
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+
+    async fn faulty() -> &'static str {
+        panic!("a fault with particulars")
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_a_problem_for_one_request_and_not_for_the_next() {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            token: None,
+            metrics_public: false,
+            allowed_hosts: Vec::new(),
+        };
+        let routes = Router::new()
+            .route("/faulty", get(faulty))
+            .route("/healthz", get(health::alive));
+        let listener = TcpListener::bind(settings.listen).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = guarded(routes, Access::new(&settings));
+        tokio::spawn(Bound { listener, router }.serve(CancellationToken::new()));
+        for (path, status) in [("/faulty", "500"), ("/healthz", "200")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(
+                !answer.contains("particulars") && answer.contains("nosniff"),
+                "{answer}"
+            );
+        }
+    }
 }
