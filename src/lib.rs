@@ -18,6 +18,7 @@ pub mod domain {
 pub mod scheduler;
 pub mod whmcs {
     pub mod skip;
+    pub mod envelope;
     pub mod scan;
     pub mod figure;
     pub mod list;
@@ -31,6 +32,7 @@ pub mod whmcs {
     pub mod fault;
     pub mod api;
     pub mod details;
+    pub mod listings;
     pub mod client;
 }
 pub mod store {

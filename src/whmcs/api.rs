@@ -57,6 +57,23 @@ impl Journal {
         self.attempts.append(&mut other.attempts);
     }
 
+    /// The last answer turned out not to be credible.
+    pub fn reject(&mut self, cause: Cause) {
+        let Some(request) = self.requests.last_mut() else {
+            return;
+        };
+        request.cause = Some(cause);
+        match self.attempts.last_mut() {
+            Some(last) if last.cause.is_none() && last.action == request.action => last.cause = Some(cause),
+            Some(_) | None => {
+                self.attempts.push(Attempt {
+                    action: request.action.to_owned(),
+                    cause: Some(cause),
+                });
+            }
+        }
+    }
+
     fn enter(&mut self, action: &'static str, cause: Option<Cause>, duration: Duration, again: bool) {
         self.requests.push(RequestStat {
             action,
@@ -132,7 +149,7 @@ impl Api {
                 return Err(Stop::Refused(refusal));
             }
             tried += 1;
-            let delay = delays.next().max(asked.unwrap_or_default());
+            let delay = delays.delay().max(asked.unwrap_or_default());
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Stop::Cancelled),
