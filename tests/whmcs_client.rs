@@ -732,6 +732,10 @@ async fn a_redirect_is_not_followed_with_credentials_in_hand() {
         let location = format!("Location: {}?token=x\r\n", target.url());
         let (failure, tries) = failure(http(status, &location, "")).await;
         assert_eq!((failure.cause, tries), (Cause::Redirect, 1), "{status}");
+        assert_eq!(
+            failure.detail,
+            format!("HTTP {} to {}", &status[..3], target.url())
+        );
     }
     assert!(target.requests.lock().unwrap().is_empty());
 }

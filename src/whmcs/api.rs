@@ -11,6 +11,7 @@ use reqwest::header::CONTENT_LENGTH;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
+use reqwest::header::LOCATION;
 use reqwest::header::RETRY_AFTER;
 use reqwest::header::TRANSFER_ENCODING;
 use tokio::sync::Semaphore;
@@ -233,6 +234,7 @@ fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
         status: response.status().as_u16(),
         content_type: header(headers, &CONTENT_TYPE).unwrap_or_default().to_owned(),
         retry_after: header(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(value, now)),
+        location: header(headers, &LOCATION).map(str::to_owned),
         framed: [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING]
             .iter()
             .any(|name| headers.contains_key(name)),

@@ -179,25 +179,17 @@ impl Scanner {
 
     /// One byte between values.
     fn step(&mut self, byte: u8, i: usize) -> Result<(), ScanError> {
-        match self.expect {
-            Expect::InKey => {
-                self.in_key(byte);
-                return Ok(());
-            }
-            Expect::InKeyEscape => {
-                self.push_key(byte);
-                self.expect = Expect::InKey;
-                return Ok(());
-            }
-            Expect::Start if byte >= 0x80 => {
-                return if self.is_bom(byte) {
-                    Ok(())
-                } else {
-                    Err(self.not_json(i))
-                };
-            }
-            _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => return Ok(()),
-            _ => {}
+        if self.expect == Expect::InKey {
+            self.in_key(byte);
+            return Ok(());
+        }
+        if self.expect == Expect::InKeyEscape {
+            self.push_key(byte);
+            self.expect = Expect::InKey;
+            return Ok(());
+        }
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') || self.expect == Expect::Start && self.is_bom(byte) {
+            return Ok(());
         }
         match (self.expect, byte) {
             (Expect::Start | Expect::Value, b',' | b':' | b'}' | b']') => Err(self.not_json(i)),
