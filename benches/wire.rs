@@ -1,5 +1,7 @@
 //! How fast a body is scanned and read, against serde_json on the same bytes.
 
+#![expect(clippy::expect_used, reason = "a bench may panic")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -47,6 +47,7 @@ pub mod simulator {
 }
 pub mod whmcs {
     pub mod skip;
+    pub mod envelope;
     pub mod scan;
     pub mod figure;
     pub mod list;
@@ -60,6 +61,7 @@ pub mod whmcs {
     pub mod fault;
     pub mod api;
     pub mod details;
+    pub mod listings;
     pub mod client;
 }
 pub mod store {

@@ -8,17 +8,17 @@ use std::time::Duration;
 use crate::domain::catalogue::Figure;
 use crate::domain::source::Cause;
 use crate::domain::source::Failure;
+use crate::whmcs::envelope::Envelope;
+use crate::whmcs::envelope::Field;
+use crate::whmcs::envelope::Root;
+use crate::whmcs::envelope::ScanError;
 use crate::whmcs::figure::figure;
 use crate::whmcs::figure::text;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::intern::Interner;
 use crate::whmcs::recall::Recall;
 use crate::whmcs::refusal;
-use crate::whmcs::scan::Envelope;
-use crate::whmcs::scan::Field;
 use crate::whmcs::scan::Halt;
-use crate::whmcs::scan::Root;
-use crate::whmcs::scan::ScanError;
 use crate::whmcs::scan::Scanner;
 use crate::whmcs::wire::Element;
 use crate::whmcs::wire::WireError;
@@ -36,6 +36,8 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// Whether the end of the body was marked: if not, a lost connection looks like its end.
     pub framed: bool,
+    /// Where a redirect points.
+    pub location: Option<String>,
 }
 
 /// What a successful answer held.
@@ -248,6 +250,12 @@ impl Judge<'_> {
     /// Not an answer of the API.
     fn body(&self) -> Refusal {
         let cause = refusal::of_body(self.reply.status, &self.reply.content_type, self.head);
+        if let (Cause::Redirect, Some(location)) = (cause, &self.reply.location) {
+            // What follows the path may hold a token.
+            let place = location.split(['?', '#']).next().unwrap_or_default();
+            let detail = format!("HTTP {} to {}", self.reply.status, self.credentials.shown(place));
+            return self.refuse(cause, detail);
+        }
         self.refuse(cause, format!("HTTP {}, {}", self.reply.status, self.describe()))
     }
 
@@ -314,4 +322,109 @@ fn without_tags(page: &str) -> String {
         words.push(' ');
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::catalogue::Listing;
+
+    fn credentials() -> Credentials {
+        Credentials {
+            identifier: "i".into(),
+            secret: "s".into(),
+            access_key: None,
+        }
+    }
+
+    fn judge(status: u16, body: &[u8], framed: bool) -> Result<Page<Listing>, Refusal> {
+        let mut answer = Answer::new(Recall::new(Arc::default()), Arc::default());
+        for chunk in body.chunks(7) {
+            if !answer.feed(chunk) {
+                break;
+            }
+        }
+        answer.finish(
+            &Reply {
+                status,
+                framed,
+                ..Reply::default()
+            },
+            &credentials(),
+        )
+    }
+
+    const SOUND: &str = r#"{"result":"success","totalresults":"2","numreturned":2,
+        "products":{"product":[{"pid":1,"name":"a"},{"pid":2,"name":"b\ud800"}]},"contract":1}"#;
+
+    #[test]
+    fn a_sound_answer_is_a_page() {
+        let page = judge(200, SOUND.as_bytes(), true).unwrap();
+        assert_eq!(
+            (page.total, page.returned, page.contract),
+            (Figure::Number(2), Figure::Number(2), true)
+        );
+        assert_eq!(page.items[1].name.raw(), "b\u{fffd}");
+        assert_eq!(
+            judge(403, SOUND.as_bytes(), true).unwrap_err().failure.cause,
+            Cause::Firewall
+        );
+        assert_eq!(
+            judge(500, SOUND.as_bytes(), true).unwrap_err().failure.cause,
+            Cause::Server
+        );
+    }
+
+    #[test]
+    fn an_answer_that_ends_early_is_a_reset_unless_its_length_was_promised() {
+        let half = &SOUND.as_bytes()[..SOUND.len() / 2];
+        assert_eq!(
+            judge(200, half, true).unwrap_err().failure.cause,
+            Cause::BadAnswer
+        );
+        assert_eq!(judge(200, half, false).unwrap_err().failure.cause, Cause::Reset);
+    }
+
+    #[test]
+    fn only_what_the_api_says_of_a_request_is_no_fault_of_ours() {
+        let error = |message: &str| {
+            judge(
+                200,
+                format!(r#"{{"result":"error","message":"{message}"}}"#).as_bytes(),
+                true,
+            )
+            .unwrap_err()
+        };
+        assert!(error("Product ID Not Found").of_the_request);
+        assert!(!error("API Function Not Found").of_the_request);
+        assert!(!error("Authentication Failed").of_the_request);
+        assert!(!judge(200, b"null", true).unwrap_err().of_the_request);
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_answer_is_judged_without_a_panic(
+            hurts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            end in any::<prop::sample::Index>(),
+            status in 100_u16..600,
+            framed: bool
+        ) {
+            let mut body = SOUND.as_bytes().to_vec();
+            for (at, byte) in hurts {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            body.truncate(end.index(body.len() * 2));
+            let _ = judge(status, &body, framed);
+        }
+
+        #[test]
+        fn whatever_comes_is_judged_without_a_panic(
+            body in proptest::collection::vec(any::<u8>(), 0..200), status in 100_u16..600
+        ) {
+            prop_assert!(judge(status, &body, true).is_err());
+        }
+    }
 }

@@ -11,6 +11,7 @@ use reqwest::header::CONTENT_LENGTH;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
+use reqwest::header::LOCATION;
 use reqwest::header::RETRY_AFTER;
 use reqwest::header::TRANSFER_ENCODING;
 use tokio::sync::Semaphore;
@@ -55,6 +56,23 @@ impl Journal {
     pub fn append(&mut self, mut other: Self) {
         self.requests.append(&mut other.requests);
         self.attempts.append(&mut other.attempts);
+    }
+
+    /// The last answer turned out not to be credible.
+    pub fn reject(&mut self, cause: Cause) {
+        let Some(request) = self.requests.last_mut() else {
+            return;
+        };
+        request.cause = Some(cause);
+        match self.attempts.last_mut() {
+            Some(last) if last.cause.is_none() && last.action == request.action => last.cause = Some(cause),
+            Some(_) | None => {
+                self.attempts.push(Attempt {
+                    action: request.action.to_owned(),
+                    cause: Some(cause),
+                });
+            }
+        }
     }
 
     fn enter(&mut self, action: &'static str, cause: Option<Cause>, duration: Duration, again: bool) {
@@ -132,7 +150,7 @@ impl Api {
                 return Err(Stop::Refused(refusal));
             }
             tried += 1;
-            let delay = delays.next().max(asked.unwrap_or_default());
+            let delay = delays.delay().max(asked.unwrap_or_default());
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Stop::Cancelled),
@@ -216,6 +234,7 @@ fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
         status: response.status().as_u16(),
         content_type: header(headers, &CONTENT_TYPE).unwrap_or_default().to_owned(),
         retry_after: header(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(value, now)),
+        location: header(headers, &LOCATION).map(str::to_owned),
         framed: [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING]
             .iter()
             .any(|name| headers.contains_key(name)),

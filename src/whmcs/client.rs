@@ -14,17 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Details;
-use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Listing;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
 use crate::domain::source::Attempt;
-use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
-use crate::whmcs::api::Question;
 use crate::whmcs::api::RequestStat;
 use crate::whmcs::api::Stop;
 use crate::whmcs::details::Foreign;
@@ -33,14 +30,9 @@ use crate::whmcs::details::Probe;
 use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
-use crate::whmcs::details::refused;
-use crate::whmcs::details::told;
 use crate::whmcs::form::Credentials;
-use crate::whmcs::retry::TRIES;
-use crate::whmcs::scan::MAX_ELEMENTS;
+use crate::whmcs::listings;
 
-/// Most pages of an installation that pages.
-const MAX_PAGES: usize = 2_000;
 /// How long an action that was not available is left alone.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
 /// Looks that fail because nobody can tell whether GetProductDetails is there; then it counts as absent.
@@ -236,8 +228,8 @@ impl Client {
         budget: Duration,
         journal: &mut Journal,
     ) -> Result<Snapshot, Stop> {
-        let listings = catalogue(round, &memory.listings, journal).await?;
-        let sorted = sorted(&listings)?;
+        let listings = listings::all(round, &memory.listings, journal).await?;
+        let sorted = listings::sorted(&listings, journal)?;
         let details = self.details(round, &sorted, memory, budget, journal).await?;
         let products = assemble(sorted, details, &memory.products);
         memory.listings = Arc::new(listings);
@@ -358,86 +350,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
         last = source;
     }
     last.to_string()
-}
-
-/// All that GetProducts lists, in its order, as many as it says.
-async fn catalogue(
-    round: &Round,
-    known: &Arc<Vec<Arc<Listing>>>,
-    journal: &mut Journal,
-) -> Result<Vec<Arc<Listing>>, Stop> {
-    let ask = async |params: &[(&str, &str)], journal: &mut Journal| {
-        let question = Question {
-            action: "GetProducts",
-            params,
-            tries: TRIES,
-        };
-        round
-            .api
-            .ask(question, known, round.now, &round.cancel, journal)
-            .await
-    };
-    let first = ask(&[], journal).await?;
-    let mut listings = first.items;
-    let seen = |count: usize| match (count, first.has_products) {
-        (0, false) => "success without products".to_owned(),
-        (count, _) => format!("{count} products"),
-    };
-    let total = match first.total {
-        Figure::Number(total) => usize::try_from(total).ok(),
-        Figure::Absent | Figure::Unreadable => None,
-    };
-    let Some(total) = total else {
-        return Err(bad(format!(
-            "{}, totalresults is {}",
-            seen(listings.len()),
-            told(first.total)
-        )));
-    };
-    if total > MAX_ELEMENTS {
-        return Err(refused(
-            Cause::TooLarge,
-            format!("totalresults is {total}: more than {MAX_ELEMENTS} products"),
-        ));
-    }
-    let size = listings.len();
-    let is_paged = size > 0 && first.returned == Figure::Number(i64::try_from(size).unwrap_or(i64::MAX));
-    let mut pages = 1;
-    while is_paged && listings.len() < total {
-        if pages == MAX_PAGES {
-            return Err(refused(Cause::TooLarge, format!("more than {MAX_PAGES} pages")));
-        }
-        pages += 1;
-        let (start, count) = (listings.len().to_string(), size.to_string());
-        let mut page = ask(&[("limitstart", &start), ("limitnum", &count)], journal).await?;
-        if page.total != first.total {
-            let (was, is) = (told(first.total), told(page.total));
-            return Err(bad(format!("totalresults went from {was} to {is} between pages")));
-        }
-        if page.items.is_empty() {
-            break;
-        }
-        listings.append(&mut page.items);
-    }
-    if listings.len() == total {
-        Ok(listings)
-    } else {
-        Err(bad(format!("{}, totalresults is {total}", seen(listings.len()))))
-    }
-}
-
-fn bad(detail: String) -> Stop {
-    refused(Cause::BadAnswer, detail)
-}
-
-/// Ascending by id, if each is listed once.
-fn sorted(listings: &[Arc<Listing>]) -> Result<Vec<Arc<Listing>>, Stop> {
-    let mut sorted = listings.to_vec();
-    sorted.sort_unstable_by_key(|listing| listing.id);
-    match sorted.windows(2).find(|two| two[0].id == two[1].id) {
-        Some(twice) => Err(bad(format!("product {} is listed twice", twice[0].id))),
-        None => Ok(sorted),
-    }
 }
 
 /// Fresh details, each beside its product; both ascending by id.

@@ -112,7 +112,9 @@ impl Round {
             let (batch, result, entries) = joined.map_err(|_| internal())?;
             journal.append(entries);
             match result {
-                Ok(page) if page.contract => all.append(&mut checked(&batch, page)?),
+                Ok(page) if page.contract => {
+                    all.append(&mut checked(&batch, page).inspect_err(|_| journal.reject(Cause::BadAnswer))?);
+                }
                 Ok(_) => return Ok(Gathered::Changed),
                 Err(Stop::Refused(refusal)) if refusal.of_the_request => {}
                 Err(Stop::Refused(refusal)) if is_unavailable(&refusal) => return Ok(Gathered::Unavailable),

@@ -32,9 +32,9 @@ impl Delays {
         Self(delays)
     }
 
-    /// The next delay.
+    /// How long to wait after the next failure.
     #[must_use]
-    pub fn next(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(SHORTEST)
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     fn delays_double_and_vary() {
         for _ in 0..50 {
             let mut delays = Delays::new(Duration::from_secs(1));
-            let (first, second) = (delays.next().as_secs_f64(), delays.next().as_secs_f64());
+            let (first, second) = (delays.delay().as_secs_f64(), delays.delay().as_secs_f64());
             assert!(
                 (0.5..=1.5).contains(&first) && (1.0..=3.0).contains(&second),
                 "{first} {second}"

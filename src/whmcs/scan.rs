@@ -3,6 +3,10 @@
 //! Everything else is skipped without being built, however deep it nests. What is skipped is only checked as far
 //! as finding its end needs; each element is read by `wire`, which is strict.
 
+use crate::whmcs::envelope::Envelope;
+use crate::whmcs::envelope::Field;
+use crate::whmcs::envelope::Root;
+use crate::whmcs::envelope::ScanError;
 use crate::whmcs::skip::Skip;
 
 /// Longest element, in bytes.
@@ -11,23 +15,6 @@ pub const MAX_ELEMENT: usize = 256 * 1024;
 pub const MAX_ELEMENTS: usize = 200_000;
 /// Longer keys are none of ours.
 const MAX_KEY: usize = 64;
-
-/// Why a body is not an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ScanError {
-    #[error("the body is empty")]
-    Empty,
-    #[error("not JSON at byte {0}")]
-    NotJson(u64),
-    #[error("something follows the answer at byte {0}")]
-    Trailing(u64),
-    #[error("the JSON ends before it is whole")]
-    Truncated,
-    #[error("an element is longer than 256 kB")]
-    ElementTooLarge,
-    #[error("more than 200,000 products")]
-    TooMany,
-}
 
 /// Why feeding stopped: the bytes, or whoever takes the elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,60 +26,6 @@ pub enum Halt<E> {
 impl<E> From<ScanError> for Halt<E> {
     fn from(error: ScanError) -> Self {
         Self::Scan(error)
-    }
-}
-
-/// The scalar fields beside the products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    Result,
-    Message,
-    TotalResults,
-    StartNumber,
-    NumReturned,
-    Contract,
-}
-
-impl Field {
-    const COUNT: usize = 6;
-
-    fn named(key: &[u8]) -> Option<Self> {
-        match key {
-            b"result" => Some(Self::Result),
-            b"message" => Some(Self::Message),
-            b"totalresults" => Some(Self::TotalResults),
-            b"startnumber" => Some(Self::StartNumber),
-            b"numreturned" => Some(Self::NumReturned),
-            b"contract" => Some(Self::Contract),
-            _ => None,
-        }
-    }
-}
-
-/// What kind of JSON value the answer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Root {
-    Object,
-    List,
-    Scalar,
-}
-
-/// What an answer said beside its products.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Envelope {
-    pub root: Root,
-    /// How many elements were handed out.
-    pub elements: usize,
-    /// Whether there was a `products` (or `product`) at all.
-    pub has_products: bool,
-    fields: [Option<Box<[u8]>>; Field::COUNT],
-}
-
-impl Envelope {
-    /// The raw JSON of a scalar field; the last one where it is sent twice.
-    #[must_use]
-    pub fn raw(&self, field: Field) -> Option<&[u8]> {
-        self.fields[field as usize].as_deref()
     }
 }
 
@@ -185,12 +118,7 @@ impl Scanner {
             carry: Vec::new(),
             bom: 0,
             offset: 0,
-            envelope: Envelope {
-                root: Root::Scalar,
-                elements: 0,
-                has_products: false,
-                fields: Default::default(),
-            },
+            envelope: Envelope::default(),
         }
     }
 
@@ -251,25 +179,17 @@ impl Scanner {
 
     /// One byte between values.
     fn step(&mut self, byte: u8, i: usize) -> Result<(), ScanError> {
-        match self.expect {
-            Expect::InKey => {
-                self.in_key(byte);
-                return Ok(());
-            }
-            Expect::InKeyEscape => {
-                self.push_key(byte);
-                self.expect = Expect::InKey;
-                return Ok(());
-            }
-            Expect::Start if byte >= 0x80 => {
-                return if self.is_bom(byte) {
-                    Ok(())
-                } else {
-                    Err(self.not_json(i))
-                };
-            }
-            _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => return Ok(()),
-            _ => {}
+        if self.expect == Expect::InKey {
+            self.in_key(byte);
+            return Ok(());
+        }
+        if self.expect == Expect::InKeyEscape {
+            self.push_key(byte);
+            self.expect = Expect::InKey;
+            return Ok(());
+        }
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') || self.expect == Expect::Start && self.is_bom(byte) {
+            return Ok(());
         }
         match (self.expect, byte) {
             (Expect::Start | Expect::Value, b',' | b':' | b'}' | b']') => Err(self.not_json(i)),
@@ -500,7 +420,7 @@ impl Scanner {
                 }
                 element(bytes).map_err(Halt::Element)?;
             }
-            Want::Field(field) => self.envelope.fields[field as usize] = Some(bytes.into()),
+            Want::Field(field) => self.envelope.keep(field, bytes),
             Want::Nothing | Want::Answer | Want::Products | Want::List => {}
         }
         self.carry.clear();
