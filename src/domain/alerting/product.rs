@@ -104,7 +104,13 @@ impl Walk<'_> {
         tracked.missing = 0;
         let renamed = self.take_attributes(&mut tracked, look);
         let switched = switched(known, &look.level);
-        tracked.controlled = look.level.controlled.or(tracked.controlled);
+        // Switched on, but without a reading yet: that comes with the first one.
+        let awaits_reading = known.controlled == Some(false)
+            && look.level.controlled == Some(true)
+            && look.level.level.known().is_none();
+        if !awaits_reading {
+            tracked.controlled = look.level.controlled.or(tracked.controlled);
+        }
         self.take_product_level(&mut tracked, look);
         let mut mode = Mode::Speak { rule_changed: false };
         match switched {
@@ -249,11 +255,11 @@ pub(super) fn last_group(product: &Product, tracked: Option<&Tracked>) -> Option
     })
 }
 
-/// Stock control switched on or off, as WHMCS itself says.
+/// Stock control switched on or off, as WHMCS itself says; on only with a reading, which the event carries.
 fn switched(known: &Tracked, level: &ProductLevel) -> Option<ProductEventKind> {
     match (known.controlled, level.controlled) {
         (Some(true), Some(false)) => Some(ProductEventKind::ControlOff),
-        (Some(false), Some(true)) => Some(ProductEventKind::ControlOn),
+        (Some(false), Some(true)) => level.level.known().map(|_| ProductEventKind::ControlOn),
         (Some(true) | None, Some(true) | None) | (None | Some(false), Some(false)) | (Some(false), None) => {
             None
         }
