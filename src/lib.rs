@@ -19,6 +19,7 @@ pub mod scheduler;
 pub mod simulator {
     pub mod json;
     pub mod product;
+    pub mod habits;
     pub mod render;
     pub mod shop;
     pub mod samples;
@@ -27,6 +28,7 @@ pub mod simulator {
     pub mod api;
     pub mod http;
     pub mod delivery;
+    pub mod account;
     pub mod server;
 }
 pub mod whmcs {
