@@ -96,9 +96,24 @@ pub async fn run(
         tracing::warn!("{warning}");
     }
     let store = opened.store;
+    if opened.is_new {
+        tracing::info!(path = %config.store.path.display(), "A new database: the first poll is a baseline.");
+    }
+    let checking = opened.unchecked.then(|| tokio::spawn(check_beside(store.clone())));
     let result = run_on(store.clone(), config, control, load, listening).await;
+    if let Some(checking) = checking {
+        checking.abort();
+    }
     store.close().await;
     result
+}
+
+/// Looks for damage beside the work, where the file is too large to be checked within the start.
+async fn check_beside(store: Store) {
+    match store.quick_check().await {
+        Ok(()) => tracing::debug!("The database is sound."),
+        Err(error) => tracing::error!(%error, "Stop the daemon and put a backup in the database's place."),
+    }
 }
 
 async fn run_on(
