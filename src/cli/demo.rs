@@ -71,7 +71,12 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         Err(error) => return fail(Exit::Internal, &format!("The demo cannot be set up: {error}")),
     };
     let place = Place::stderr(None, std::env::var_os("NO_COLOR").is_some());
-    let _ = log::init("warn,whmcs_stock_monitor::app::loops=warn", Format::Text, place, Redactor::default());
+    let _ = log::init(
+        "warn,whmcs_stock_monitor::app::loops=warn",
+        Format::Text,
+        place,
+        Redactor::default(),
+    );
     let config = match Config::load(&stage.sources(listen)) {
         Ok(config) => config,
         Err(errors) => return fail(Exit::Internal, &errors.to_string()),
@@ -81,7 +86,12 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         return fail(Exit::Internal, &format!("Signals cannot be received: {error}"));
     }
     let story = Arc::new(Mutex::new(Story::demo(options.seed)));
-    let telling = tokio::spawn(tell_all(stage.shows(), Arc::clone(&story), stage.shop.shop_handle(), control.stop.clone()));
+    let telling = tokio::spawn(tell_all(
+        stage.shows(),
+        Arc::clone(&story),
+        stage.shop.shop_handle(),
+        control.stop.clone(),
+    ));
     if let Some(limit) = limit {
         let stop = control.stop.clone();
         tokio::spawn(async move {
@@ -118,23 +128,35 @@ impl Stage {
             ("POLL_SCHEDULE", "every 1s".to_owned()),
             ("LOW_STOCK", "5".to_owned()),
             ("CRITICAL_STOCK", "2".to_owned()),
-            ("SMTP_URL", format!("{}?tls=none", self.mail.url().trim_end_matches("?tls=none"))),
+            (
+                "SMTP_URL",
+                format!("{}?tls=none", self.mail.url().trim_end_matches("?tls=none")),
+            ),
             ("SMTP_FROM", "Stock monitor <stock@shop.example>".to_owned()),
             ("ALERT_EMAIL_TO", "sales@shop.example".to_owned()),
             ("WEBHOOK_URL", self.hook.url()),
             ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("HTTP_LISTEN", listen.to_string()),
-            ("DATABASE_URL", format!("sqlite://{}", folder.join("stock.db").display())),
+            (
+                "DATABASE_URL",
+                format!("sqlite://{}", folder.join("stock.db").display()),
+            ),
         ];
         Sources {
-            env: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            env: settings
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
             dir: folder.to_owned(),
             config_file: None,
         }
     }
 
     fn shows(&self) -> Shows {
-        Shows { mails: self.mail.subscribe(), hooks: self.hook.subscribe() }
+        Shows {
+            mails: self.mail.subscribe(),
+            hooks: self.hook.subscribe(),
+        }
     }
 }
 
@@ -185,7 +207,11 @@ async fn tell_all(
 fn mail_text(mail: &Mail) -> String {
     let text = mail.text();
     let lines: Vec<&str> = text.lines().collect();
-    let mut shown = format!("\nmail     to {}\n         {}\n", mail.to.join(", "), mail.subject());
+    let mut shown = format!(
+        "\nmail     to {}\n         {}\n",
+        mail.to.join(", "),
+        mail.subject()
+    );
     for line in lines.iter().take(SHOWN_LINES) {
         shown.push_str(&format!("       | {line}\n"));
     }
@@ -197,7 +223,11 @@ fn mail_text(mail: &Mail) -> String {
 
 fn hook_text(request: &Request) -> String {
     let id = request.header("webhook-id").unwrap_or_default();
-    let signed = if request.header("webhook-signature").is_some() { "signed" } else { "not signed" };
+    let signed = if request.header("webhook-signature").is_some() {
+        "signed"
+    } else {
+        "not signed"
+    };
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let kind = body["type"].as_str().unwrap_or_default();
     let data = &body["data"];
