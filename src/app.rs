@@ -9,8 +9,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub mod settings;
+pub mod loops;
+
 use crate::app::loops::Loops;
-use crate::config::settings::Config;
+use crate::app::settings::channel_settings;
+use crate::app::settings::web_settings;
+use crate::config::load::Config;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::capacity::Capacities;
+use crate::jobs::check::Check;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
 use crate::notify::channel::Channel;
@@ -23,6 +31,8 @@ use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::web::server;
+use crate::web::server::BindError;
+use crate::web::state::AppState;
 use crate::whmcs::client::Client;
 use crate::whmcs::client::ClientError;
 
@@ -45,20 +55,17 @@ pub enum RunError {
     Store(#[from] StoreError),
     #[error("{place}: {error}")]
     Client { place: String, error: ClientError },
-    #[error("channel {place}: {error}")]
-    Channel { place: String, error: ChannelError },
-    #[error("Cannot listen on {address}: {error}. Is the monitor already running, or does HTTP_LISTEN name a wrong address?")]
-    Listen { address: SocketAddr, error: std::io::Error },
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    #[error(transparent)]
+    Listen(#[from] BindError),
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
-    #[error("the cron dispatcher cannot be started: {0}")]
-    Ticker(String),
     #[error("a part of the daemon failed and it cannot go on: {0}")]
     Fault(String),
 }
 
 /// What lives as long as the daemon, over reloads.
-#[derive(Debug)]
 pub struct Lasting {
     pub store: Store,
     pub view: Arc<View>,
@@ -70,6 +77,8 @@ pub struct Lasting {
 #[derive(Debug)]
 pub struct Generation {
     pub config: Config,
+    pub rules: Arc<Rules>,
+    pub capacities: Arc<Capacities>,
     pub shops: Vec<(Arc<Shop>, Arc<Client>)>,
     pub telling: Arc<Telling>,
 }
@@ -87,9 +96,24 @@ pub async fn run(
         tracing::warn!("{warning}");
     }
     let store = opened.store;
+    if opened.is_new {
+        tracing::info!(path = %config.store.path.display(), "A new database: the first poll is a baseline.");
+    }
+    let checking = opened.unchecked.then(|| tokio::spawn(check_beside(store.clone())));
     let result = run_on(store.clone(), config, control, load, listening).await;
+    if let Some(checking) = checking {
+        checking.abort();
+    }
     store.close().await;
     result
+}
+
+/// Looks for damage beside the work, where the file is too large to be checked within the start.
+async fn check_beside(store: Store) {
+    match store.quick_check().await {
+        Ok(()) => tracing::debug!("The database is sound."),
+        Err(error) => tracing::error!(%error, "Stop the daemon and put a backup in the database's place."),
+    }
 }
 
 async fn run_on(
@@ -99,31 +123,35 @@ async fn run_on(
     load: &mut (dyn FnMut() -> Option<Config> + Send),
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
-    let address = config.http.listen;
-    let listener =
-        server::bind(address).await.map_err(|error| RunError::Listen { address, error })?;
-    let address = listener.local_addr().unwrap_or(address);
-    let ticker = Ticker::start().await.map_err(|error| RunError::Ticker(error.to_string()))?;
     let mut generation = Generation::new(config, &store, &[]).await?;
     let lasting = Lasting {
-        view: Arc::new(View::new(generation.shown(&store).await?, &generation.config.channel_names())),
+        view: Arc::new(View::new(
+            generation.shown(&store).await?,
+            &generation.channel_names(),
+        )),
         counters: Arc::new(Counters::new(
-            &generation.config.instance_names(),
-            &generation.config.channel_names(),
+            &generation.instance_names(),
+            &generation.channel_names(),
         )?),
         store,
-        ticker,
+        ticker: Ticker::default(),
     };
-    lasting.store.void_leases().await?;
+    let state = AppState {
+        view: Arc::clone(&lasting.view),
+        counters: Arc::clone(&lasting.counters),
+        scrapes: Arc::default(),
+        store: lasting.store.clone(),
+    };
+    let settings = web_settings(&generation.config);
+    let bound = server::bind(&settings, state).await?;
+    let address = bound.address().unwrap_or(settings.listen);
+    let voided = lasting.store.void_leases(Timestamp::now()).await?;
+    if voided > 0 {
+        tracing::info!(voided, "Deliveries that the last run had begun are due again.");
+    }
     let web_stop = CancellationToken::new();
-    let state = server::AppState::new(
-        Arc::clone(&lasting.view),
-        Arc::clone(&lasting.counters),
-        lasting.store.clone(),
-    );
-    let settings = generation.config.web_settings(address);
     let mut web = JoinSet::new();
-    web.spawn(server::serve(listener, settings, state, web_stop.clone()));
+    web.spawn(bound.serve(web_stop.clone()));
     tracing::info!(%address, "Listening: page, API and metrics.");
     listening(address);
     let result = generations(&lasting, &mut generation, control, load, &mut web).await;
@@ -138,13 +166,22 @@ async fn generations(
     generation: &mut Generation,
     control: &Control,
     load: &mut (dyn FnMut() -> Option<Config> + Send),
-    web: &mut JoinSet<std::io::Result<()>>,
+    web: &mut JoinSet<()>,
 ) -> Result<(), RunError> {
     loop {
-        let names = generation.config.channel_names();
-        let buried = lasting.store.bury_channels_except(&names, Timestamp::now()).await?;
+        let names = generation.channel_names();
+        let buried = lasting
+            .store
+            .bury_channels_except(
+                &names.iter().map(String::as_str).collect::<Vec<_>>(),
+                Timestamp::now(),
+            )
+            .await?;
         if buried > 0 {
-            tracing::warn!(buried, "Messages of channels that are no longer configured became dead letters.");
+            tracing::warn!(
+                buried,
+                "Messages of channels that are no longer configured became dead letters."
+            );
         }
         let mut loops = Loops::start(lasting, generation);
         let next = loop {
@@ -180,30 +217,39 @@ async fn generations(
                 continue;
             }
         }
-        let config = &generation.config;
-        lasting.counters.configure(&config.instance_names(), &config.channel_names());
-        lasting.view.reconfigure(generation.shown(&lasting.store).await?, &config.channel_names());
+        let channels = generation.channel_names();
+        lasting
+            .counters
+            .configure(&generation.instance_names(), &channels);
+        lasting
+            .view
+            .reconfigure(generation.shown(&lasting.store).await?, &channels);
         tracing::info!("The new configuration is in force.");
     }
 }
 
 impl Generation {
-    async fn new(
+    /// Builds the parts of a configuration; a shop that was there before keeps its memory.
+    pub async fn new(
         config: Config,
         store: &Store,
         before: &[(Arc<Shop>, Arc<Client>)],
     ) -> Result<Self, RunError> {
         let mut channels = Vec::with_capacity(config.channels.len());
         for settings in &config.channels {
-            let channel = Channel::new(&settings.settings())
-                .map_err(|error| RunError::Channel { place: settings.name.clone(), error })?;
-            channels.push(channel);
+            channels.push(Channel::new(&channel_settings(settings))?);
         }
-        let telling = Arc::new(Telling { channels, zone: config.timezone.zone.clone(), page_url: None });
+        let telling = Arc::new(Telling {
+            channels,
+            zone: config.timezone.clone(),
+            page_url: None,
+        });
         let mut shops = Vec::with_capacity(config.instances.len());
         for instance in &config.instances {
-            let client = Client::new(instance.api.clone())
-                .map_err(|error| RunError::Client { place: instance.name.clone(), error })?;
+            let client = Client::new(instance.api.clone()).map_err(|error| RunError::Client {
+                place: instance.name.clone(),
+                error,
+            })?;
             let known = before.iter().find(|(shop, _)| shop.name == instance.name);
             let shop = match known {
                 Some((shop, _)) => Arc::clone(shop),
@@ -211,14 +257,57 @@ impl Generation {
             };
             shops.push((shop, Arc::new(client)));
         }
-        Ok(Self { config, shops, telling })
+        let rules = Arc::clone(&config.rules);
+        let capacities = Arc::clone(&config.capacities);
+        Ok(Self {
+            config,
+            rules,
+            capacities,
+            shops,
+            telling,
+        })
+    }
+
+    /// The check of the shop at that place.
+    #[must_use]
+    pub fn check(&self, place: usize, store: &Store, details_budget: Duration) -> Check {
+        let (shop, client) = &self.shops[place];
+        Check {
+            shop: Arc::clone(shop),
+            client: Arc::clone(client),
+            store: store.clone(),
+            rules: Arc::clone(&self.rules),
+            capacities: Arc::clone(&self.capacities),
+            telling: Arc::clone(&self.telling),
+            details_budget,
+        }
+    }
+
+    /// The shops' names, in the order of the configuration.
+    #[must_use]
+    pub fn instance_names(&self) -> Vec<String> {
+        self.config
+            .instances
+            .iter()
+            .map(|instance| instance.name.clone())
+            .collect()
+    }
+
+    /// The channels' names, in the order of the configuration.
+    #[must_use]
+    pub fn channel_names(&self) -> Vec<String> {
+        self.config
+            .channels
+            .iter()
+            .map(|channel| channel.name.clone())
+            .collect()
     }
 
     /// The shops as pages show them before their first poll.
     async fn shown(&self, store: &Store) -> Result<Vec<Instance>, StoreError> {
         let mut shown = Vec::with_capacity(self.shops.len());
         for (shop, _) in &self.shops {
-            shown.push(Instance::new(&shop.name, shop.memory(store, &self.config.rules).await?));
+            shown.push(Instance::new(&shop.name, shop.memory(store, &self.rules).await?));
         }
         Ok(shown)
     }

@@ -32,22 +32,121 @@ pub mod sinks {
     pub mod mail;
     pub mod webhook;
 }
+pub mod simulator {
+    pub mod json;
+    pub mod product;
+    pub mod habits;
+    pub mod render;
+    pub mod shop;
+    pub mod samples;
+    pub mod story;
+    pub mod faults;
+    pub mod api;
+    pub mod http;
+    pub mod delivery;
+    pub mod account;
+    pub mod server;
+}
 pub mod whmcs {
+    pub mod skip;
+    pub mod envelope;
+    pub mod scan;
+    pub mod figure;
+    pub mod list;
+    pub mod intern;
+    pub mod wire;
+    pub mod recall;
+    pub mod form;
+    pub mod refusal;
+    pub mod answer;
+    pub mod retry;
+    pub mod fault;
+    pub mod api;
+    pub mod details;
+    pub mod listings;
     pub mod client;
 }
 pub mod store {
+    pub mod error;
+    pub mod value;
+    mod files;
+    mod schema;
+    pub mod reader;
     pub mod db;
+    mod differences;
+    mod rows;
+    pub mod save;
+    pub mod memory;
+    pub mod history;
+    pub mod past;
+    pub mod outbox;
+    pub mod deliveries;
 }
 pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
     pub mod subject;
+    pub mod cards;
     pub mod view;
     pub mod email;
+    pub mod limited;
+    pub mod refusal;
     pub mod smtp;
     pub mod standard;
     pub mod address;
     pub mod webhook;
     pub mod channel;
 }
+pub mod config {
+    pub mod findings;
+    pub mod dotenv;
+    pub mod keys;
+    pub mod values;
+    pub mod urls;
+    pub mod overlay;
+    pub mod file;
+    pub mod reader;
+    pub mod section;
+    pub mod settings;
+    pub mod smtp;
+    pub mod sender;
+    pub mod instances;
+    pub mod channels;
+    pub mod rules;
+    pub mod capacities;
+    pub mod daemon;
+    pub mod load;
+}
+pub mod jobs {
+    pub mod shop;
+    pub mod check;
+    pub mod deliver;
+    pub mod remind;
+}
+pub mod observe {
+    pub mod view;
+    pub mod counters;
+    pub mod items;
+    pub mod text;
+    pub mod process;
+    pub mod metrics;
+    pub mod redact;
+    pub mod log;
+}
+pub mod web {
+    pub mod state;
+    pub mod problem;
+    pub mod params;
+    pub mod overview;
+    pub mod access;
+    pub mod scrape;
+    pub mod health;
+    pub mod stock;
+    pub mod records;
+    pub mod alerts;
+    pub mod page;
+    pub mod server;
+}
+pub mod app;
+pub mod cli;

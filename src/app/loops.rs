@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::Generation;
 use crate::app::Lasting;
-use crate::config::settings::InstanceConfig;
+use crate::config::instances::InstanceConfig;
 use crate::domain::alerting::decision::Outcome;
 use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
@@ -53,23 +53,20 @@ impl Loops {
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let config = &generation.config;
-        let nudges: Nudges =
-            Arc::new(config.channel_names().into_iter().map(|name| (name, Arc::default())).collect());
+        let nudges: Nudges = Arc::new(
+            generation
+                .channel_names()
+                .into_iter()
+                .map(|name| (name, Arc::default()))
+                .collect(),
+        );
         for (place, (_, nudge)) in nudges.iter().enumerate() {
             let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
             let counters = Arc::clone(&lasting.counters);
             tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
         }
-        for (instance, (shop, client)) in config.instances.iter().zip(&generation.shops) {
-            let check = Check {
-                shop: Arc::clone(shop),
-                client: Arc::clone(client),
-                store: lasting.store.clone(),
-                rules: Arc::clone(&config.rules),
-                capacities: Arc::clone(&config.capacities),
-                telling: Arc::clone(&generation.telling),
-                details_budget: details_budget(instance),
-            };
+        for (place, instance) in config.instances.iter().enumerate() {
+            let check = generation.check(place, &lasting.store, details_budget(instance));
             let poll = Poll {
                 check,
                 schedule: instance.schedule.clone(),
@@ -81,14 +78,23 @@ impl Loops {
             tasks.spawn(poll.repeat(lasting.ticker.clone()));
         }
         let remind = Remind::new(
-            generation.shops.iter().map(|(shop, _)| Arc::clone(shop)).collect(),
+            generation
+                .shops
+                .iter()
+                .map(|(shop, _)| Arc::clone(shop))
+                .collect(),
             lasting.store.clone(),
-            Arc::clone(&config.rules),
+            Arc::clone(&generation.rules),
             Arc::clone(&generation.telling),
             config.reminder_at,
-            config.timezone.zone.clone(),
+            config.timezone.clone(),
         );
-        tasks.spawn(remind_loop(remind, Arc::clone(&lasting.view), nudges, cancel.clone()));
+        tasks.spawn(remind_loop(
+            remind,
+            Arc::clone(&lasting.view),
+            nudges,
+            cancel.clone(),
+        ));
         Self { cancel, tasks }
     }
 
@@ -135,10 +141,15 @@ struct Poll {
 
 impl Poll {
     async fn repeat(self, ticker: Ticker) {
-        // The first poll comes at once, also on a cron schedule.
+        // The first poll comes at once, also on a cron schedule; a plain interval begins with one anyway.
         let now = Arc::new(Notify::new());
-        now.notify_one();
-        scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), now, |at| self.step(at)).await;
+        if matches!(self.schedule, Schedule::Cron(_)) {
+            now.notify_one();
+        }
+        scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), now, |at| {
+            self.step(at)
+        })
+        .await;
     }
 
     async fn step(&self, now: Timestamp) -> After {
@@ -157,9 +168,14 @@ impl Poll {
             .look
             .requests
             .iter()
-            .map(|request| Request { action: &request.action, cause: request.cause, took: request.duration })
+            .map(|request| Request {
+                action: request.action,
+                cause: request.cause,
+                took: request.duration,
+            })
             .collect();
-        self.counters.poll(shop, checked.outcome.cause(), checked.look.duration, &requests);
+        self.counters
+            .poll(shop, checked.outcome.cause(), checked.look.duration, &requests);
         let last = LastPoll {
             observed_at: checked.look.observed_at,
             outcome: checked.outcome,
@@ -167,7 +183,7 @@ impl Poll {
         };
         self.view.publish(shop, Arc::clone(&checked.memory), last);
         for (name, nudge) in self.nudges.iter() {
-            if checked.queued.contains(name) {
+            if checked.headlines.iter().any(|(channel, _)| channel == name) {
                 nudge.notify_one();
             }
         }
@@ -176,10 +192,19 @@ impl Poll {
 
     /// A failed poll stretches the next; a suspect one does not, since it takes more looks to believe it.
     fn after(&self, checked: &Checked, now: Timestamp) -> After {
-        let Outcome::Failed(cause) = checked.outcome else { return After::OnSchedule };
+        let Outcome::Failed(cause) = checked.outcome else {
+            return After::OnSchedule;
+        };
         let failures = checked.memory.source.failures;
-        let wait = self.schedule.stretched(failures, cause.is_transient(), now, random());
-        let asked = checked.look.result.as_ref().err().and_then(|failure| failure.retry_after);
+        let wait = self
+            .schedule
+            .stretched(failures, cause.is_transient(), now, random());
+        let asked = checked
+            .look
+            .result
+            .as_ref()
+            .err()
+            .and_then(|failure| failure.retry_after);
         After::In(asked.map_or(wait, |asked| wait.max(asked)))
     }
 
@@ -210,7 +235,13 @@ fn log_poll(shop: &str, checked: &Checked) {
             tracing::debug!(shop, products, took_ms, "Polled: nothing changed.");
         }
         Outcome::Accepted => {
-            tracing::info!(shop, products, changes = checked.level_changes, took_ms, "Polled.");
+            tracing::info!(
+                shop,
+                products,
+                changes = checked.level_changes,
+                took_ms,
+                "Polled."
+            );
         }
         Outcome::Suspect => tracing::warn!(
             shop,
@@ -246,9 +277,16 @@ async fn deliver_loop(
             Ok(delivered) => {
                 for attempted in &delivered.attempts {
                     log_attempt(&channel, attempted);
-                    counters.delivery(&channel, attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()));
+                    counters.delivery(
+                        &channel,
+                        attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()),
+                    );
                 }
-                if delivered.more { Duration::ZERO } else { until(delivered.next_due) }
+                if delivered.more {
+                    Duration::ZERO
+                } else {
+                    until(delivered.next_due)
+                }
             }
             Err(error) => {
                 tracing::error!(channel, %error, "Deliveries wait for the database.");
@@ -267,7 +305,9 @@ async fn deliver_loop(
 fn until(due: Option<Timestamp>) -> Duration {
     let wait = due.map(|due| due.duration_since(Timestamp::now()));
     wait.map_or(DELIVER_AT_LEAST, |wait| {
-        Duration::try_from(wait).unwrap_or(Duration::from_millis(10)).min(DELIVER_AT_LEAST)
+        Duration::try_from(wait)
+            .unwrap_or(Duration::from_millis(10))
+            .min(DELIVER_AT_LEAST)
     })
 }
 

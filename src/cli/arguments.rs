@@ -8,7 +8,12 @@ use clap::Subcommand;
 
 /// Watches the stock of WHMCS products and tells people before it runs out.
 #[derive(Debug, Parser)]
-#[command(name = "whmcs-stock-monitor", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "whmcs-stock-monitor",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Arguments {
     /// The rules file; the same as CONFIG_FILE
     #[arg(long, global = true, value_name = "FILE")]

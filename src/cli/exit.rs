@@ -48,6 +48,28 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The exit of that number; an internal fault for one that is not of ours.
+    #[must_use]
+    pub fn from_number(code: u8) -> Self {
+        let all = [
+            Self::Ok,
+            Self::Low,
+            Self::Critical,
+            Self::Unreadable,
+            Self::Usage,
+            Self::Database,
+            Self::Unavailable,
+            Self::CannotCreate,
+            Self::InUse,
+            Self::Config,
+        ];
+        all.into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Self::Internal)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())

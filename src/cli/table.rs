@@ -24,7 +24,9 @@ pub fn colours() -> bool {
 #[must_use]
 pub fn new(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().map(|title| Cell::new(title)));
     table
 }
@@ -58,7 +60,9 @@ pub fn number(text: impl ToString) -> Cell {
 /// A time in the zone, to the second.
 #[must_use]
 pub fn time(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    at.to_zoned(zone.clone())
+        .strftime("%Y-%m-%d %H:%M:%S %Z")
+        .to_string()
 }
 
 /// How long ago, in the largest whole unit: "3 min ago".

@@ -74,31 +74,38 @@ impl Figure {
 /// A name as WHMCS sent it (`raw`) and as people read it (`shown`): HTML entities decoded once, control and
 /// bidirectional-override characters removed, white space folded. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Name(Arc<str>, Option<Arc<str>>);
+pub struct Name(Arc<Texts>);
+
+/// One pointer wide from outside: a catalogue holds a great many names, most of them shared.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Texts {
+    raw: Box<str>,
+    /// Where it differs from `raw`.
+    shown: Option<Box<str>>,
+}
 
 impl Name {
     /// Makes the shown form from the raw one.
     #[must_use]
     pub fn new(raw: &str) -> Self {
         let shown = readable(raw);
-        let raw: Arc<str> = Arc::from(raw);
-        if *shown == *raw {
-            Self(raw, None)
-        } else {
-            Self(raw, Some(Arc::from(shown)))
-        }
+        let shown = (shown != raw).then(|| shown.into());
+        Self(Arc::new(Texts {
+            raw: raw.into(),
+            shown,
+        }))
     }
 
     /// The text exactly as WHMCS sent it.
     #[must_use]
     pub fn raw(&self) -> &str {
-        &self.0
+        &self.0.raw
     }
 
     /// The text for people.
     #[must_use]
     pub fn shown(&self) -> &str {
-        self.1.as_deref().unwrap_or(&self.0)
+        self.0.shown.as_deref().unwrap_or(&self.0.raw)
     }
 }
 

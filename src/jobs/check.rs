@@ -18,6 +18,7 @@ use crate::domain::capacity::Capacities;
 use crate::jobs::shop;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
+use crate::notify::subject::subject;
 use crate::store::db::Store;
 use crate::store::error::ErrorKind;
 use crate::store::error::StoreError;
@@ -51,9 +52,7 @@ pub struct Checked {
     pub detail: String,
     pub memory: Arc<Memory>,
     pub level_changes: usize,
-    /// Names of the channels that have something to deliver.
-    pub queued: Vec<String>,
-    /// For the log: what was told, in words.
+    /// Channel and subject of each message that was queued.
     pub headlines: Vec<(String, String)>,
 }
 
@@ -64,10 +63,9 @@ impl Check {
         now: Timestamp,
         cancel: &CancellationToken,
     ) -> Result<Option<Checked>, StoreError> {
-        let look = self.look(now, cancel).await;
-        if cancel.is_cancelled() && look.result.is_err() {
+        let Some(look) = self.look(now, cancel).await else {
             return Ok(None);
-        }
+        };
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
         let decision = self.decide(&before, &look);
@@ -75,41 +73,30 @@ impl Check {
         // Until the commit is known to have succeeded, nothing is remembered.
         *guard = None;
         self.record(&look, &decision, &queued).await?;
-        let checked = Checked::new(look, decision, &queued);
+        let headlines = queued
+            .into_iter()
+            .map(|message| (message.channel, message.headline))
+            .collect();
+        let checked = Checked::new(look, decision, headlines);
         *guard = Some(Arc::clone(&checked.memory));
         Ok(Some(checked))
     }
 
-    /// The same step, recording and sending nothing.
-    pub async fn rehearse(&self, now: Timestamp, cancel: &CancellationToken) -> Result<Checked, StoreError> {
-        let look = self.look(now, cancel).await;
-        let before = self.shop.memory(&self.store, &self.rules).await?;
-        let decision = self.decide(&before, &look);
-        let queued = self.telling.queue(&decision.messages)?;
-        Ok(Checked::new(look, decision, &queued))
-    }
-
-    async fn look(&self, now: Timestamp, cancel: &CancellationToken) -> Look {
+    async fn look(&self, now: Timestamp, cancel: &CancellationToken) -> Option<Look> {
         let observed_at = self.shop.observation_time(now).await;
         self.client.look(observed_at, self.details_budget, cancel).await
     }
 
     fn decide(&self, before: &Memory, look: &Look) -> Decision {
-        let policy =
-            Policy { instance: &self.shop.name, rules: &self.rules, capacities: &self.capacities };
-        let seen = match &look.result {
-            Ok(snapshot) => Seen::Catalogue(snapshot),
-            Err(failure) => Seen::Failed(failure),
+        let policy = Policy {
+            instance: &self.shop.name,
+            rules: &self.rules,
+            capacities: &self.capacities,
         };
-        decide(policy, before, seen, look.observed_at, &mut Uuid::new_v4)
+        decided(policy, before, look)
     }
 
-    async fn record(
-        &self,
-        look: &Look,
-        decision: &Decision,
-        queued: &[Queued],
-    ) -> Result<(), StoreError> {
+    async fn record(&self, look: &Look, decision: &Decision, queued: &[Queued]) -> Result<(), StoreError> {
         let mut tries = 1;
         loop {
             match self.record_once(look, decision, queued).await {
@@ -142,21 +129,42 @@ impl Check {
     }
 }
 
+/// The same step, recording and sending nothing: what a check would find and say.
+pub async fn dry(
+    policy: Policy<'_>,
+    memory: &Memory,
+    client: &Client,
+    now: Timestamp,
+    details_budget: Duration,
+    cancel: &CancellationToken,
+) -> Option<Checked> {
+    let look = client.look(now, details_budget, cancel).await?;
+    let decision = decided(policy, memory, &look);
+    let headlines = decision
+        .messages
+        .iter()
+        .map(|message| (message.channel.clone(), subject(message)))
+        .collect();
+    Some(Checked::new(look, decision, headlines))
+}
+
+fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
+    let seen = match &look.result {
+        Ok(snapshot) => Seen::Catalogue(snapshot),
+        Err(failure) => Seen::Failed(failure),
+    };
+    decide(policy, before, seen, look.observed_at, &mut Uuid::new_v4)
+}
+
 impl Checked {
-    fn new(look: Look, decision: Decision, queued: &[Queued]) -> Self {
-        let mut channels: Vec<String> = queued.iter().map(|message| message.channel.clone()).collect();
-        channels.dedup();
+    fn new(look: Look, decision: Decision, headlines: Vec<(String, String)>) -> Self {
         Self {
             look,
             outcome: decision.outcome,
             detail: decision.detail,
             memory: Arc::new(decision.next),
             level_changes: decision.level_changes,
-            queued: channels,
-            headlines: queued
-                .iter()
-                .map(|message| (message.channel.clone(), message.headline.clone()))
-                .collect(),
+            headlines,
         }
     }
 }

@@ -20,12 +20,13 @@ use crate::notify::content::Receipt;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Claim;
+use crate::store::outbox::Settled;
 use crate::store::outbox::Settlement;
 
 /// Longer than any attempt may take; at a start all leases are void anyway.
 const LEASE: Duration = Duration::from_secs(600);
 /// Deliveries claimed at once.
-const BATCH: u32 = 32;
+const BATCH: usize = 32;
 
 /// Delivers one channel's messages.
 #[derive(Debug)]
@@ -64,7 +65,12 @@ impl Deliver {
     /// For the channel at that place of `telling.channels`.
     #[must_use]
     pub fn new(store: Store, telling: Arc<Telling>, channel: usize) -> Self {
-        Self { store, telling, channel, disabled: AtomicBool::new(false) }
+        Self {
+            store,
+            telling,
+            channel,
+            disabled: AtomicBool::new(false),
+        }
     }
 
     /// The channel.
@@ -86,15 +92,13 @@ impl Deliver {
         }
         let name = self.channel().name();
         let claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
-        delivered.more = claims.len() == BATCH as usize;
+        delivered.more = claims.len() == BATCH;
         let (outcomes, settlements) = mpsc::unbounded_channel();
         let sending = self.send_all(claims, clock, jitter, cancel, outcomes);
         let (sent, settled) = tokio::join!(sending, self.settle_all(settlements, clock));
-        let (attempts, rest) = sent;
-        delivered.attempts = attempts;
+        delivered.attempts = sent;
         settled?;
-        self.store.release(&rest).await?;
-        delivered.next_due = self.store.next_due(name).await?;
+        delivered.next_due = self.store.reader().next_due(name).await?;
         Ok(delivered)
     }
 
@@ -105,31 +109,39 @@ impl Deliver {
         clock: &(dyn Fn() -> Timestamp + Sync),
         jitter: &(dyn Fn() -> f64 + Sync),
         cancel: &CancellationToken,
-        outcomes: mpsc::UnboundedSender<(i64, Settlement)>,
-    ) -> (Vec<Attempted>, Vec<i64>) {
+        outcomes: mpsc::UnboundedSender<Settled>,
+    ) -> Vec<Attempted> {
         let mut attempts = Vec::with_capacity(claims.len());
-        let mut rest = Vec::new();
         for claim in claims {
             // A closed receiver means that outcomes can no longer be recorded: sending on would only repeat.
             if cancel.is_cancelled() || outcomes.is_closed() || self.disabled.load(Ordering::Relaxed) {
-                rest.push(claim.delivery_id);
+                let settlement = Settlement::Untried;
+                let _ = outcomes.send(Settled {
+                    delivery: claim.delivery,
+                    attempt: claim.attempts,
+                    settlement,
+                });
                 continue;
             }
             let (attempted, settlement) = self.attempt(claim, clock, jitter).await;
-            let _ = outcomes.send((attempted.delivery_id, settlement));
+            let _ = outcomes.send(Settled {
+                delivery: attempted.delivery_id,
+                attempt: attempted.attempt,
+                settlement,
+            });
             attempts.push(attempted);
         }
-        (attempts, rest)
+        attempts
     }
 
     /// Settles each attempt as soon as it is over, together with those that ended while the last write went on.
     async fn settle_all(
         &self,
-        mut outcomes: mpsc::UnboundedReceiver<(i64, Settlement)>,
+        mut outcomes: mpsc::UnboundedReceiver<Settled>,
         clock: &(dyn Fn() -> Timestamp + Sync),
     ) -> Result<(), StoreError> {
         let mut batch = Vec::new();
-        while outcomes.recv_many(&mut batch, BATCH as usize).await > 0 {
+        while outcomes.recv_many(&mut batch, BATCH).await > 0 {
             self.store.settle(&batch, clock()).await?;
             batch.clear();
         }
@@ -145,21 +157,22 @@ impl Deliver {
         let result = match serde_json::from_str::<Content>(&claim.content) {
             Ok(content) => {
                 let outgoing = Outgoing {
-                    message_id: claim.message_id,
+                    message_id: claim.message,
                     content: &content,
                     recorded_at: claim.recorded_at,
                     now: clock(),
                 };
                 self.channel().send(&claim.recipient, &outgoing).await
             }
-            Err(error) => {
-                Err(SendError::Permanent { reason: "unreadable", detail: format!("the stored message: {error}") })
-            }
+            Err(error) => Err(SendError::Permanent {
+                reason: "unreadable",
+                detail: format!("the stored message: {error}"),
+            }),
         };
         let (settlement, retry_at) = self.settlement(&claim, &result, clock(), jitter());
         let attempted = Attempted {
-            delivery_id: claim.delivery_id,
-            message_id: claim.message_id.to_string(),
+            delivery_id: claim.delivery,
+            message_id: claim.message.to_string(),
             recipient: claim.recipient,
             attempt: claim.attempts,
             result: result.map(|receipt| receipt.answer),
@@ -176,7 +189,14 @@ impl Deliver {
         jitter: f64,
     ) -> (Settlement, Option<Timestamp>) {
         let error = match result {
-            Ok(receipt) => return (Settlement::Sent { receipt: receipt.answer.clone() }, None),
+            Ok(receipt) => {
+                return (
+                    Settlement::Sent {
+                        receipt: receipt.answer.clone(),
+                    },
+                    None,
+                );
+            }
             Err(error) => error,
         };
         if matches!(error, SendError::Gone { .. }) {
@@ -184,8 +204,21 @@ impl Deliver {
         }
         let reason = error.reason().to_owned();
         match delivery::next(claim.medium, claim.attempts, error, claim.queued_at, now, jitter) {
-            Next::RetryAt(at) => (Settlement::Retry { at, reason, error: error.to_string() }, Some(at)),
-            Next::GiveUp => (Settlement::Dead { reason, error: error.to_string() }, None),
+            Next::RetryAt(at) => (
+                Settlement::Retry {
+                    at,
+                    reason,
+                    error: error.to_string(),
+                },
+                Some(at),
+            ),
+            Next::GiveUp => (
+                Settlement::Dead {
+                    reason,
+                    error: error.to_string(),
+                },
+                None,
+            ),
         }
     }
 }

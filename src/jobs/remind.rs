@@ -55,7 +55,15 @@ impl Remind {
         at: Time,
         zone: TimeZone,
     ) -> Self {
-        Self { shops, store, rules, telling, at, zone, done: Mutex::default() }
+        Self {
+            shops,
+            store,
+            rules,
+            telling,
+            at,
+            zone,
+            done: Mutex::default(),
+        }
     }
 
     /// Says again what is due at `now`.
@@ -74,7 +82,10 @@ impl Remind {
             .shops
             .iter()
             .zip(&guards)
-            .map(|(shop, (_, memory))| remind::Shop { instance: &shop.name, memory })
+            .map(|(shop, (_, memory))| remind::Shop {
+                instance: &shop.name,
+                memory,
+            })
             .collect();
         let reminders = remind::remind(&self.rules, &shops, &slots, now, &mut Uuid::new_v4);
         let queued = self.telling.queue(&reminders.messages)?;
@@ -90,15 +101,21 @@ impl Remind {
                 reminded.memories.push((shop.name.clone(), next));
             }
         }
-        reminded.headlines =
-            queued.into_iter().map(|message| (message.channel, message.headline)).collect();
+        reminded.headlines = queued
+            .into_iter()
+            .map(|message| (message.channel, message.headline))
+            .collect();
         Ok(reminded)
     }
 
     /// Today, and today's moment for reminders where it has come.
     fn slot(&self, now: Timestamp) -> (Date, Option<Timestamp>) {
         let day = now.to_zoned(self.zone.clone()).date();
-        let slot = self.zone.to_ambiguous_timestamp(day.to_datetime(self.at)).compatible().ok();
+        let slot = self
+            .zone
+            .to_ambiguous_timestamp(day.to_datetime(self.at))
+            .compatible()
+            .ok();
         (day, slot.filter(|slot| *slot <= now))
     }
 
@@ -110,7 +127,8 @@ impl Remind {
                 let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
                 done.get(&channel.name) == Some(&day)
             };
-            let said = known || slot.is_none() || self.store.was_reminded(&channel.name, day).await?;
+            let said =
+                known || slot.is_none() || self.store.reader().was_reminded(&channel.name, day).await?;
             if said && slot.is_some() {
                 self.note(&channel.name, day);
             }
@@ -120,7 +138,10 @@ impl Remind {
     }
 
     fn note(&self, channel: &str, day: Date) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.to_owned(), day);
+        self.done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(channel.to_owned(), day);
     }
 
     async fn record(

@@ -78,7 +78,7 @@ pub(super) async fn load(
     if let Some(memory) = guard {
         return Ok(Arc::clone(memory));
     }
-    let mut memory = store.memory(shop.id, &rules.global()).await?;
+    let mut memory = store.reader().memory(shop.id, &rules.global()).await?;
     rules.attach(&shop.name, &mut memory);
     let mut last = shop.last_observed.lock().await;
     *last = (*last).max(memory.source.last_accepted_at.unwrap_or(Timestamp::UNIX_EPOCH));
@@ -93,7 +93,11 @@ impl Telling {
     pub fn queue(&self, messages: &[Message]) -> Result<Vec<Queued>, StoreError> {
         let mut queued = Vec::with_capacity(messages.len());
         for message in messages {
-            let Some(channel) = self.channels.iter().find(|channel| channel.name() == message.channel) else {
+            let Some(channel) = self
+                .channels
+                .iter()
+                .find(|channel| channel.name() == message.channel)
+            else {
                 continue;
             };
             let content = channel.render(message, &self.zone, self.page_url.as_deref());

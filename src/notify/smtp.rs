@@ -1,8 +1,6 @@
 //! The SMTP dialogue that hands a mail over, step by step, so that each refusal is judged by where it came.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,12 +18,19 @@ use lettre::transport::smtp::extension::Extension;
 use lettre::transport::smtp::extension::MailBodyParameter;
 use lettre::transport::smtp::extension::MailParameter;
 use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
 
 use crate::domain::delivery::SendError;
 use crate::notify::clean;
 use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
+use crate::notify::limited::Limited;
+use crate::notify::refusal::Failure;
+use crate::notify::refusal::SHOWN_ANSWER;
+use crate::notify::refusal::Step;
+use crate::notify::refusal::judge;
+use crate::notify::refusal::transient;
 
 /// What is wrong with a mail channel's settings; never quotes a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +45,8 @@ pub enum EmailError {
     Tls,
 }
 
-/// How much of the server's words is shown, in characters.
-const SHOWN_ANSWER: usize = 160;
+/// The most that is read from a server, in bytes.
+const MAX_ANSWERS: usize = 256 * 1024;
 /// How long the server is given to say goodbye once all is said.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -67,17 +72,6 @@ impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailer").finish_non_exhaustive()
     }
-}
-
-/// Where in the dialogue something went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Connect,
-    StartTls,
-    SignIn,
-    Sender,
-    /// The recipient or the mail itself: here a refusal is meant for good.
-    Mail,
 }
 
 impl Mailer {
@@ -148,14 +142,17 @@ impl Mailer {
         let mail = draft
             .written(&self.from, &to)
             .ok_or_else(|| permanent("the mail could not be written for this recipient"))?;
-        let mut talk = Talk {
-            mailer: self,
-            connection: None,
-        };
-        let outcome = tokio::time::timeout(self.timeout, talk.hand_over(&to, &mail)).await;
-        // The mail's fate is known: how the server takes leave changes nothing.
-        let _ = tokio::time::timeout(GOODBYE, talk.leave(outcome.is_ok())).await;
-        outcome.unwrap_or_else(|_| Err(transient("timeout", "the mail server did not answer in time")))
+        let mut connection = None;
+        let talk = self.hand_over(&mut connection, &to, &mail);
+        let outcome = tokio::time::timeout(self.timeout, talk).await;
+        let outcome = outcome
+            .unwrap_or_else(|_| Err(transient("timeout", "the mail server did not answer in time").into()));
+        let waiting = outcome.as_ref().map_or_else(|failure| failure.waiting, |_| true);
+        if let Some(mut connection) = connection.filter(|_| waiting) {
+            // The mail's fate is known: how the server takes leave changes nothing.
+            let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
+        }
+        outcome.map_err(|failure| failure.error)
     }
 }
 
@@ -169,40 +166,36 @@ fn hello(from: &Mailbox) -> ClientId {
     }
 }
 
-/// One connection.
-struct Talk<'a> {
-    mailer: &'a Mailer,
-    connection: Option<AsyncSmtpConnection>,
-}
-
-impl Talk<'_> {
-    async fn hand_over(&mut self, to: &Address, mail: &[u8]) -> Result<String, SendError> {
-        let mailer = self.mailer;
-        let connection = self.connection.insert(mailer.connect().await?);
-        if let Security::StartTls(tls) = &mailer.security {
+impl Mailer {
+    async fn hand_over(
+        &self,
+        slot: &mut Option<AsyncSmtpConnection>,
+        to: &Address,
+        mail: &[u8],
+    ) -> Result<String, Failure> {
+        let connection = slot.insert(self.connect().await?);
+        if let Security::StartTls(tls) = &self.security {
             if !connection.can_starttls() {
-                return Err(transient(
-                    "tls",
-                    "the mail server does not offer STARTTLS; nothing was sent in the clear",
-                ));
+                let detail = "the mail server does not offer STARTTLS; nothing was sent in the clear";
+                return Err(Failure {
+                    error: transient("tls", detail),
+                    waiting: true,
+                });
             }
             connection
-                .starttls(tls.clone(), &mailer.hello)
+                .starttls(tls.clone(), &self.hello)
                 .await
                 .map_err(|error| judge(Step::StartTls, &error))?;
         }
-        if let Some(credentials) = &mailer.credentials {
+        if let Some(credentials) = &self.credentials {
             connection
                 .auth(DEFAULT_MECHANISMS, credentials)
                 .await
                 .map_err(|error| judge(Step::SignIn, &error))?;
         }
-        let sender = Mail::new(
-            Some(mailer.from.email.clone()),
-            parameters(connection, &mailer.from.email, to, mail)?,
-        );
+        let parameters = parameters(connection, &self.from.email, to, mail)?;
         connection
-            .command(sender)
+            .command(Mail::new(Some(self.from.email.clone()), parameters))
             .await
             .map_err(|error| judge(Step::Sender, &error))?;
         let refused = |error| judge(Step::Mail, &error);
@@ -213,36 +206,48 @@ impl Talk<'_> {
         connection.command(Data).await.map_err(refused)?;
         let answer = connection.message(mail).await.map_err(refused)?;
         let said: Vec<&str> = answer.message().collect();
-        Ok(clean::line(
-            &format!("{} {}", answer.code(), said.join(" ")),
-            SHOWN_ANSWER,
-        ))
+        let said = format!("{} {}", answer.code(), said.join(" "));
+        Ok(clean::line(&said, SHOWN_ANSWER))
     }
 
-    async fn leave(&mut self, politely: bool) {
-        if let Some(mut connection) = self.connection.take().filter(|_| politely) {
-            connection.abort().await;
-        }
-    }
-}
-
-impl Mailer {
-    async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
         let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
         if addresses.is_empty() {
-            return Err(transient("dns", "the mail server's name could not be resolved"));
+            return Err(transient("dns", "the mail server's name could not be resolved").into());
         }
-        let tls = match &self.security {
-            Security::Implicit(tls) => Some(tls.clone()),
-            Security::StartTls(_) | Security::None => None,
-        };
         // Leaves time for the next address where one is a black hole.
         let patience = self.timeout / 3;
-        AsyncSmtpConnection::connect_tokio1(&addresses[..], Some(patience), &self.hello, tls, None)
-            .await
-            .map_err(|error| judge(Step::Connect, &error))
+        let connection = match &self.security {
+            Security::Implicit(tls) => {
+                let tls = Some(tls.clone());
+                AsyncSmtpConnection::connect_tokio1(&addresses[..], Some(patience), &self.hello, tls, None)
+                    .await
+            }
+            Security::StartTls(_) | Security::None => {
+                let stream = connect_to_any(&addresses, patience).await?;
+                let stream = Limited::new(stream, MAX_ANSWERS);
+                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello).await
+            }
+        };
+        connection.map_err(|error| judge(Step::Connect, &error))
     }
+}
+
+async fn connect_to_any(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, SendError> {
+    let mut slow = false;
+    for address in addresses {
+        match tokio::time::timeout(patience, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(_)) => {}
+            Err(_) => slow = true,
+        }
+    }
+    Err(if slow {
+        transient("timeout", "the mail server did not answer in time")
+    } else {
+        transient("connect", "no connection to the mail server could be made")
+    })
 }
 
 /// What MAIL must announce about addresses and content that are not ASCII.
@@ -270,99 +275,4 @@ fn parameters(
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     Ok(parameters)
-}
-
-fn transient(reason: &'static str, detail: &str) -> SendError {
-    SendError::Transient {
-        reason,
-        detail: detail.to_owned(),
-        retry_after: None,
-    }
-}
-
-/// What a failure means. Credentials are never part of what is shown: of a refused sign-in only the code is.
-fn judge(step: Step, error: &lettre::transport::smtp::Error) -> SendError {
-    let code = error.status().map(u16::from);
-    match (step, code) {
-        (Step::SignIn, Some(code)) => {
-            transient("auth", &format!("the mail server refused the sign-in ({code})"))
-        }
-        (Step::SignIn, None) if error.is_client() => {
-            transient("auth", "the mail server offers no way to sign in with a password")
-        }
-        (Step::StartTls, _) => transient("tls", "STARTTLS failed; nothing was sent in the clear"),
-        (_, Some(code @ (530 | 534 | 535 | 538))) => {
-            transient("auth", &format!("the mail server wants a sign-in ({code})"))
-        }
-        (Step::Mail, Some(code)) if error.is_permanent() => SendError::Permanent {
-            reason: reason(code),
-            detail: said(code, error),
-        },
-        (_, Some(code)) => transient(reason(code), &said(code, error)),
-        (_, None) => broken(error),
-    }
-}
-
-/// The server's own words.
-fn said(code: u16, error: &lettre::transport::smtp::Error) -> String {
-    let words = error.source().map(ToString::to_string).unwrap_or_default();
-    clean::line(&format!("the mail server answered {code} {words}"), SHOWN_ANSWER)
-}
-
-fn broken(error: &lettre::transport::smtp::Error) -> SendError {
-    let kind = std::iter::successors(error.source(), |&cause| cause.source())
-        .find_map(|cause| cause.downcast_ref::<io::Error>())
-        .map(io::Error::kind);
-    if error.is_tls() {
-        transient("tls", "the secure connection to the mail server failed")
-    } else if error.is_timeout() {
-        transient("timeout", "the mail server did not answer in time")
-    } else if error.is_response() {
-        transient(
-            "bad_answer",
-            "the mail server broke off, or its answer is not SMTP",
-        )
-    } else if let Some(io::ErrorKind::InvalidData) = kind {
-        transient("tls", "the mail server's answer is neither SMTP nor TLS")
-    } else if let Some(
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof,
-    ) = kind
-    {
-        transient("reset", "the connection to the mail server broke")
-    } else {
-        transient("connect", "no connection to the mail server could be made")
-    }
-}
-
-/// The answers with a word of their own in metrics.
-const REASONS: [(u16, &str); 19] = [
-    (421, "smtp_421"),
-    (450, "smtp_450"),
-    (451, "smtp_451"),
-    (452, "smtp_452"),
-    (454, "smtp_454"),
-    (500, "smtp_500"),
-    (501, "smtp_501"),
-    (502, "smtp_502"),
-    (503, "smtp_503"),
-    (504, "smtp_504"),
-    (521, "smtp_521"),
-    (541, "smtp_541"),
-    (550, "smtp_550"),
-    (551, "smtp_551"),
-    (552, "smtp_552"),
-    (553, "smtp_553"),
-    (554, "smtp_554"),
-    (555, "smtp_555"),
-    (556, "smtp_556"),
-];
-
-fn reason(code: u16) -> &'static str {
-    let known = REASONS.iter().find(|(known, _)| *known == code);
-    match (known, code / 100) {
-        (Some((_, reason)), _) => reason,
-        (None, 4) => "smtp_4xx",
-        (None, 5) => "smtp_5xx",
-        (None, _) => "smtp_other",
-    }
 }

@@ -98,6 +98,16 @@ fn one(alert: &Alert) -> String {
 }
 
 fn many(alerts: &[Alert]) -> String {
+    format!(
+        "{}: {}",
+        counted_line(alerts),
+        names(alerts.iter().map(|alert| words::title(alert, NAME)))
+    )
+}
+
+/// How many alerts there are of each kind, in their order: `2 out, 1 low`.
+#[must_use]
+pub fn counted_line(alerts: &[Alert]) -> String {
     let all = |reason: Reason| alerts.iter().all(|alert| alert.reason == reason);
     let prefix = if all(Reason::Reminder) {
         "still open: "
@@ -106,23 +116,22 @@ fn many(alerts: &[Alert]) -> String {
     } else {
         ""
     };
+    format!("{prefix}{}", tallied(alerts.iter().map(heading)))
+}
+
+fn tallied(kinds: impl Iterator<Item = &'static str>) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    for alert in alerts {
-        let word = heading(alert);
-        match counts.iter_mut().find(|(known, _)| *known == word) {
+    for kind in kinds {
+        match counts.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,
-            None => counts.push((word, 1)),
+            None => counts.push((kind, 1)),
         }
     }
     let counts: Vec<String> = counts
         .iter()
-        .map(|(word, count)| format!("{count} {word}"))
+        .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    format!(
-        "{prefix}{}: {}",
-        counts.join(", "),
-        names(alerts.iter().map(|alert| words::title(alert, NAME)))
-    )
+    counts.join(", ")
 }
 
 /// Under which word an alert is counted.
@@ -163,14 +172,7 @@ fn counted(counts: Counts) -> String {
 }
 
 fn events_line(events: &[ProductEvent]) -> String {
-    let title = |event: &ProductEvent| {
-        let name = clean::line(&event.product.name, NAME);
-        if name.is_empty() {
-            format!("product {}", event.product.id)
-        } else {
-            name
-        }
-    };
+    let title = |event: &ProductEvent| words::product(&event.product, NAME);
     match events {
         [] => "Nothing to report".to_owned(),
         [event] => {
@@ -183,25 +185,24 @@ fn events_line(events: &[ProductEvent]) -> String {
                 (_, _, Some(level)) => format!("{named} ({level} left)"),
             }
         }
-        several => {
-            let mut counts: Vec<(&str, usize)> = Vec::new();
-            for event in several {
-                let word = words::event(event.kind);
-                match counts.iter_mut().find(|(known, _)| *known == word) {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((word, 1)),
-                }
-            }
-            let counts: Vec<String> = counts
-                .iter()
-                .map(|(word, count)| format!("{count} {word}"))
-                .collect();
-            format!(
-                "products: {}: {}",
-                counts.join(", "),
-                names(several.iter().map(title))
-            )
-        }
+        several => format!(
+            "products: {}: {}",
+            tallied(several.iter().map(|event| event_heading(event.kind))),
+            names(several.iter().map(title))
+        ),
+    }
+}
+
+/// Under which word an event is counted.
+fn event_heading(kind: ProductEventKind) -> &'static str {
+    match kind {
+        ProductEventKind::New => "new",
+        ProductEventKind::Gone => "gone",
+        ProductEventKind::Returned => "back",
+        ProductEventKind::Renamed => "renamed",
+        ProductEventKind::OptionsChanged => "with other options",
+        ProductEventKind::ControlOn => "with stock control on",
+        ProductEventKind::ControlOff => "with stock control off",
     }
 }
 

@@ -9,11 +9,12 @@ use crate::domain::message::Capability;
 use crate::domain::message::Counts;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
-use crate::domain::message::ProductEvent;
-use crate::domain::message::ProductEventKind;
-use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::source::Cause;
+use crate::notify::cards;
+use crate::notify::cards::Card;
+use crate::notify::cards::Reading;
+use crate::notify::cards::Row;
+use crate::notify::cards::Tone;
 use crate::notify::clean;
 use crate::notify::subject;
 use crate::notify::words;
@@ -22,6 +23,7 @@ use crate::notify::words;
 #[derive(Debug)]
 pub struct View {
     pub subject: String,
+    /// "" where a single card says it all.
     pub headline: String,
     pub tone: Tone,
     pub intro: Vec<String>,
@@ -35,77 +37,12 @@ pub struct View {
     pub page_url: Option<String>,
 }
 
-/// The colour of something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    Out,
-    Critical,
-    Low,
-    Good,
-    Plain,
-}
-
-/// One alert or event.
-#[derive(Debug)]
-pub struct Card {
-    pub tone: Tone,
-    pub label: &'static str,
-    pub title: String,
-    /// The level in large; "" where there is none to show.
-    pub figure: String,
-    pub facts: Vec<String>,
-}
-
-/// One line of what is still open.
-#[derive(Debug)]
-pub struct Row {
-    pub tone: Tone,
-    pub label: &'static str,
-    pub title: String,
-    pub fact: String,
-}
-
 /// One number of an overview.
 #[derive(Debug)]
 pub struct Tally {
     pub tone: Tone,
     pub label: &'static str,
     pub count: usize,
-}
-
-impl Tone {
-    /// The class in the style sheet.
-    #[must_use]
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::Out => "o",
-            Self::Critical => "c",
-            Self::Low => "l",
-            Self::Good => "g",
-            Self::Plain => "p",
-        }
-    }
-
-    /// The colour on a light ground.
-    #[must_use]
-    pub fn colour(self) -> &'static str {
-        match self {
-            Self::Out => "#b42318",
-            Self::Critical => "#b54708",
-            Self::Low => "#8a6100",
-            Self::Good => "#177245",
-            Self::Plain => "#52606d",
-        }
-    }
-
-    fn of(severity: Severity) -> Self {
-        match severity {
-            Severity::Ok => Self::Good,
-            Severity::Low => Self::Low,
-            Severity::Critical => Self::Critical,
-            Severity::Out => Self::Out,
-        }
-    }
 }
 
 impl View {
@@ -138,7 +75,8 @@ impl View {
         };
         match &message.body {
             Body::Alerts { alerts, open } => {
-                self.tone = alerts.first().map_or(Tone::Plain, tone);
+                self.tone = alerts.first().map_or(Tone::Plain, cards::tone);
+                self.headline = overview(alerts);
                 self.cards = alerts.iter().map(|alert| reading.card(alert)).collect();
                 self.still_open(open, &reading);
             }
@@ -156,6 +94,11 @@ impl View {
                 self.still_open(open, &reading);
             }
             Body::Products { events } => {
+                self.headline = if events.len() == 1 {
+                    String::new()
+                } else {
+                    format!("{} products changed", events.len())
+                };
                 self.cards = events.iter().map(|event| reading.event(event)).collect();
             }
             Body::SourceDown { cause, detail, since } => self.down(*cause, detail, *since, &reading, &source),
@@ -218,115 +161,20 @@ impl View {
     }
 }
 
-/// When, where and about how many shops the message is read.
-struct Reading<'a> {
-    at: Timestamp,
-    zone: &'a TimeZone,
-    several: bool,
+/// What stands above several alerts; one says it all by itself.
+fn overview(alerts: &[Alert]) -> String {
+    if alerts.len() == 1 {
+        String::new()
+    } else {
+        capitalised(&subject::counted_line(alerts))
+    }
 }
 
-impl Reading<'_> {
-    fn card(&self, alert: &Alert) -> Card {
-        Card {
-            tone: tone(alert),
-            label: label(alert),
-            title: words::title(alert, clean::NAME),
-            figure: figure(alert),
-            facts: self.facts(alert),
-        }
-    }
-
-    fn facts(&self, alert: &Alert) -> Vec<String> {
-        let mut facts = Vec::new();
-        let was = alert.previous_level.map(|previous| format!("was {previous}"));
-        if alert.ambiguous_zero {
-            let was = was.map(|was| format!(" ({was})")).unwrap_or_default();
-            facts.push(format!("{}{was}", words::AMBIGUOUS_ZERO));
-        } else {
-            let figures = [Some(words::left(alert.level)), was];
-            facts.push(figures.into_iter().flatten().collect::<Vec<_>>().join(", "));
-        }
-        facts.extend(explained(alert));
-        facts.push(self.place(&alert.instance, alert.product.id, alert.product.group.as_deref()));
-        facts.push(words::thresholds(&alert.thresholds));
-        if let Some(started) = alert.started_at {
-            let span = words::span(started, self.at);
-            match alert.reason {
-                Reason::Recovered | Reason::Withdrawn => facts.push(format!("was not ok for {span}")),
-                Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => {
-                    if self.at.as_second() - started.as_second() >= 60 {
-                        facts.push(format!(
-                            "not ok since {} ({span})",
-                            words::moment(started, self.zone)
-                        ));
-                    }
-                }
-            }
-        }
-        facts.extend(
-            alert
-                .days_of_cover
-                .map(|days| format!("lasts about {days:.1} days at the present rate")),
-        );
-        facts
-    }
-
-    fn row(&self, alert: &Alert) -> Row {
-        let level = if alert.ambiguous_zero {
-            words::AMBIGUOUS_ZERO.to_owned()
-        } else {
-            words::left(alert.level)
-        };
-        let since = alert
-            .started_at
-            .map(|at| format!("since {}", words::moment(at, self.zone)));
-        let shop = self.several.then(|| clean::name(&alert.instance));
-        let fact: Vec<String> = [Some(level), since, shop].into_iter().flatten().collect();
-        Row {
-            tone: Tone::of(alert.severity),
-            label: words::label(alert.severity),
-            title: words::title(alert, clean::NAME),
-            fact: fact.join(", "),
-        }
-    }
-
-    fn event(&self, event: &ProductEvent) -> Card {
-        let severity = event.severity.unwrap_or_default();
-        let name = clean::name(&event.product.name);
-        let mut facts = Vec::new();
-        facts.push(happened(event));
-        facts.push(self.place(&event.instance, event.product.id, event.product.group.as_deref()));
-        Card {
-            tone: if severity == Severity::Ok {
-                Tone::Plain
-            } else {
-                Tone::of(severity)
-            },
-            label: event_label(event.kind),
-            title: if name.is_empty() {
-                format!("product {}", event.product.id)
-            } else {
-                name
-            },
-            figure: event.level.map(|level| level.to_string()).unwrap_or_default(),
-            facts,
-        }
-    }
-
-    fn place(&self, instance: &str, id: i64, group: Option<&str>) -> String {
-        let group = group.map(clean::name).filter(|group| !group.is_empty());
-        let shop = self.several.then(|| clean::name(instance));
-        let place = [group, Some(format!("product {id}")), shop];
-        place.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-    }
-
-    fn gap(&self, since: Timestamp) -> String {
-        format!(
-            "The gap lasted {}, from {} to {}.",
-            words::span(since, self.at),
-            words::moment(since, self.zone),
-            words::moment(self.at, self.zone)
-        )
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
     }
 }
 
@@ -335,94 +183,6 @@ fn footer(message: &Message, zone: &TimeZone) -> Vec<String> {
     match &message.instance {
         Some(instance) => vec![format!("Shop {} · {moment}", clean::name(instance))],
         None => vec![moment],
-    }
-}
-
-fn tone(alert: &Alert) -> Tone {
-    match alert.reason {
-        Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => {
-            Tone::of(alert.severity)
-        }
-        Reason::Recovered => Tone::Good,
-        Reason::Withdrawn => Tone::Plain,
-    }
-}
-
-fn label(alert: &Alert) -> &'static str {
-    match alert.reason {
-        Reason::First | Reason::Worse if alert.ambiguous_zero => "OUT?",
-        Reason::First | Reason::Worse | Reason::RuleChanged => words::label(alert.severity),
-        Reason::Better => "BETTER",
-        Reason::Recovered => "RECOVERED",
-        Reason::Withdrawn => "WITHDRAWN",
-        Reason::Reminder => match alert.severity {
-            Severity::Ok => "OK",
-            Severity::Low => "STILL LOW",
-            Severity::Critical => "STILL CRITICAL",
-            Severity::Out => "STILL OUT",
-        },
-    }
-}
-
-fn figure(alert: &Alert) -> String {
-    match alert.level {
-        Some(_) if alert.ambiguous_zero => "0?".to_owned(),
-        Some(level) => level.to_string(),
-        None => "?".to_owned(),
-    }
-}
-
-/// What the label alone does not say.
-fn explained(alert: &Alert) -> Option<String> {
-    match alert.reason {
-        Reason::First | Reason::Recovered | Reason::Reminder => None,
-        Reason::Worse => Some(format!("told before: {}", alert.previous_severity.as_str())),
-        Reason::Better => Some(format!(
-            "no longer {}, still {}",
-            alert.previous_severity.as_str(),
-            alert.severity.as_str()
-        )),
-        Reason::RuleChanged => Some(format!(
-            "the rules changed, not the stock (told before: {})",
-            alert.previous_severity.as_str()
-        )),
-        Reason::Withdrawn => Some("no longer there, or no longer watched".to_owned()),
-    }
-}
-
-fn event_label(kind: ProductEventKind) -> &'static str {
-    match kind {
-        ProductEventKind::New => "NEW",
-        ProductEventKind::Gone => "GONE",
-        ProductEventKind::Returned => "BACK",
-        ProductEventKind::Renamed => "RENAMED",
-        ProductEventKind::OptionsChanged => "OPTIONS CHANGED",
-        ProductEventKind::ControlOn => "STOCK CONTROL ON",
-        ProductEventKind::ControlOff => "STOCK CONTROL OFF",
-    }
-}
-
-/// An event in words.
-fn happened(event: &ProductEvent) -> String {
-    let stands = match (event.level, event.severity, event.state) {
-        (Some(level), Some(severity), _) => format!("{level} left ({})", severity.as_str()),
-        (Some(level), None, _) => format!("{level} left"),
-        (None, _, "not_controlled") => "stock is not controlled".to_owned(),
-        (None, _, _) => "level unknown".to_owned(),
-    };
-    let previous = event.previous.as_deref().map(clean::name);
-    match (event.kind, previous) {
-        (ProductEventKind::Gone, _) => "no longer in the catalogue; its history is kept".to_owned(),
-        (ProductEventKind::Renamed, Some(previous)) => format!("was called {previous}; {stands}"),
-        (ProductEventKind::ControlOff, _) => "WHMCS no longer counts it".to_owned(),
-        (
-            ProductEventKind::New
-            | ProductEventKind::Returned
-            | ProductEventKind::Renamed
-            | ProductEventKind::OptionsChanged
-            | ProductEventKind::ControlOn,
-            _,
-        ) => stands,
     }
 }
 

@@ -317,7 +317,10 @@ fn unsent(error: &reqwest::Error) -> SendError {
     } else if error.is_dns() {
         ("dns", "the receiver's name could not be resolved")
     } else if chain(error).any(is_tls) {
-        ("tls", "the secure connection to the receiver failed")
+        (
+            "tls",
+            "the secure connection to the receiver failed (is the certificate valid for this name?)",
+        )
     } else if error.is_connect() {
         ("connect", "no connection to the receiver could be made")
     } else {

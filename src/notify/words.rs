@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use crate::domain::message::Alert;
 use crate::domain::message::Capability;
 use crate::domain::message::ProductEventKind;
+use crate::domain::message::ProductRef;
 use crate::domain::message::Severity;
 use crate::domain::message::Thresholds;
 use crate::notify::clean;
@@ -67,32 +68,44 @@ pub fn source_suffix(instance: Option<&str>) -> String {
     }
 }
 
+/// The product's name, at most `limit` characters, or its number where it has none.
+#[must_use]
+pub fn product(product: &ProductRef, limit: usize) -> String {
+    let name = clean::line(&product.name, limit);
+    if name.is_empty() {
+        format!("product {}", product.id)
+    } else {
+        name
+    }
+}
+
+/// The combination's label, at most `limit` characters; `None` for a product as a whole.
+#[must_use]
+pub fn choice(alert: &Alert, limit: usize) -> Option<String> {
+    let combination = alert.combination.as_ref()?;
+    let label = clean::line(&combination.label, limit);
+    Some(if label.is_empty() {
+        clean::line(&combination.key, limit)
+    } else {
+        label
+    })
+}
+
 /// What the alert is about: the product, and the combination in brackets.
 #[must_use]
 pub fn title(alert: &Alert, limit: usize) -> String {
-    let product = clean::line(&alert.product.name, limit);
-    let product = if product.is_empty() {
-        format!("product {}", alert.product.id)
-    } else {
-        product
-    };
-    match &alert.combination {
-        Some(combination) => {
-            let label = if combination.label.is_empty() {
-                &combination.key
-            } else {
-                &combination.label
-            };
-            format!("{product} [{}]", clean::line(label, limit))
-        }
+    let product = product(&alert.product, limit);
+    match choice(alert, limit) {
+        Some(choice) => format!("{product} [{choice}]"),
         None => product,
     }
 }
 
-/// `0 left`, or what a 0 may mean.
+/// `3 left`, `oversold by 2`, or that it is not known.
 #[must_use]
 pub fn left(level: Option<i64>) -> String {
     match level {
+        Some(n) if n < 0 => format!("oversold by {}", n.unsigned_abs()),
         Some(n) => format!("{n} left"),
         None => "level unknown".to_owned(),
     }

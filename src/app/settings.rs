@@ -1,0 +1,67 @@
+//! From the checked configuration to what each part is built from.
+
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+
+use crate::config::channels::ChannelConfig;
+use crate::config::channels::ChannelKindConfig;
+use crate::config::load::Config;
+use crate::notify::channel::ChannelKind;
+use crate::notify::channel::ChannelSettings;
+use crate::web::state::Settings;
+
+/// What a channel is built from.
+#[must_use]
+pub fn channel_settings(channel: &ChannelConfig) -> ChannelSettings {
+    let kind = match &channel.kind {
+        ChannelKindConfig::Email(email) => ChannelKind::Email(email.clone()),
+        ChannelKindConfig::Webhook(webhook) => ChannelKind::Webhook(webhook.clone()),
+    };
+    ChannelSettings {
+        name: channel.name.clone(),
+        kind,
+    }
+}
+
+/// What the web server is built from.
+#[must_use]
+pub fn web_settings(config: &Config) -> Settings {
+    Settings {
+        listen: config.http.listen,
+        token: config.http.token.clone(),
+        metrics_public: config.http.metrics_public,
+        allowed_hosts: Vec::new(),
+    }
+}
+
+/// Every secret of the configuration, for the log's second line of defence.
+#[must_use]
+pub fn secrets(config: &Config) -> Vec<String> {
+    let mut secrets: Vec<&SecretString> = Vec::new();
+    for instance in &config.instances {
+        secrets.extend([&instance.api.identifier, &instance.api.secret]);
+        secrets.extend(&instance.api.access_key);
+    }
+    for channel in &config.channels {
+        match &channel.kind {
+            ChannelKindConfig::Email(email) => secrets.extend(&email.password),
+            ChannelKindConfig::Webhook(webhook) => {
+                secrets.push(&webhook.url);
+                secrets.extend(&webhook.secret);
+            }
+        }
+    }
+    secrets.extend(&config.http.token);
+    secrets.extend(&config.heartbeat_url);
+    let mut texts: Vec<String> = Vec::new();
+    for secret in secrets {
+        let text = secret.expose_secret();
+        texts.push(text.to_owned());
+        // Of an address the path and the query are the secret; they may be logged without the rest.
+        if let Ok(url) = reqwest::Url::parse(text) {
+            texts.push(url.path().to_owned());
+            texts.extend(url.query().map(str::to_owned));
+        }
+    }
+    texts
+}

@@ -1,0 +1,108 @@
+//! The command line: each subcommand, what it prints, and how it ends.
+
+use std::io::Write;
+
+pub mod arguments;
+pub mod exit;
+pub mod table;
+pub mod listing;
+pub mod run;
+pub mod check;
+pub mod status;
+pub mod history;
+pub mod config;
+pub mod deliveries;
+pub mod health;
+pub mod demo;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::arguments::Command;
+use crate::cli::arguments::ConfigCommand;
+use crate::cli::exit::Exit;
+use crate::config::findings::ConfigErrors;
+use crate::config::load::Config;
+use crate::config::overlay::Sources;
+
+/// Runs the command.
+#[must_use]
+pub fn main(arguments: Arguments) -> Exit {
+    // Files of ours are for us alone, whatever the shell's mask.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // The other provider a dependency could bring is not linked in; a second installation changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(arguments)),
+        Err(error) => fail(Exit::Internal, &format!("The runtime cannot be started: {error}")),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Exit {
+    let sources = match Sources::of_process(arguments.config) {
+        Ok(sources) => sources,
+        Err(error) => {
+            return fail(
+                Exit::Config,
+                &format!("The working directory cannot be read: {error}"),
+            );
+        }
+    };
+    match arguments.command {
+        Command::Run => run::run(sources).await,
+        Command::Check(options) => check::check(&sources, &options).await,
+        Command::Status(options) => status::status(&sources, &options).await,
+        Command::History(options) => history::history(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Check,
+        } => config::check(&sources),
+        Command::Config {
+            what: ConfigCommand::Show,
+        } => config::show(&sources),
+        Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Demo(options) => demo::demo(&options).await,
+        Command::Healthcheck => health::check(&sources).await,
+    }
+}
+
+/// The configuration; what is wrong with it is said on stderr.
+fn configured(sources: &Sources) -> Result<Config, Exit> {
+    match Config::load(sources) {
+        Ok(config) => {
+            for warning in &config.warnings {
+                say(&format!("warning: {warning}"));
+            }
+            Ok(config)
+        }
+        Err(errors) => Err(misconfigured(&errors)),
+    }
+}
+
+fn misconfigured(errors: &ConfigErrors) -> Exit {
+    say(&errors.to_string());
+    Exit::Config
+}
+
+/// A line on stderr. That nobody reads it is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Says what is wrong and returns the code.
+fn fail(exit: Exit, problem: &str) -> Exit {
+    say(problem);
+    exit
+}
+
+/// A command's output on stdout. A reader that left (`| head`) ends it quietly.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+    let _ = out.flush();
+}

@@ -1,0 +1,265 @@
+//! `check`: one poll now, how each product was understood, and what that means.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Generation;
+use crate::cli::arguments::CheckArguments;
+use crate::cli::configured;
+use crate::cli::exit::Exit;
+use crate::cli::fail;
+use crate::cli::listing;
+use crate::cli::print;
+use crate::cli::run::exit_of;
+use crate::cli::say;
+use crate::config::load::Config;
+use crate::config::overlay::Sources;
+use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::state::Memory;
+use crate::domain::message::Severity;
+use crate::jobs::check;
+use crate::jobs::check::Checked;
+use crate::jobs::deliver::Deliver;
+use crate::observe::items;
+use crate::store::db::Store;
+use crate::store::error::OpenError;
+use crate::store::reader::Reader;
+use crate::whmcs::client::Client;
+
+/// How long a look may spend on asking a foreign GetProductDetails product by product.
+const DETAILS_BUDGET: Duration = Duration::from_secs(600);
+
+/// How times are shown.
+struct Shown {
+    zone: jiff::tz::TimeZone,
+}
+
+/// One shop's outcome.
+struct Looked {
+    instance: String,
+    checked: Checked,
+}
+
+/// Polls once.
+pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
+    let mut config = match configured(sources) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    if let Some(wanted) = &options.instance {
+        config.instances.retain(|instance| instance.name == *wanted);
+        if config.instances.is_empty() {
+            return fail(
+                Exit::Config,
+                &format!("There is no shop {wanted:?} in the configuration."),
+            );
+        }
+    }
+    let progress = progress(&config);
+    let shown = Shown {
+        zone: config.timezone.clone(),
+    };
+    let looked = looked(config, options.dry_run).await;
+    progress.finish_and_clear();
+    match looked {
+        Ok(looked) => report(&shown, &looked, options),
+        Err(exit) => exit,
+    }
+}
+
+/// Records where it may, else looks without recording.
+async fn looked(config: Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
+    if dry_run {
+        return dry(&config).await;
+    }
+    match Store::open(&config.store).await {
+        Ok(opened) => {
+            for warning in &opened.warnings {
+                say(&format!("warning: {warning}"));
+            }
+            let looked = recording(config, &opened.store).await;
+            opened.store.close().await;
+            looked
+        }
+        Err(OpenError::InUse(_)) => {
+            say("A daemon is running: this is a dry run, nothing is recorded or sent.");
+            dry(&config).await
+        }
+        Err(error) => Err(exit_of(Err(error.into()))),
+    }
+}
+
+async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
+    let cancel = CancellationToken::new();
+    let generation = Generation::new(config, store, &[])
+        .await
+        .map_err(|error| exit_of(Err(error)))?;
+    let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
+    store.void_leases(Timestamp::now()).await.map_err(broken)?;
+    let mut looked = Vec::new();
+    for place in 0..generation.shops.len() {
+        let check = generation.check(place, store, DETAILS_BUDGET);
+        if let Some(checked) = check.run(Timestamp::now(), &cancel).await.map_err(broken)? {
+            looked.push(Looked {
+                instance: check.shop.name.clone(),
+                checked,
+            });
+        }
+    }
+    for place in 0..generation.telling.channels.len() {
+        let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
+        loop {
+            let delivered = deliver
+                .run(&Timestamp::now, &|| 0.5, &cancel)
+                .await
+                .map_err(broken)?;
+            for attempted in &delivered.attempts {
+                match &attempted.result {
+                    Ok(_) => say(&format!("delivered to {}", attempted.recipient)),
+                    Err(error) => say(&format!("not delivered to {}: {error}", attempted.recipient)),
+                }
+            }
+            if !delivered.more {
+                break;
+            }
+        }
+    }
+    Ok(looked)
+}
+
+async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
+    let reader = match Reader::open(&config.store.path).await {
+        Ok(reader) => Some(reader),
+        Err(OpenError::Missing(_)) => None,
+        Err(error) => return Err(exit_of(Err(error.into()))),
+    };
+    let mut looked = Vec::new();
+    for instance in &config.instances {
+        let memory = remembered(config, reader.as_ref(), &instance.name)
+            .await
+            .map_err(|error| exit_of(Err(error.into())))?;
+        let client = Client::new(instance.api.clone())
+            .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
+        let policy = Policy {
+            instance: &instance.name,
+            rules: &config.rules,
+            capacities: &config.capacities,
+        };
+        let cancel = CancellationToken::new();
+        let checked = check::dry(
+            policy,
+            &memory,
+            &client,
+            Timestamp::now(),
+            DETAILS_BUDGET,
+            &cancel,
+        )
+        .await;
+        looked.extend(checked.map(|checked| Looked {
+            instance: instance.name.clone(),
+            checked,
+        }));
+    }
+    if let Some(reader) = reader {
+        reader.close().await;
+    }
+    Ok(looked)
+}
+
+/// What the database remembers of the shop; nothing where there is none.
+pub(super) async fn remembered(
+    config: &Config,
+    reader: Option<&Reader>,
+    instance: &str,
+) -> Result<Memory, crate::store::error::StoreError> {
+    let Some(reader) = reader else {
+        return Ok(Memory::default());
+    };
+    let Some(id) = reader.instance(instance).await? else {
+        return Ok(Memory::default());
+    };
+    let mut memory = reader.memory(id, &config.rules.global()).await?;
+    config.rules.attach(instance, &mut memory);
+    Ok(memory)
+}
+
+fn progress(config: &Config) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let names: Vec<&str> = config
+        .instances
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
+    let bar = ProgressBar::new_spinner().with_message(format!("Asking {} …", names.join(", ")));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit {
+    let mut exit = Exit::Ok;
+    for Looked { instance, checked } in looked {
+        if let Some(cause) = checked.outcome.cause() {
+            let detail = if checked.detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", checked.detail)
+            };
+            say(&format!(
+                "{instance}: {}: {}{detail} {}",
+                cause.as_str(),
+                cause.words(),
+                cause.mend()
+            ));
+        }
+        for (channel, headline) in &checked.headlines {
+            say(&format!("{instance}: to {channel}: {headline}"));
+        }
+        exit = worst(exit, exit_for(checked));
+    }
+    let shown: Vec<(&str, &Memory)> = looked
+        .iter()
+        .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
+        .collect();
+    if options.json {
+        let items: Vec<items::Item<'_>> = shown
+            .iter()
+            .flat_map(|(instance, memory)| items::entries(instance, memory))
+            .filter(|entry| !entry.is_gone())
+            .map(|entry| entry.item())
+            .collect();
+        print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
+    } else {
+        print(&listing::table(&shown, &shown_in.zone, Timestamp::now()));
+    }
+    exit
+}
+
+/// What the poll alone says: unreadable, else the worst severity; an unknown level does not change it.
+fn exit_for(checked: &Checked) -> Exit {
+    if checked.outcome != Outcome::Accepted {
+        return Exit::Unreadable;
+    }
+    let worst = items::entries("", &checked.memory)
+        .filter(|entry| entry.state() == "known" && !entry.is_silent())
+        .filter_map(|entry| entry.severity())
+        .max()
+        .unwrap_or_default();
+    match worst {
+        Severity::Ok => Exit::Ok,
+        Severity::Low => Exit::Low,
+        Severity::Critical | Severity::Out => Exit::Critical,
+    }
+}
+
+fn worst(a: Exit, b: Exit) -> Exit {
+    if b.code() > a.code() { b } else { a }
+}

@@ -1,0 +1,436 @@
+//! `history`: a product's levels over time, or how it stood at one moment.
+
+use jiff::Span;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::arguments::HistoryArguments;
+use crate::cli::check::remembered;
+use crate::cli::configured;
+use crate::cli::exit::Exit;
+use crate::cli::fail;
+use crate::cli::print;
+use crate::cli::run::exit_of;
+use crate::cli::table;
+use crate::config::load::Config;
+use crate::config::overlay::Sources;
+use crate::domain::alerting::series;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::catalogue::CombinationKey;
+use crate::scheduler;
+use crate::store::error::StoreError;
+use crate::store::history::LevelQuery;
+use crate::store::history::Point;
+use crate::store::past::PastItem;
+use crate::store::reader::Reader;
+use crate::store::value::InstanceId;
+
+/// Points read at once.
+const PAGE: usize = 1000;
+
+/// What was asked for, resolved.
+struct Subject {
+    instance: String,
+    id: InstanceId,
+    memory: Memory,
+    /// Index into `memory.products`.
+    place: usize,
+    combination: Option<CombinationKey>,
+}
+
+impl Subject {
+    fn product(&self) -> &Tracked {
+        &self.memory.products[self.place]
+    }
+}
+
+/// Prints the history.
+pub async fn history(sources: &Sources, options: &HistoryArguments) -> Exit {
+    let config = match configured(sources) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let reader = match Reader::open(&config.store.path).await {
+        Ok(reader) => reader,
+        Err(error) => return exit_of(Err(error.into())),
+    };
+    let exit = answer(&config, &reader, options)
+        .await
+        .unwrap_or_else(|exit| exit);
+    reader.close().await;
+    exit
+}
+
+async fn answer(config: &Config, reader: &Reader, options: &HistoryArguments) -> Result<Exit, Exit> {
+    let zone = &config.timezone;
+    let now = Timestamp::now();
+    let moment = |text: &Option<String>, name: &str| match text {
+        Some(text) => parse_moment(text, zone, now).map(Some).ok_or_else(|| {
+            fail(
+                Exit::Usage,
+                &format!(
+                    "{name}: {text:?} is neither a duration (\"7d\") nor a time (\"2026-11-20 09:00\")."
+                ),
+            )
+        }),
+        None => Ok(None),
+    };
+    let since = moment(&options.since, "--since")?;
+    let at = moment(&options.at, "--at")?;
+    let subject = subject(config, reader, options).await?;
+    match at {
+        Some(at) => stood(config, reader, &subject, at, options).await,
+        None => levels(config, reader, &subject, since, options).await,
+    }
+}
+
+async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -> Result<Subject, Exit> {
+    let combination = match options.combination.as_deref().map(str::parse::<CombinationKey>) {
+        Some(Ok(key)) => Some(key),
+        Some(Err(error)) => return Err(fail(Exit::Usage, &error.to_string())),
+        None => None,
+    };
+    let mut found = Vec::new();
+    for instance in &config.instances {
+        if options
+            .instance
+            .as_ref()
+            .is_some_and(|wanted| *wanted != instance.name)
+        {
+            continue;
+        }
+        let broken = |error: StoreError| exit_of(Err(error.into()));
+        let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else {
+            continue;
+        };
+        let memory = remembered(config, Some(reader), &instance.name)
+            .await
+            .map_err(broken)?;
+        let name = instance.name.clone();
+        for place in places(&memory, &options.product) {
+            found.push((name.clone(), id, place));
+        }
+        if let [(instance, id, place)] = found.as_slice()
+            && *instance == name
+        {
+            let (instance, id, place) = (instance.clone(), *id, *place);
+            // Another shop may have the name too, unless this one was asked for.
+            if options.instance.is_some() || config.instances.len() == 1 {
+                return Ok(Subject {
+                    instance,
+                    id,
+                    memory,
+                    place,
+                    combination,
+                });
+            }
+        }
+    }
+    match found.as_slice() {
+        [] => Err(fail(
+            Exit::Low,
+            &format!(
+                "No product {:?} was ever seen. `status` lists them.",
+                options.product
+            ),
+        )),
+        [(instance, id, place)] => {
+            let memory = remembered(config, Some(reader), instance)
+                .await
+                .map_err(|error| exit_of(Err(error.into())))?;
+            Ok(Subject {
+                instance: instance.clone(),
+                id: *id,
+                memory,
+                place: *place,
+                combination,
+            })
+        }
+        several => {
+            let shops: Vec<&str> = several.iter().map(|(instance, _, _)| instance.as_str()).collect();
+            Err(fail(
+                Exit::Usage,
+                &format!(
+                    "{:?} names several products (shops: {}). Give its id, and --instance.",
+                    options.product,
+                    shops.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+/// By id, else by its name in any case.
+fn places(memory: &Memory, wanted: &str) -> Vec<usize> {
+    if let Ok(id) = wanted.parse::<i64>()
+        && let Ok(place) = memory.products.binary_search_by_key(&id, |product| product.id)
+    {
+        return vec![place];
+    }
+    let wanted = wanted.to_lowercase();
+    (0..memory.products.len())
+        .filter(|place| {
+            let name = &memory.products[*place].name;
+            name.shown().to_lowercase() == wanted || name.raw().to_lowercase() == wanted
+        })
+        .collect()
+}
+
+/// A duration back from now, or a time, in the zone where it has none of its own.
+fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    if let Ok(civil) = text.parse::<DateTime>() {
+        return zone.to_ambiguous_timestamp(civil).compatible().ok();
+    }
+    if let Some(back) = scheduler::parse_duration(text) {
+        return now.checked_sub(back).ok();
+    }
+    let span: Span = text.parse().ok()?;
+    now.to_zoned(zone.clone())
+        .checked_sub(span)
+        .ok()
+        .map(|zoned| zoned.timestamp())
+}
+
+/// Every change of the level; a combination without a figure of its own is what its product is.
+async fn levels(
+    config: &Config,
+    reader: &Reader,
+    subject: &Subject,
+    since: Option<Timestamp>,
+    options: &HistoryArguments,
+) -> Result<Exit, Exit> {
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let mut points = all_points(reader, subject, subject.combination.as_ref(), since)
+        .await
+        .map_err(broken)?;
+    if points.is_none() && subject.combination.is_some() {
+        points = all_points(reader, subject, None, since).await.map_err(broken)?;
+    }
+    let points = points.unwrap_or_default();
+    if options.json {
+        let items: Vec<Value> = points.iter().map(point_json).collect();
+        let head = json!({
+            "instance": subject.instance,
+            "product_id": subject.product().id,
+            "product": subject.product().name.shown(),
+            "combination": combination_json(subject),
+            "items": items,
+        });
+        print(&head.to_string());
+    } else if options.csv {
+        let mut text = String::from("observed_at,state,level\n");
+        for point in &points {
+            let level = point
+                .stood
+                .level()
+                .map_or_else(String::new, |level| level.to_string());
+            text.push_str(&format!(
+                "{},{},{level}\n",
+                point.observed_at,
+                point.stood.state()
+            ));
+        }
+        print(&text);
+    } else {
+        let mut listed = table::new(&["SINCE", "LEVEL", "STATE"]);
+        for point in &points {
+            let level = point
+                .stood
+                .level()
+                .map_or_else(|| "–".to_owned(), |level| level.to_string());
+            listed.add_row([
+                comfy_table::Cell::new(table::time(point.observed_at, &config.timezone)),
+                table::number(level),
+                comfy_table::Cell::new(point.stood.state().replace('_', " ")),
+            ]);
+        }
+        print(&format!("{}\n{listed}", title(subject)));
+    }
+    Ok(Exit::Ok)
+}
+
+async fn all_points(
+    reader: &Reader,
+    subject: &Subject,
+    combination: Option<&CombinationKey>,
+    from: Option<Timestamp>,
+) -> Result<Option<Vec<Point>>, StoreError> {
+    let mut points: Vec<Point> = Vec::new();
+    loop {
+        let query = LevelQuery {
+            instance: subject.id,
+            product: subject.product().id,
+            combination,
+            from,
+            to: None,
+            after: points.last().map(|point| point.poll),
+            limit: PAGE,
+        };
+        let Some(page) = reader.level_history(&query).await? else {
+            return Ok(None);
+        };
+        let whole = page.len() == PAGE;
+        points.extend(page);
+        if !whole {
+            return Ok(Some(points));
+        }
+    }
+}
+
+fn point_json(point: &Point) -> Value {
+    json!({
+        "observed_at": point.observed_at,
+        "state": point.stood.state(),
+        "level": point.stood.level(),
+    })
+}
+
+fn title(subject: &Subject) -> String {
+    let product = subject.product();
+    let combination = match &subject.combination {
+        Some(key) => format!(" · {}", label(product, key)),
+        None => String::new(),
+    };
+    format!(
+        "{} (product {}, shop {}){combination}",
+        product.name.shown(),
+        product.id,
+        subject.instance
+    )
+}
+
+fn label(product: &Tracked, key: &CombinationKey) -> String {
+    let known = product
+        .combinations
+        .iter()
+        .find(|combination| combination.key == *key);
+    known.map_or_else(|| key.to_string(), |combination| combination.label.to_string())
+}
+
+fn combination_json(subject: &Subject) -> Value {
+    match &subject.combination {
+        Some(key) => json!({ "key": key.to_string(), "label": label(subject.product(), key) }),
+        None => Value::Null,
+    }
+}
+
+/// How it stood at a moment: what the last accepted poll observed by then.
+async fn stood(
+    config: &Config,
+    reader: &Reader,
+    subject: &Subject,
+    at: Timestamp,
+    options: &HistoryArguments,
+) -> Result<Exit, Exit> {
+    let past = reader
+        .catalogue_at(subject.id, at)
+        .await
+        .map_err(|error| exit_of(Err(error.into())))?;
+    let Some(past) = past else {
+        return Err(fail(Exit::Low, "No poll was accepted by then."));
+    };
+    let of_product = |combination: Option<&CombinationKey>| {
+        past.items
+            .iter()
+            .find(|item| item.product_id == subject.product().id && item.combination.as_ref() == combination)
+    };
+    // A combination without a figure of its own is what its product is.
+    let item = of_product(subject.combination.as_ref()).or_else(|| of_product(None));
+    let Some(item) = item else {
+        return Err(fail(Exit::Low, "The product was not seen by then."));
+    };
+    let age = at.duration_since(past.observed_at);
+    if options.json {
+        print(
+            &json!({ "at": at, "items": [past_json(subject, item, past.observed_at, age.as_secs())] })
+                .to_string(),
+        );
+    } else if options.csv {
+        let level = item
+            .stood
+            .level()
+            .map_or_else(String::new, |level| level.to_string());
+        print(&format!(
+            "observed_at,state,level\n{},{},{level}\n",
+            past.observed_at,
+            state(item)
+        ));
+    } else {
+        let level = item
+            .stood
+            .level()
+            .map_or_else(|| "–".to_owned(), |level| level.to_string());
+        print(&format!(
+            "{}\n{level} ({}), observed {}, {} s before the time asked for",
+            title(subject),
+            state(item).replace('_', " "),
+            table::time(past.observed_at, &config.timezone),
+            age.as_secs()
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
+fn state(item: &PastItem) -> &'static str {
+    item.stood.state()
+}
+
+/// The item of `/api/v1/stock` as it would have been; the severity is what the present thresholds say of the level.
+fn past_json(subject: &Subject, item: &PastItem, observed_at: Timestamp, age_seconds: i64) -> Value {
+    let product = subject.product();
+    let own = subject.combination.as_ref().and_then(|key| {
+        product
+            .combinations
+            .iter()
+            .find(|combination| combination.key == *key)
+    });
+    let effective = own.map_or(&product.effective, |combination| &combination.effective);
+    json!({
+        "instance": subject.instance,
+        "product_id": item.product_id,
+        "product": item.name.shown(),
+        "group": item.group.as_ref().map(|group| group.shown().to_owned()),
+        "combination": combination_json(subject),
+        "state": state(item),
+        "level": item.stood.level(),
+        "severity": item.stood.level().map(|level| series::classify(level, effective)),
+        "since": Value::Null,
+        "observed_at": observed_at,
+        "age_seconds": age_seconds,
+        "present": item.present,
+        "thresholds": effective.thresholds,
+        "days_of_cover": Value::Null,
+        "bottleneck": Value::Null,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_a_zone_is_in_the_configured_one() {
+        let zone = TimeZone::get("Europe/Berlin").expect("known zone");
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        for (text, expected) in [
+            ("2026-11-20 09:00", "2026-11-20T08:00:00Z"),
+            ("2026-07-01T09:00", "2026-07-01T07:00:00Z"),
+            ("2026-11-20T09:00:00Z", "2026-11-20T09:00:00Z"),
+            ("2026-11-20", "2026-11-19T23:00:00Z"),
+            ("90m", "2026-11-21T10:30:00Z"),
+            ("7d", "2026-11-14T12:00:00Z"),
+        ] {
+            let at = parse_moment(text, &zone, now).expect(text);
+            assert_eq!(at.to_string(), expected, "{text}");
+        }
+        assert_eq!(parse_moment("yesterday-ish", &zone, now), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! Levels as a table: what is out first.
+
+use std::cmp::Reverse;
+
+use comfy_table::Cell;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::table;
+use crate::domain::alerting::state::Memory;
+use crate::observe::items;
+use crate::observe::items::Entry;
+
+/// The levels of the shops, worst first, with thresholds and where those come from.
+#[must_use]
+pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> String {
+    let colours = table::colours();
+    let several = shops.len() > 1;
+    let mut entries: Vec<Entry<'_>> = shops
+        .iter()
+        .flat_map(|(instance, memory)| items::entries(instance, memory))
+        .filter(|entry| !entry.is_gone())
+        .collect();
+    entries.sort_by_key(|entry| (Reverse(urgency(entry)), entry.level()));
+    let mut header = vec![
+        "LEVEL", "SEVERITY", "ID", "PRODUCT", "LOW", "CRITICAL", "FROM", "NOTE",
+    ];
+    if several {
+        header.insert(2, "SHOP");
+    }
+    let mut listed = table::new(&header);
+    for entry in &entries {
+        let thresholds = entry.thresholds();
+        let mut row = vec![table::number(figure(entry)), table::severity(entry, colours)];
+        if several {
+            row.push(Cell::new(entry.instance));
+        }
+        row.extend([
+            table::number(entry.product.id),
+            Cell::new(name(entry)),
+            table::number(thresholds.low),
+            table::number(thresholds.critical),
+            Cell::new(&thresholds.origin),
+            Cell::new(note(entry)),
+        ]);
+        listed.add_row(row);
+    }
+    let mut text = if entries.is_empty() {
+        "No products.".to_owned()
+    } else {
+        listed.to_string()
+    };
+    for (instance, memory) in shops {
+        let shop = if several {
+            format!("{instance}: ")
+        } else {
+            String::new()
+        };
+        match memory.source.last_accepted_at {
+            Some(at) => {
+                text.push_str(&format!(
+                    "\n{shop}as of {} ({})",
+                    table::time(at, zone),
+                    table::age(at, now)
+                ));
+            }
+            None => text.push_str(&format!("\n{shop}never read yet")),
+        }
+        if let Some(since) = memory.source.failing_since {
+            text.push_str(&format!("; unreadable since {}", table::time(since, zone)));
+        }
+    }
+    text
+}
+
+/// Out first, then critical and low, then what is unknown, then the rest.
+fn urgency(entry: &Entry<'_>) -> u8 {
+    match (entry.state(), entry.severity()) {
+        ("known", Some(severity)) if severity.rank() > 0 => 2 + severity.rank(),
+        ("unknown", _) => 2,
+        ("known", _) => 1,
+        (_, _) => 0,
+    }
+}
+
+/// The present figure, else the last known one.
+fn figure(entry: &Entry<'_>) -> String {
+    match (entry.level(), entry.state(), entry.series().last_level) {
+        (Some(level), _, _) => level.to_string(),
+        (None, "unknown", Some(last)) => format!("? (was {last})"),
+        (None, "unknown", None) => "?".to_owned(),
+        (None, _, _) => "–".to_owned(),
+    }
+}
+
+fn name(entry: &Entry<'_>) -> String {
+    match entry.combination {
+        Some(combination) => format!("{} · {}", entry.product.name.shown(), combination.label),
+        None => entry.product.name.shown().to_owned(),
+    }
+}
+
+fn note(entry: &Entry<'_>) -> String {
+    let mut notes = Vec::new();
+    if entry.combination.is_none() && entry.product.ambiguous_zero {
+        notes.push("shows 0: sold out or not counted; install the companion or set stock_control".to_owned());
+    }
+    if entry.product.retired == Some(true) {
+        notes.push("retired".to_owned());
+    }
+    if entry.product.hidden == Some(true) {
+        notes.push("hidden".to_owned());
+    }
+    if entry.product.missing > 0 {
+        notes.push("missing from the catalogue".to_owned());
+    }
+    if entry.combination.is_none() && entry.product.per_choice {
+        notes.push("too many combinations: followed per choice".to_owned());
+    }
+    if let Some(bottleneck) = entry
+        .combination
+        .and_then(|combination| combination.bottleneck.as_deref())
+    {
+        notes.push(format!("limited by {bottleneck}"));
+    }
+    notes.join("; ")
+}

@@ -1,0 +1,77 @@
+//! `status`: the latest levels, from the database.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cli::arguments::StatusArguments;
+use crate::cli::check::remembered;
+use crate::cli::configured;
+use crate::cli::exit::Exit;
+use crate::cli::fail;
+use crate::cli::listing;
+use crate::cli::print;
+use crate::cli::run::exit_of;
+use crate::config::load::Config;
+use crate::config::overlay::Sources;
+use crate::domain::alerting::state::Memory;
+use crate::observe::items;
+use crate::store::error::StoreError;
+use crate::store::reader::Reader;
+
+/// Prints the latest levels.
+pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
+    let config = match configured(sources) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let reader = match Reader::open(&config.store.path).await {
+        Ok(reader) => reader,
+        Err(error) => return exit_of(Err(error.into())),
+    };
+    let memories = memories(&config, &reader, options.instance.as_deref()).await;
+    reader.close().await;
+    let memories = match memories {
+        Ok(memories) => memories,
+        Err(error) => return exit_of(Err(error.into())),
+    };
+    if memories.is_empty() {
+        let name = options.instance.as_deref().unwrap_or_default();
+        return fail(
+            Exit::Config,
+            &format!("There is no shop {name:?} in the configuration."),
+        );
+    }
+    let shown: Vec<(&str, &Memory)> = memories
+        .iter()
+        .map(|(name, memory)| (name.as_str(), memory))
+        .collect();
+    if options.json {
+        let items: Vec<items::Item<'_>> = shown
+            .iter()
+            .flat_map(|(instance, memory)| items::entries(instance, memory))
+            .filter(|entry| !entry.is_gone())
+            .map(|entry| entry.item())
+            .collect();
+        print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
+    } else {
+        print(&listing::table(&shown, &config.timezone, Timestamp::now()));
+    }
+    Exit::Ok
+}
+
+async fn memories(
+    config: &Config,
+    reader: &Reader,
+    wanted: Option<&str>,
+) -> Result<Vec<(String, Memory)>, StoreError> {
+    let mut memories = Vec::new();
+    for instance in &config.instances {
+        if wanted.is_none_or(|wanted| wanted == instance.name) {
+            memories.push((
+                instance.name.clone(),
+                remembered(config, Some(reader), &instance.name).await?,
+            ));
+        }
+    }
+    Ok(memories)
+}

@@ -1,0 +1,262 @@
+//! What concerns the daemon itself: database, page, log, reports, time zone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+
+use crate::config::findings::Given;
+use crate::config::findings::Place;
+use crate::config::findings::Wrong;
+use crate::config::keys;
+use crate::config::reader::Placed;
+use crate::config::reader::Reader;
+use crate::config::values;
+use crate::notify::email::EmailSettings;
+use crate::scheduler::Schedule;
+use crate::store::db::StoreSettings;
+
+/// The page, the API and the metrics.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+    /// For page and API, and for metrics unless `metrics_public`.
+    pub token: Option<SecretString>,
+    /// May listen beyond loopback without a token.
+    pub allow_public: bool,
+    pub metrics_public: bool,
+}
+
+/// The log on stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// In the syntax of `RUST_LOG`, checked.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// When reports are made and who gets them.
+#[derive(Debug, Clone)]
+pub struct ReportConfig {
+    pub schedule: Option<Schedule>,
+    /// Mailboxes, checked; none where nobody gets them by mail.
+    pub to: Vec<String>,
+    /// The mail server and sender, with those recipients.
+    pub email: Option<EmailSettings>,
+}
+
+/// The time zone and what people call it.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    pub zone: TimeZone,
+    pub name: String,
+}
+
+/// `TIMEZONE`
+pub fn zone(reader: &mut Reader) -> Option<Zone> {
+    let zone = reader.setting(&keys::TIMEZONE, values::time_zone).good()?.value;
+    let name = zone.iana_name().unwrap_or("UTC").to_owned();
+    Some(Zone { zone, name })
+}
+
+/// `REMINDER_AT` and `FLAP_LIMIT`
+pub fn reminders(reader: &mut Reader) -> Option<(Time, u32)> {
+    let at = reader.setting(&keys::REMINDER_AT, values::time_of_day);
+    let limit = reader.setting(&keys::FLAP_LIMIT, |text| {
+        let limit = values::count(text)?;
+        u32::try_from(limit)
+            .map_err(|_| Wrong::new("is too large", "Write a number such as 6, or 0 for none."))
+    });
+    Some((at.good()?.value, limit.good()?.value))
+}
+
+/// `DATABASE_URL`; under systemd the default lies in the unit's state directory.
+pub fn store(reader: &mut Reader) -> Option<StoreSettings> {
+    let placed = reader.setting(&keys::DATABASE_URL, database_path).good()?;
+    let mut path = PathBuf::from(placed.value);
+    if placed.place == Place::Default
+        && let Given::Is(dirs) = reader.overlay.plain("STATE_DIRECTORY")
+        && let Some(dir) = dirs.text.split(':').find(|dir| !dir.is_empty())
+    {
+        path = PathBuf::from(dir).join("stock.db");
+        if let Some(shown) = reader
+            .findings
+            .shown
+            .iter_mut()
+            .find(|shown| shown.key == keys::DATABASE_URL.name)
+        {
+            shown.value = format!("sqlite://{}", path.display());
+        }
+    }
+    let path = reader.overlay.path(path);
+    if path.is_dir() {
+        let wrong = Wrong::new("names a folder", "Name the file in it: sqlite://data/stock.db.");
+        reader
+            .findings
+            .wrong(keys::DATABASE_URL.name, placed.place, wrong);
+        return None;
+    }
+    Some(StoreSettings { path })
+}
+
+fn database_path(text: &str) -> Result<String, Wrong> {
+    let form = "Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.";
+    let text = values::text(text)?;
+    let scheme = text.split(':').next().unwrap_or_default().to_lowercase();
+    let path = text
+        .strip_prefix("sqlite://")
+        .or_else(|| text.strip_prefix("sqlite:"));
+    match (scheme.as_str(), path) {
+        ("sqlite", Some(path)) if path.contains(['?', '#']) => Err(Wrong::new(
+            "holds options after the path",
+            "Remove what begins at the ? or #.",
+        )),
+        ("sqlite", Some("" | ":memory:" | "/")) => Err(Wrong::new("names no file", form)),
+        ("sqlite", Some(path)) => Ok(path.to_owned()),
+        ("postgres" | "postgresql", _) => Err(Wrong::new(
+            "names a PostgreSQL database, which this version does not support yet",
+            form,
+        )),
+        _ => Err(Wrong::new("is not the URL of an SQLite database", form)),
+    }
+}
+
+/// What listens where, and who may look.
+pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
+    let listen = reader.setting(&keys::HTTP_LISTEN, values::listen);
+    let token = reader.setting(&keys::HTTP_TOKEN, token);
+    let allow_public = reader.setting(&keys::HTTP_ALLOW_PUBLIC, values::flag);
+    let metrics_public = reader.setting(&keys::METRICS_PUBLIC, values::flag);
+    let allowed = matches!(&allow_public, Given::Is(Placed { value: true, .. }));
+    if let Given::Is(listen) = &listen
+        && !listen.value.ip().is_loopback()
+        && token.is_absent()
+        && !allowed
+    {
+        let wrong = Wrong::new(
+            "is open to the network, and no HTTP_TOKEN protects it",
+            "Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
+        );
+        reader
+            .findings
+            .wrong(keys::HTTP_LISTEN.name, listen.place.clone(), wrong);
+    }
+    let token = match token {
+        Given::Absent => None,
+        Given::Is(token) => Some(token.value),
+        Given::Broken => return None,
+    };
+    Some(HttpConfig {
+        listen: listen.good()?.value,
+        token,
+        allow_public: allow_public.good()?.value,
+        metrics_public: metrics_public.good()?.value,
+    })
+}
+
+fn token(text: &str) -> Result<SecretString, Wrong> {
+    let good = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if good && text.len() >= 8 {
+        return Ok(SecretString::from(text));
+    }
+    Err(Wrong::new(
+        "is shorter than 8 characters, or holds others than letters, digits and signs",
+        "Make one with: openssl rand -hex 24",
+    ))
+}
+
+/// `LOG_LEVEL` (else `RUST_LOG`) and `LOG_FORMAT`
+pub fn log(reader: &mut Reader) -> Option<LogConfig> {
+    let level = reader.setting(&keys::LOG_LEVEL, values::log_filter);
+    let format = reader.setting(&keys::LOG_FORMAT, |text| match text.trim() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Wrong::new("is neither text nor json", "Write text or json.")),
+    });
+    let mut level = level.good()?;
+    if level.place == Place::Default
+        && let Given::Is(found) = reader.overlay.plain("RUST_LOG")
+    {
+        match values::log_filter(&found.text) {
+            Ok(value) => {
+                reader
+                    .findings
+                    .shown
+                    .retain(|shown| shown.key != keys::LOG_LEVEL.name);
+                reader.findings.show(keys::LOG_LEVEL.name, &value, &found.place);
+                level.value = value;
+            }
+            Err(wrong) => reader.findings.warn("RUST_LOG", found.place, wrong),
+        }
+    }
+    Some(LogConfig {
+        level: level.value,
+        format: format.good()?.value,
+    })
+}
+
+/// `REPORT_SCHEDULE` and `REPORT_EMAIL_TO` as they are written; `None` where something is wrong with them.
+pub fn report(reader: &mut Reader, zone: &TimeZone) -> Option<ReportConfig> {
+    let schedule = reader.setting(&keys::REPORT_SCHEDULE, |text| {
+        match Schedule::parse(text, zone)? {
+            cron @ Schedule::Cron(_) => Ok(cron),
+            Schedule::Every(_) => Err(Wrong::new(
+                "is not a cron expression",
+                "Write one such as 0 8 * * MON (Mondays at 8:00).",
+            )),
+        }
+    });
+    let to = reader.list_setting(&keys::REPORT_EMAIL_TO, values::mailbox);
+    for (key, lonely, other) in [
+        (
+            keys::REPORT_SCHEDULE.name,
+            lonely(&schedule, &to),
+            keys::REPORT_EMAIL_TO.name,
+        ),
+        (
+            keys::REPORT_EMAIL_TO.name,
+            lonely(&to, &schedule),
+            keys::REPORT_SCHEDULE.name,
+        ),
+    ] {
+        if let Some(place) = lonely {
+            let wrong = Wrong::new(
+                format!("is set without {other}: no report is sent"),
+                format!("Set {other} too."),
+            );
+            reader.findings.warn(key, place, wrong);
+        }
+    }
+    let schedule = match schedule {
+        Given::Absent => None,
+        Given::Is(schedule) => Some(schedule.value),
+        Given::Broken => return None,
+    };
+    let to = match to {
+        Given::Absent => Vec::new(),
+        Given::Is(to) => to.value,
+        Given::Broken => return None,
+    };
+    Some(ReportConfig {
+        schedule,
+        to,
+        email: None,
+    })
+}
+
+fn lonely<T, U>(one: &Given<Placed<T>>, other: &Given<Placed<U>>) -> Option<Place> {
+    match (one, other) {
+        (Given::Is(placed), Given::Absent) => Some(placed.place.clone()),
+        (Given::Is(_), Given::Broken | Given::Is(_))
+        | (Given::Absent | Given::Broken, Given::Absent | Given::Broken | Given::Is(_)) => None,
+    }
+}

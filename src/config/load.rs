@@ -1,0 +1,272 @@
+//! File plus environment become one checked value, or a list of all that is wrong.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+
+use crate::config::capacities;
+use crate::config::channels;
+use crate::config::channels::ChannelConfig;
+use crate::config::channels::Channels;
+use crate::config::daemon;
+use crate::config::daemon::HttpConfig;
+use crate::config::daemon::LogConfig;
+use crate::config::daemon::ReportConfig;
+use crate::config::file;
+use crate::config::file::Table;
+use crate::config::findings::ConfigErrors;
+use crate::config::findings::Findings;
+use crate::config::findings::Given;
+use crate::config::findings::Place;
+use crate::config::findings::Problem;
+use crate::config::findings::Shown;
+use crate::config::findings::Wrong;
+use crate::config::instances;
+use crate::config::instances::InstanceConfig;
+use crate::config::keys;
+use crate::config::overlay::Overlay;
+use crate::config::overlay::Sources;
+use crate::config::reader::Reader;
+use crate::config::rules;
+use crate::config::rules::Names;
+use crate::config::section::Section;
+use crate::config::urls;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::capacity::Capacities;
+use crate::notify::email::EmailSettings;
+use crate::store::db::StoreSettings;
+
+/// Everything the daemon goes by, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// At least one.
+    pub instances: Vec<InstanceConfig>,
+    pub channels: Vec<ChannelConfig>,
+    /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
+    pub rules: Arc<Rules>,
+    pub capacities: Arc<Capacities>,
+    pub timezone: TimeZone,
+    /// Its IANA name.
+    pub timezone_name: String,
+    /// In `timezone`.
+    pub reminder_at: Time,
+    /// Flips of a series a day before it counts as flapping; 0 turns that off.
+    pub flap_limit: u32,
+    pub store: StoreSettings,
+    pub http: HttpConfig,
+    pub log: LogConfig,
+    pub report: ReportConfig,
+    /// Asked after each good round of polls; secret, since it often holds a token.
+    pub heartbeat_url: Option<SecretString>,
+    /// What to be wary of; said at every start.
+    pub warnings: Vec<Problem>,
+    shown: Vec<Shown>,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All that is wrong, at once, each with its key, its place and the mend; never a secret.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let mut findings = Findings::default();
+        let overlay = Overlay::read(sources, &mut findings);
+        let (path, table) = open_file(&overlay, sources, &mut findings);
+        let whole = table.is_some();
+        let (settings, rest) = table.unwrap_or_default().partition(is_setting);
+        let mut reader = Reader {
+            overlay,
+            path,
+            file: settings,
+            findings,
+        };
+        let parts = read(&mut reader, &rest, whole);
+        look_for_typos(&mut reader);
+        let Findings {
+            problems,
+            warnings,
+            shown,
+        } = reader.findings;
+        match parts {
+            Some(parts) if problems.is_empty() => Ok(Self {
+                warnings,
+                shown,
+                ..parts
+            }),
+            Some(_) | None => Err(ConfigErrors { problems, warnings }),
+        }
+    }
+
+    /// What holds and where it comes from, secrets hidden.
+    #[must_use]
+    pub fn effective(&self) -> &[Shown] {
+        &self.shown
+    }
+}
+
+/// The file's path as messages name it, and what stands in it: nothing where there is no file, `None` where it
+/// cannot be read.
+fn open_file(overlay: &Overlay, sources: &Sources, findings: &mut Findings) -> (String, Option<Table>) {
+    let key = &keys::CONFIG_FILE;
+    let default = key.default.unwrap_or_default();
+    let (path, place) = match (&sources.config_file, overlay.plain(key.name)) {
+        (Some(path), _) => (path.clone(), Place::CommandLine),
+        (None, Given::Is(found)) => (PathBuf::from(found.text.trim()), found.place),
+        (None, Given::Absent | Given::Broken) => (PathBuf::from(default), Place::Default),
+    };
+    let name = path.display().to_string();
+    let (text, wrong) = match fs::read(overlay.path(&path)).map(String::from_utf8) {
+        Ok(Ok(text)) => (text, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && place == Place::Default => {
+            findings.show(key.name, "none", &place);
+            return (name, Some(Table::default()));
+        }
+        Ok(Err(_)) => (
+            String::new(),
+            Some(Wrong::new(
+                "names a file that is not UTF-8 text",
+                "Save it as UTF-8.",
+            )),
+        ),
+        Err(error) => {
+            let problem = format!("names a file that cannot be read: {name}: {}", error.kind());
+            (
+                String::new(),
+                Some(Wrong::new(problem, "Check its path and permissions.")),
+            )
+        }
+    };
+    if let Some(wrong) = wrong {
+        findings.wrong(key.name, place, wrong);
+        return (name, None);
+    }
+    findings.show(key.name, &name, &place);
+    let table = file::read(&name, &text, findings);
+    (name, table)
+}
+
+/// Every part, each checked even where another is broken. `whole` is whether the file could be read.
+fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
+    let mut root = Section::new("", root);
+    for key in keys::ALL.iter().filter(|key| **key != &keys::CONFIG_FILE) {
+        root.know(&key.name.to_lowercase());
+    }
+    let zone = daemon::zone(reader);
+    // Whether a schedule can be read does not depend on the zone.
+    let timezone = zone.as_ref().map_or(TimeZone::UTC, |zone| zone.zone.clone());
+    let shops = instances::read(reader, &mut root, &timezone, whole);
+    let reminders = daemon::reminders(reader);
+    let store = daemon::store(reader);
+    let mut report = daemon::report(reader, &timezone);
+    let reports = report.as_ref().is_some_and(|report| !report.to.is_empty());
+    let telling = channels::read(reader, &mut root, reports);
+    if let Some(report) = &mut report {
+        report.email = report_mail(reader, report, &telling);
+    }
+    let names = Names {
+        instances: shops.names,
+        channels: telling.names,
+    };
+    let policies = telling.good.iter().map(ChannelConfig::policy).collect();
+    let rules = rules::read(reader, &mut root, &names, policies);
+    let capacities = capacities::read(reader, &mut root, &names);
+    let http = daemon::http(reader);
+    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, urls::web_url);
+    let log = daemon::log(reader);
+    root.finish(reader);
+    if names.channels.is_empty() && whole {
+        let problem = "are not set, and the file has no channel: nobody is told anything";
+        let wrong = Wrong::new(problem, "Set one of them.");
+        reader
+            .findings
+            .warn("ALERT_EMAIL_TO and WEBHOOK_URL", Place::Missing, wrong);
+    }
+    let zone = zone?;
+    let (reminder_at, flap_limit) = reminders?;
+    Some(Config {
+        instances: shops.good,
+        channels: telling.good,
+        rules: Arc::new(rules?),
+        capacities: Arc::new(capacities),
+        timezone: zone.zone,
+        timezone_name: zone.name,
+        reminder_at,
+        flap_limit,
+        store: store?,
+        http: http?,
+        log: log?,
+        report: report?,
+        heartbeat_url: heartbeat
+            .good()
+            .map(|url| SecretString::from(String::from(url.value))),
+        warnings: Vec::new(),
+        shown: Vec::new(),
+    })
+}
+
+/// Whether a key at the top of the file is a setting of the environment in lower case.
+fn is_setting(key: &str) -> bool {
+    let upper = key.to_uppercase();
+    key == key.to_lowercase() && upper != keys::CONFIG_FILE.name && keys::is_known(&upper)
+}
+
+/// Reports by mail need the environment's server and sender.
+fn report_mail(reader: &mut Reader, report: &ReportConfig, telling: &Channels) -> Option<EmailSettings> {
+    if report.to.is_empty() {
+        return None;
+    }
+    for (key, absent) in [
+        (&keys::SMTP_URL, telling.server_absent),
+        (&keys::SMTP_FROM, telling.from_absent),
+    ] {
+        let noted = reader
+            .findings
+            .problems
+            .iter()
+            .any(|problem| problem.key == key.name);
+        if absent && !noted {
+            let wrong = Wrong::new("is not set", "REPORT_EMAIL_TO needs SMTP_URL and SMTP_FROM.");
+            reader.findings.wrong(key.name, Place::Missing, wrong);
+        }
+    }
+    telling.mail.clone().map(|mut mail| {
+        mail.to.clone_from(&report.to);
+        mail
+    })
+}
+
+fn look_for_typos(reader: &mut Reader) {
+    let variables: Vec<(String, Place)> = reader
+        .overlay
+        .names()
+        .map(|(name, place)| (name.to_owned(), place))
+        .collect();
+    for (variable, place) in variables {
+        if reader.overlay.was_used(&variable) {
+            continue;
+        }
+        let Some(near) = keys::misspelt(&variable) else {
+            continue;
+        };
+        let mend = match near {
+            Some(near) if variable == format!("{near}_FILE") => {
+                format!("Only secrets can be given as a file: set {near}.")
+            }
+            Some(near) => format!("Did you mean {near}?"),
+            None => "See docs/configuration.md for the settings there are.".to_owned(),
+        };
+        reader.findings.warn(
+            variable,
+            place,
+            Wrong::new("is not a setting and does nothing", mend),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

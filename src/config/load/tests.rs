@@ -1,0 +1,1338 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+use crate::config::channels::ChannelConfig;
+use crate::config::channels::ChannelKindConfig;
+use crate::config::findings::ConfigErrors;
+use crate::config::keys;
+use crate::config::load::Config;
+use crate::config::overlay::Sources;
+use crate::domain::alerting::rules::Repeat;
+use crate::domain::message::Severity;
+use crate::notify::email::EmailSettings;
+use crate::notify::email::MailTls;
+use crate::notify::webhook::WebhookSettings;
+use crate::scheduler::Schedule;
+
+/// A working directory with its files, and an environment.
+struct Place {
+    dir: TempDir,
+    sources: Sources,
+}
+
+const SHOP: &str = "WHMCS_API_URL=https://shop.example/includes/api.php\nWHMCS_API_IDENTIFIER=an-id\nWHMCS_API_SECRET=CANARY-secret\n";
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let sources = Sources {
+            env: Vec::new(),
+            dir: dir.path().to_owned(),
+            config_file: None,
+        };
+        Self { dir, sources }
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        let path = self.dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.sources.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.sources)
+    }
+}
+
+/// A shop, further lines of `.env`, and a configuration file.
+fn place(dotenv: &str, toml: &str) -> Place {
+    let place = Place::new().file(".env", &format!("{SHOP}{dotenv}"));
+    if toml.is_empty() {
+        place
+    } else {
+        place.file("config/monitor.toml", toml)
+    }
+}
+
+fn good(dotenv: &str, toml: &str) -> Config {
+    place(dotenv, toml)
+        .load()
+        .unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn errors(dotenv: &str, toml: &str) -> String {
+    match place(dotenv, toml).load() {
+        Ok(_) => panic!("accepted: {dotenv} {toml}"),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+fn warnings(config: &Config) -> String {
+    config
+        .warnings
+        .iter()
+        .map(|warning| format!("{warning}\n"))
+        .collect()
+}
+
+#[test]
+fn three_lines_are_a_configuration() {
+    let config = good("", "");
+    let [shop] = config.instances.as_slice() else {
+        panic!("one instance")
+    };
+    assert_eq!(shop.name, "default");
+    assert_eq!(shop.api.url, "https://shop.example/includes/api.php");
+    assert_eq!(shop.api.secret.expose_secret(), "CANARY-secret");
+    assert_eq!(shop.api.timeout, Duration::from_secs(30));
+    assert_eq!(shop.api.connect_timeout, Duration::from_secs(10));
+    assert_eq!((shop.api.max_body, shop.api.max_requests), (1 << 30, 2));
+    assert_eq!((config.rules.low, config.rules.critical), (5, 1));
+    assert!(config.store.path.ends_with("data/stock.db"));
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:9717");
+    assert_eq!(config.timezone_name, "UTC");
+    insta::assert_snapshot!(warnings(&config), @"ALERT_EMAIL_TO and WEBHOOK_URL are not set, and the file has no channel: nobody is told anything. Set one of them.");
+}
+
+#[test]
+fn nothing_at_all_names_the_three_settings_that_are_needed() {
+    let errors = Place::new().load().expect_err("no shop");
+    insta::assert_snapshot!(errors, @r"
+    WHMCS_API_URL is not set. Set WHMCS_API_URL, WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (in .env, for instance).
+    WHMCS_API_IDENTIFIER is not set. Set WHMCS_API_URL, WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (in .env, for instance).
+    WHMCS_API_SECRET is not set. Set WHMCS_API_URL, WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (in .env, for instance).
+    ");
+}
+
+const ENV_EXAMPLE: &str = include_str!("../../../.env.example");
+const TOML_EXAMPLE: &str = include_str!("../../../config/monitor.example.toml");
+const REFERENCE: &str = include_str!("../../../docs/configuration.md");
+
+/// An example with everything in it that is commented out.
+fn uncommented(example: &str) -> String {
+    let lines = example.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => rest,
+        Some(_) | None => line,
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn with_variables(place: Place) -> Place {
+    place
+        .env("EU_IDENTIFIER", "CANARY-id")
+        .env("EU_SECRET", "CANARY-eu")
+        .env("EU_ACCESS_KEY", "CANARY-key")
+        .env("SALES_SMTP_PASSWORD", "CANARY-smtp")
+        .env(
+            "WAREHOUSE_WEBHOOK_SECRET",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        )
+}
+
+const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
+#[test]
+fn the_examples_are_accepted_as_they_are() {
+    let filled = ENV_EXAMPLE
+        .replace("WHMCS_API_IDENTIFIER=\n", "WHMCS_API_IDENTIFIER=x\n")
+        .replace("WHMCS_API_SECRET=\n", "WHMCS_API_SECRET=x\n");
+    let alone = Place::new()
+        .file(".env", &filled)
+        .load()
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(alone.instances.len(), 1);
+    let mail = "SMTP_URL=smtp://mail.example.com\nSMTP_FROM=stock@example.com\n";
+    let both = with_variables(
+        Place::new()
+            .file(".env", &format!("{filled}{mail}"))
+            .file("config/monitor.toml", TOML_EXAMPLE),
+    );
+    let config = both.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(warnings(&config), "");
+    assert_eq!(
+        (
+            config.instances.len(),
+            config.channels.len(),
+            config.rules.rules.len()
+        ),
+        (2, 2, 1)
+    );
+}
+
+#[test]
+fn the_examples_are_accepted_with_everything_that_is_commented_out() {
+    let dotenv = uncommented(ENV_EXAMPLE)
+        .replace("WHMCS_API_IDENTIFIER=\n", "WHMCS_API_IDENTIFIER=x\n")
+        .replace("WHMCS_API_SECRET=\n", "WHMCS_API_SECRET=x\n");
+    // A secret stands in one place only.
+    let toml: String = uncommented(TOML_EXAMPLE)
+        .lines()
+        .filter(|line| {
+            !line
+                .split('=')
+                .next()
+                .is_some_and(|key| key.trim().ends_with("_file") && key.trim() != "ca_file")
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let place = with_variables(
+        Place::new()
+            .file(".env", &dotenv)
+            .file("config/monitor.toml", &toml),
+    )
+    .file("config/ca.pem", PEM);
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(warnings(&config), "");
+    assert_eq!(config.channels.len(), 4);
+    assert_eq!(config.rules.rules[0].origin, "rule \"GPU servers\"");
+    assert_eq!(config.capacities.pools[0].uses.len(), 3);
+    assert_eq!(
+        config.capacities.capacities[0].origin,
+        "capacity \"64 GB servers\""
+    );
+}
+
+#[test]
+fn every_secret_of_the_example_may_come_from_a_file() {
+    let toml: String = uncommented(TOML_EXAMPLE)
+        .replace("/run/secrets/", "secrets/")
+        .lines()
+        .filter(|line| {
+            let key = line.split('=').next().unwrap_or_default().trim();
+            ![
+                "identifier",
+                "secret",
+                "access_key",
+                "smtp_url",
+                "smtp_password",
+                "url",
+            ]
+            .contains(&key)
+                || line.contains("eu.example")
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let place = place("SMTP_FROM=a@example.com\nSMTP_URL=smtp://mx.example\n", &toml)
+        .file("config/ca.pem", PEM)
+        .file("secrets/eu_identifier", "id\n")
+        .file("secrets/eu_secret", "CANARY-eu\r\n")
+        .file("secrets/eu_access_key", "key")
+        .file("secrets/smtp_url", "smtp://user@mx.example\n")
+        .file("secrets/smtp_password", "CANARY p\n")
+        .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
+        .file(
+            "secrets/warehouse_secret",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+        );
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.instances[1].api.secret.expose_secret(), "CANARY-eu");
+    let email = email(&config, "sales");
+    assert_eq!(
+        email.password.as_ref().map(ExposeSecret::expose_secret),
+        Some("CANARY p")
+    );
+    let webhook = webhook(&config, "warehouse");
+    assert_eq!(webhook.url.expose_secret(), "https://hooks.example/CANARY");
+}
+
+#[test]
+fn every_setting_is_in_the_example_and_in_the_reference() {
+    for key in keys::ALL {
+        let line = format!("\n{}=", key.name);
+        assert!(
+            uncommented(ENV_EXAMPLE).contains(&line),
+            ".env.example lacks {}",
+            key.name
+        );
+        assert!(
+            REFERENCE.contains(&format!("| `{}` |", key.name)),
+            "docs/configuration.md lacks {}",
+            key.name
+        );
+        if let Some(default) = key.default {
+            assert!(
+                REFERENCE.contains(&format!("| `{}` | `{default}`", key.name)),
+                "docs/configuration.md lacks the default of {}: {default}",
+                key.name
+            );
+        }
+    }
+}
+
+/// The keys that the loader names when it is given one that it does not know.
+fn known_keys(section: &str, body: &str) -> Vec<String> {
+    let said = errors("", &format!("[[{section}]]\n{body}\nzzzzzzzzzz = 1\n"));
+    let line = said
+        .lines()
+        .find(|line| line.contains("zzzzzzzzzz"))
+        .expect("the unknown key is named");
+    let (_, list) = line.split_once("There are: ").expect("the known ones are listed");
+    list.trim_end_matches('.')
+        .split(", ")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
+    let example = uncommented(TOML_EXAMPLE);
+    for (section, body, count) in [
+        ("instance", "", 15),
+        ("channel", "type = \"email\"", 11),
+        ("channel", "type = \"webhook\"", 11),
+        ("rule", "", 18),
+        ("capacity", "", 6),
+        ("pool", "", 3),
+    ] {
+        let keys = known_keys(section, body);
+        assert_eq!(keys.len(), count, "{section}: {keys:?}");
+        for key in keys {
+            let line = |text: &str| text.starts_with(&format!("{key} ="));
+            assert!(example.lines().any(line), "the example lacks {key}");
+            assert!(
+                REFERENCE.contains(&format!("`{key}`")),
+                "the reference lacks {key}"
+            );
+            let masked = errors("", &format!("{key} = = CANARY"));
+            assert!(
+                masked.contains(&format!("| {key} =")),
+                "the picture of a line hides {key}: {masked}"
+            );
+        }
+    }
+    for key in ["option", "choice", "need", "instance", "product"] {
+        assert!(example.contains(&format!("{key} = ")), "the example lacks {key}");
+    }
+}
+
+fn email<'a>(config: &'a Config, name: &str) -> &'a EmailSettings {
+    match &channel(config, name).kind {
+        ChannelKindConfig::Email(email) => email,
+        ChannelKindConfig::Webhook(_) => panic!("{name} is a webhook"),
+    }
+}
+
+fn webhook<'a>(config: &'a Config, name: &str) -> &'a WebhookSettings {
+    match &channel(config, name).kind {
+        ChannelKindConfig::Webhook(webhook) => webhook,
+        ChannelKindConfig::Email(_) => panic!("{name} is a mail channel"),
+    }
+}
+
+fn channel<'a>(config: &'a Config, name: &str) -> &'a ChannelConfig {
+    let channel = config.channels.iter().find(|channel| channel.name == name);
+    channel.expect("the channel is there")
+}
+
+#[test]
+fn the_environment_wins_over_dotenv_and_that_over_the_file() {
+    let toml = "low_stock = 7\ncritical_stock = 3\nflap_limit = 9\n";
+    let place = place("LOW_STOCK=6\nCRITICAL_STOCK=2\n", toml).env("LOW_STOCK", "4");
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(
+        (config.rules.low, config.rules.critical, config.flap_limit),
+        (4, 2, 9)
+    );
+    let origin = |key: &str| {
+        let shown = config
+            .effective()
+            .iter()
+            .find(|shown| shown.key == key)
+            .expect(key);
+        format!("{} from {}", shown.value, shown.origin)
+    };
+    assert_eq!(origin("LOW_STOCK"), "4 from environment");
+    assert_eq!(origin("CRITICAL_STOCK"), "2 from .env line 5");
+    assert_eq!(origin("FLAP_LIMIT"), "9 from config/monitor.toml line 3");
+    assert_eq!(origin("TIMEZONE"), "UTC from default");
+    assert_eq!(origin("WHMCS_API_SECRET"), "*** from .env line 3");
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set_and_hides_the_one_of_dotenv() {
+    let config = place("LOW_STOCK=9\nTIMEZONE=\n", "")
+        .env("LOW_STOCK", "")
+        .load()
+        .expect("good");
+    assert_eq!((config.rules.low, config.timezone_name.as_str()), (5, "UTC"));
+}
+
+#[test]
+fn a_secret_comes_from_a_file_or_a_credential() {
+    let shop = "WHMCS_API_URL=https://shop.example/includes/api.php\nWHMCS_API_IDENTIFIER_FILE=id\n";
+    let place = Place::new()
+        .file(".env", shop)
+        .file("id", "from-file\n")
+        .file("credentials/whmcs_api_secret", "CANARY from-credential\n")
+        .file("credentials/WEBHOOK_URL", "https://hooks.example/CANARY");
+    let dir = place.dir.path().join("credentials");
+    let config = place
+        .env("CREDENTIALS_DIRECTORY", &dir.to_string_lossy())
+        .load()
+        .expect("good");
+    let api = &config.instances[0].api;
+    assert_eq!(api.identifier.expose_secret(), "from-file");
+    assert_eq!(api.secret.expose_secret(), "CANARY from-credential");
+    assert_eq!(
+        webhook(&config, "webhook").url.expose_secret(),
+        "https://hooks.example/CANARY"
+    );
+    let shown: Vec<String> = config
+        .effective()
+        .iter()
+        .map(|s| format!("{} = {} ({})", s.key, s.value, s.origin))
+        .collect();
+    for line in [
+        "WHMCS_API_IDENTIFIER = *** (WHMCS_API_IDENTIFIER_FILE)",
+        "WHMCS_API_SECRET = *** (credential whmcs_api_secret)",
+        "WEBHOOK_URL = https://hooks.example/*** (credential WEBHOOK_URL)",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line} not in {shown:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_quoted_value_of_the_environment_loses_its_quotes_with_a_warning() {
+    let place = place("", "")
+        .env("POLL_SCHEDULE", "\"every 2m\"")
+        .env("SMTP_FROM", "");
+    let config = place.load().expect("good");
+    assert_eq!(
+        config.instances[0].schedule,
+        Schedule::Every(Duration::from_secs(120))
+    );
+    assert!(warnings(&config).contains("POLL_SCHEDULE (environment) is quoted in the environment"));
+}
+
+#[test]
+fn a_dotenv_that_others_can_read_is_a_warning() {
+    let place = place("", "");
+    let path = place.dir.path().join(".env");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).expect("set");
+    let config = place.load().expect("good");
+    assert!(warnings(&config).contains(".env can be read by others on this machine. Run: chmod 600 .env"));
+}
+
+#[test]
+fn the_file_is_the_one_named_on_the_command_line_then_in_the_environment() {
+    let mut place = place("CONFIG_FILE=b.toml\n", "low_stock = 1\n")
+        .file("a.toml", "low_stock = 2\n")
+        .file("b.toml", "low_stock = 3\n");
+    assert_eq!(place.load().expect("good").rules.low, 3);
+    place.sources.config_file = Some(place.dir.path().join("a.toml"));
+    assert_eq!(place.load().expect("good").rules.low, 2);
+    place.sources.config_file = Some("missing.toml".into());
+    let errors = place.load().expect_err("missing").to_string();
+    assert_eq!(
+        errors,
+        "CONFIG_FILE (--config) names a file that cannot be read: missing.toml: entity not found. Check its path and permissions."
+    );
+}
+
+#[test]
+fn mail_and_webhook_of_the_environment_are_channels() {
+    let config = good(
+        "SMTP_URL=smtps://me%40example.com:CANARY@mx.example\nSMTP_FROM=Stock <stock@example.com>\n\
+         ALERT_EMAIL_TO=\"Doe, Jane\" <jane@example.com>, ops@example.com\nREPORT_EMAIL_TO=boss@example.com\nREPORT_SCHEDULE=0 8 * * MON\n\
+         WEBHOOK_URL=http://alerts.lan:9093/CANARY?x=1\nWEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+        "",
+    );
+    let mail = email(&config, "email");
+    assert_eq!(
+        (mail.host.as_str(), mail.port, mail.tls),
+        ("mx.example", 465, MailTls::Implicit)
+    );
+    assert_eq!(mail.username.as_deref(), Some("me@example.com"));
+    assert_eq!(mail.from, "Stock <stock@example.com>");
+    assert_eq!(mail.to, ["\"Doe, Jane\" <jane@example.com>", "ops@example.com"]);
+    let hook = webhook(&config, "webhook");
+    assert_eq!(hook.url.expose_secret(), "http://alerts.lan:9093/CANARY?x=1");
+    assert!(hook.secret.is_some() && !hook.allow_link_local);
+    assert_eq!(
+        config
+            .rules
+            .channels
+            .iter()
+            .map(|channel| channel.name.as_str())
+            .collect::<Vec<_>>(),
+        ["email", "webhook"]
+    );
+    assert_eq!(
+        config.report.email.as_ref().map(|mail| mail.to.clone()),
+        Some(vec!["boss@example.com".to_owned()])
+    );
+    assert_eq!(warnings(&config), "");
+}
+
+#[test]
+fn a_channel_of_the_file_may_use_the_environments_mail_server() {
+    let config = good(
+        "SMTP_URL=smtp://u@mx.example\nSMTP_PASSWORD=CANARY\nSMTP_FROM=stock@example.com\n",
+        "[[channel]]\nname = \"sales\"\ntype = \"email\"\nto = \"a@example.com\"\nseverities = [\"out\"]\ndefault = false\n",
+    );
+    let mail = email(&config, "sales");
+    assert_eq!(
+        mail.password.as_ref().map(ExposeSecret::expose_secret),
+        Some("CANARY")
+    );
+    let policy = &config.rules.channels[0];
+    assert_eq!(
+        (policy.severities.as_slice(), policy.default),
+        ([Severity::Out].as_slice(), false)
+    );
+}
+
+#[test]
+fn the_example_rule_is_read_in_full() {
+    let config = good(
+        "WEBHOOK_URL=https://hooks.example/x\n",
+        "[[rule]]\ninstances = [\"default\"]\ngroups = [\"Dedicated*\"]\nproducts = [42, \"VPS *\"]\noptions = { RAM = \"64 GB\", Disk = 20 }\n\
+         low = 3\ncritical = 1\nfor = \"5m\"\nfor_out = \"1m\"\nhold = \"0s\"\nrecover_margin = 2\nrepeat = \"24h\"\ncover = \"7d\"\n\
+         stock_control = \"on\"\nhidden = \"ignore\"\nchannels = [\"webhook\"]\nmax_combinations = 16\ncombine = [\"RAM\", 20]\n\
+         [[rule]]\nname = \"no reminders\"\nrepeat = \"never\"\n",
+    );
+    let rule = format!("{:?}", config.rules.rules[0]);
+    insta::assert_snapshot!(rule, @r#"Rule { origin: "rule 1", instances: [Glob("default")], groups: [Glob("dedicated*")], products: [Id(42), Glob("vps *")], options: [(Glob("disk"), Id(20)), (Glob("ram"), Glob("64 gb"))], low: Some(3), critical: Some(1), confirm: Some(300s), confirm_out: Some(60s), hold: Some(0ns), recover_margin: Some(2), repeat: Some(Every(86400s)), cover: Some(604800s), stock_control: Some(On), ignore_hidden: Some(true), channels: Some(["webhook"]), max_combinations: Some(16), combine: Some([Glob("ram"), Id(20)]) }"#);
+    let shown: Vec<String> = config
+        .effective()
+        .iter()
+        .map(|shown| format!("{} = {}", shown.key, shown.value))
+        .collect();
+    for line in [
+        "rule 1: products = 42, VPS *",
+        "rule 1: options.RAM = 64 GB",
+        "rule \"no reminders\": repeat = never",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line} not in {shown:#?}"
+        );
+    }
+    assert_eq!(config.rules.rules[1].origin, "rule \"no reminders\"");
+    assert_eq!(config.rules.rules[1].repeat, Some(Repeat::Never));
+}
+
+#[test]
+fn capacities_and_pools_are_read() {
+    let config = good(
+        "",
+        "[[capacity]]\nproducts = [42]\noptions = { RAM = \"64 GB\" }\ncapacity = 0\n\
+         [[pool]]\nname = \"kits\"\ncapacity = 40\nuses = [{ option = \"RAM\", choice = \"128 GB\", need = 2 }, { product = \"VPS *\", instance = \"def*\" }]\n",
+    );
+    let capacities = format!("{:?}", config.capacities);
+    insta::assert_snapshot!(capacities, @r#"Capacities { capacities: [CapacityRule { origin: "capacity 1", instances: [], groups: [], products: [Id(42)], options: [(Glob("ram"), Glob("64 gb"))], capacity: 0 }], pools: [PoolRule { name: "kits", capacity: 40, uses: [PoolUse { instance: None, what: Choice { option: Glob("ram"), choice: Glob("128 gb") }, need: 2 }, PoolUse { instance: Some(Glob("def*")), what: Product(Glob("vps *")), need: 1 }] }] }"#);
+}
+
+#[test]
+fn instances_of_the_file_stand_beside_the_environments_and_share_its_settings() {
+    let place = place(
+        "WHMCS_API_TIMEOUT=5s\nPOLL_SCHEDULE=*/5 * * * *\nTIMEZONE=Europe/Berlin\n",
+        "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/includes/api.php\"\nidentifier = \"x-${EU_ID}-$${y}\"\nsecret = \"s\"\nschedule = \"1m\"\n",
+    );
+    let config = place
+        .env("EU_ID", "i")
+        .load()
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    let [default, eu] = config.instances.as_slice() else {
+        panic!("two")
+    };
+    assert_eq!((default.name.as_str(), eu.name.as_str()), ("default", "eu"));
+    assert_eq!(eu.api.identifier.expose_secret(), "x-i-${y}");
+    assert_eq!(
+        (eu.api.timeout, eu.api.connect_timeout),
+        (Duration::from_secs(5), Duration::from_secs(5))
+    );
+    assert_eq!(eu.schedule, Schedule::Every(Duration::from_secs(60)));
+    let nine = "2026-07-01T07:00:00Z".parse::<Timestamp>().expect("a time");
+    assert!(matches!(&default.schedule, Schedule::Cron(_)));
+    assert_eq!(
+        default
+            .schedule
+            .next_after(nine)
+            .map(|next| next.as_second() - nine.as_second()),
+        Some(300)
+    );
+}
+
+#[test]
+fn an_instance_of_the_file_is_enough() {
+    let place = Place::new().file("config/monitor.toml", "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/api.php\"\nidentifier = \"x\"\nsecret = \"s\"\n");
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.instances.len(), 1);
+}
+
+#[test]
+fn the_database_lies_in_the_state_directory_of_systemd() {
+    let path = |place: Place| {
+        place
+            .load()
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .store
+            .path
+    };
+    assert_eq!(
+        path(place("", "").env("STATE_DIRECTORY", "/var/lib/stock:/x")),
+        Path::new("/var/lib/stock/stock.db")
+    );
+    assert_eq!(
+        path(place("DATABASE_URL=sqlite:///srv/s.db\n", "").env("STATE_DIRECTORY", "/x")),
+        Path::new("/srv/s.db")
+    );
+    let relative = place("DATABASE_URL=sqlite://other/s.db\n", "");
+    let expected = relative.dir.path().join("other/s.db");
+    assert_eq!(path(relative), expected);
+}
+
+#[test]
+fn the_log_level_may_come_from_rust_log() {
+    let level = |place: Place| place.load().expect("good").log.level;
+    assert_eq!(level(place("", "").env("RUST_LOG", "warn")), "warn");
+    assert_eq!(
+        level(place("LOG_LEVEL=debug,sqlx=warn\n", "").env("RUST_LOG", "warn")),
+        "debug,sqlx=warn"
+    );
+}
+
+#[test]
+fn the_same_rules_have_the_same_epoch_and_others_another() {
+    let epoch = |dotenv: &str, toml: &str| good(dotenv, toml).rules.epoch;
+    assert_eq!(
+        epoch("", "[[rule]]\nlow = 3\n"),
+        epoch("LOG_LEVEL=debug\n", "[[rule]]\nlow = 3\n")
+    );
+    assert_ne!(epoch("", "[[rule]]\nlow = 3\n"), epoch("", "[[rule]]\nlow = 4\n"));
+    assert_ne!(epoch("", ""), epoch("LOW_STOCK=6\n", ""));
+    assert_ne!(epoch("", ""), epoch("WEBHOOK_URL=https://hooks.example/x\n", ""));
+}
+
+/// Bad settings: lines of `.env`, and what is said of them.
+const BAD_SETTINGS: &[(&str, &str)] = &[
+    (
+        "LOW_STOCK=five",
+        "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"five\"). Write a number such as 5.",
+    ),
+    (
+        "LOW_STOCK=-1",
+        "LOW_STOCK (.env line 4) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "POLL_SCHEDULE=every day",
+        "POLL_SCHEDULE (.env line 4) is neither `every <duration>` nor a cron expression of five or six fields (it says \"every day\"). Write a duration such as `every 5m`, or a cron expression such as `*/5 * * * *`.",
+    ),
+    (
+        "POLL_SCHEDULE=every 50ms",
+        "POLL_SCHEDULE (.env line 4) is shorter than 100 ms (it says \"every 50ms\"). Write `every 30s` or longer.",
+    ),
+    (
+        "WHMCS_API_TIMEOUT=30",
+        "WHMCS_API_TIMEOUT (.env line 4) is not a duration (it says \"30\"). Write the unit too: 300s or 5m.",
+    ),
+    (
+        "WHMCS_MAX_BODY=much",
+        "WHMCS_MAX_BODY (.env line 4) is not a size (it says \"much\"). Write a number with a unit: 50MB, 512MiB, 1GiB.",
+    ),
+    (
+        "WHMCS_MAX_REQUESTS=0",
+        "WHMCS_MAX_REQUESTS (.env line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+    (
+        "WHMCS_ALLOW_INSECURE_TLS=maybe",
+        "WHMCS_ALLOW_INSECURE_TLS (.env line 4) is neither true nor false (it says \"maybe\"). Write true or false.",
+    ),
+    (
+        "WHMCS_CA_FILE=missing.pem",
+        "WHMCS_CA_FILE (.env line 4) names a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "WHMCS_CA_FILE=.env",
+        "WHMCS_CA_FILE (.env line 4) names a file without a certificate. Give a PEM file (-----BEGIN CERTIFICATE-----).",
+    ),
+    (
+        "TIMEZONE=Mars/Base",
+        "TIMEZONE (.env line 4) is not a known time zone (it says \"Mars/Base\"). Write an IANA name such as Europe/Berlin or UTC.",
+    ),
+    (
+        "REMINDER_AT=25:00",
+        "REMINDER_AT (.env line 4) is not a time of day (it says \"25:00\"). Write hours and minutes: 09:00.",
+    ),
+    (
+        "FIRST_RUN=loud",
+        "FIRST_RUN (.env line 4) is neither summary nor alert (it says \"loud\"). Write summary or alert.",
+    ),
+    (
+        "FLAP_LIMIT=99999999999",
+        "FLAP_LIMIT (.env line 4) is too large (it says \"99999999999\"). Write a number such as 6, or 0 for none.",
+    ),
+    (
+        "DATABASE_URL=postgres://u:CANARY@db/x",
+        "DATABASE_URL (.env line 4) names a PostgreSQL database, which this version does not support yet. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=mysql://u:CANARY@db/x",
+        "DATABASE_URL (.env line 4) is not the URL of an SQLite database. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=sqlite://",
+        "DATABASE_URL (.env line 4) names no file. Write sqlite://data/stock.db, or sqlite:///var/lib/stock.db for an absolute path.",
+    ),
+    (
+        "DATABASE_URL=sqlite://a.db?mode=ro",
+        "DATABASE_URL (.env line 4) holds options after the path. Remove what begins at the ? or #.",
+    ),
+    (
+        "DATABASE_URL=sqlite://.",
+        "DATABASE_URL (.env line 4) names a folder. Name the file in it: sqlite://data/stock.db.",
+    ),
+    (
+        "HTTP_LISTEN=9717",
+        "HTTP_LISTEN (.env line 4) is not an address with a port (it says \"9717\"). Write 127.0.0.1:9717, or 0.0.0.0:9717 for every address of this machine.",
+    ),
+    (
+        "HTTP_LISTEN=0.0.0.0:9717",
+        "HTTP_LISTEN (.env line 4) is open to the network, and no HTTP_TOKEN protects it. Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
+    ),
+    (
+        "HTTP_TOKEN=CANARY",
+        "HTTP_TOKEN (.env line 4) is shorter than 8 characters, or holds others than letters, digits and signs. Make one with: openssl rand -hex 24",
+    ),
+    (
+        "LOG_LEVEL=verbose",
+        "LOG_LEVEL (.env line 4) is not a log level (it says \"verbose\"). Write error, warn, info, debug or trace.",
+    ),
+    (
+        "LOG_LEVEL=a=b=c",
+        "LOG_LEVEL (.env line 4) is not a log level (it says \"a=b=c\"). Write error, warn, info, debug or trace.",
+    ),
+    (
+        "LOG_FORMAT=xml",
+        "LOG_FORMAT (.env line 4) is neither text nor json (it says \"xml\"). Write text or json.",
+    ),
+    (
+        "HEARTBEAT_URL=CANARY",
+        "HEARTBEAT_URL (.env line 4) is not a URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "REPORT_SCHEDULE=every 1d",
+        "REPORT_SCHEDULE (.env line 4) is not a cron expression (it says \"every 1d\"). Write one such as 0 8 * * MON (Mondays at 8:00).",
+    ),
+    (
+        "REPORT_SCHEDULE=0 0 30 2 *",
+        "REPORT_SCHEDULE (.env line 4) is a cron expression that never fires (it says \"0 0 30 2 *\"). Check the day and the month.",
+    ),
+    (
+        "WEBHOOK_URL=ftp://CANARY",
+        "WEBHOOK_URL (.env line 4) is not an http or https URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "WEBHOOK_URL=http://169.254.169.254/CANARY",
+        "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "WEBHOOK_URL=http://[::ffff:169.254.1.1]/CANARY",
+        "WEBHOOK_URL (.env line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "WEBHOOK_SECRET (.env line 4) is set without WEBHOOK_URL. Set WEBHOOK_URL too, or remove it.",
+    ),
+    (
+        "WEBHOOK_SECRET=CANARY",
+        "WEBHOOK_SECRET (.env line 4) does not begin with whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_CANARY!",
+        "WEBHOOK_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_SECRET=whsec_CANARY12",
+        "WEBHOOK_SECRET (.env line 4) does not hold 24 to 64 bytes. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=slack",
+        "WEBHOOK_FORMAT (.env line 5) is a format that this version does not have yet (it says \"slack\"). Write standard.",
+    ),
+    (
+        "ALERT_EMAIL_TO=nobody",
+        "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"nobody\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "ALERT_EMAIL_TO=,",
+        "ALERT_EMAIL_TO (.env line 4) lists nothing (it says \",\"). Write one or more, with commas between them.",
+    ),
+    (
+        "ALERT_EMAIL_TO=a@example.com b@example.com",
+        "ALERT_EMAIL_TO (.env line 4) is not a mail address (it says \"a@example.com b@example.com\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "ALERT_EMAIL_TO=a@example.com",
+        "SMTP_URL is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
+    ),
+    (
+        "SMTP_URL=smtp://mx.example",
+        "ALERT_EMAIL_TO is not set. Mail needs SMTP_URL, SMTP_FROM and ALERT_EMAIL_TO together.",
+    ),
+    (
+        "SMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 4) is set without SMTP_URL. Set SMTP_URL too.",
+    ),
+    (
+        "SMTP_URL=smtp://mx.example\nSMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 5) has no user: SMTP_URL names none. Write smtp://user@host.",
+    ),
+    (
+        "SMTP_URL=smtp://u:CANARY@mx.example\nSMTP_PASSWORD=CANARY",
+        "SMTP_PASSWORD (.env line 5) is given twice: SMTP_URL holds one too. Keep one of them.",
+    ),
+    (
+        "SMTP_URL=smtp://u@mx.example",
+        "SMTP_URL (.env line 4) names a user without a password. Add it after the user's name, or set SMTP_PASSWORD.",
+    ),
+    (
+        "SMTP_URL=http://u:CANARY@mx.example",
+        "SMTP_URL (.env line 4) is not an smtp or smtps URL. Write smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465, with %40 for an @ in the password.",
+    ),
+    (
+        "REPORT_EMAIL_TO=a@example.com",
+        "SMTP_URL is not set. REPORT_EMAIL_TO needs SMTP_URL and SMTP_FROM.",
+    ),
+    (
+        "WHMCS_API_SECRET_FILE=secret",
+        "WHMCS_API_SECRET (WHMCS_API_SECRET_FILE) is given twice: WHMCS_API_SECRET_FILE and .env line 3. Keep one of them.",
+    ),
+    (
+        "HTTP_TOKEN_FILE=missing",
+        "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "HTTP_TOKEN_FILE=empty",
+        "HTTP_TOKEN (HTTP_TOKEN_FILE) comes from an empty file. Write the secret into the file.",
+    ),
+    (
+        "HEARTBEAT_URL_FILE=lines",
+        "HEARTBEAT_URL (HEARTBEAT_URL_FILE) holds a line break or control character. Remove it.",
+    ),
+    (
+        "WHMCS_API_ACCESS_KEY_FILE=lines",
+        "WHMCS_API_ACCESS_KEY (WHMCS_API_ACCESS_KEY_FILE) holds a line break or control character. Give the secret alone, on one line.",
+    ),
+    (
+        "CONFIG_FILE=missing.toml",
+        "CONFIG_FILE (.env line 4) names a file that cannot be read: missing.toml: entity not found. Check its path and permissions.",
+    ),
+    ("CANARY", "a line (.env line 4) has no `=`. Write KEY=value."),
+    (
+        "HTTP_TOKEN='CANARY",
+        "a line (.env line 4) opens a quote that is not closed on the line. Close it, or leave the quotes out: spaces need none.",
+    ),
+];
+
+#[test]
+fn a_bad_setting_is_named_with_its_place_and_its_mend() {
+    for (line, said) in BAD_SETTINGS.iter().copied() {
+        let place = place(line, "")
+            .file("secret", "CANARY\n")
+            .file("empty", "\n")
+            .file("lines", "CANARY\nCANARY\n");
+        let found = place.load().expect_err(line).to_string();
+        assert!(
+            found.lines().any(|found| found == said),
+            "{line} gave:\n{found}\nand not:\n{said}"
+        );
+        assert!(!found.contains("CANARY"), "{line} gave {found}");
+    }
+}
+
+#[test]
+fn a_bad_address_of_the_shop_is_never_quoted() {
+    for (url, said) in [
+        ("shop.example/includes/api.php", "is not a URL"),
+        (
+            "ftp://shop.example/includes/api.php",
+            "is not an http or https URL",
+        ),
+        (
+            "https://u:CANARY@shop.example/includes/api.php",
+            "holds a user name or password",
+        ),
+        (
+            "https://shop.example/includes/api.php?secret=CANARY",
+            "holds a query (`?…`) or fragment (`#…`)",
+        ),
+        ("https:///", "is not a URL"),
+    ] {
+        let dotenv = SHOP.replace("https://shop.example/includes/api.php", url);
+        let found = Place::new()
+            .file(".env", &dotenv)
+            .load()
+            .expect_err(url)
+            .to_string();
+        assert!(
+            found.starts_with(&format!("WHMCS_API_URL (.env line 1) {said}")),
+            "{url} gave {found}"
+        );
+        assert!(!found.contains("CANARY"), "{found}");
+        assert_eq!(found.lines().count(), 1, "one mistake, one problem: {found}");
+    }
+}
+
+const MAIL: &str =
+    "SMTP_URL=smtp://mx.example\nSMTP_FROM=stock@example.com\nALERT_EMAIL_TO=ops@example.com\n";
+
+/// Bad files, and what is said of them.
+const BAD_KEYS: &[(&str, &str)] = &[
+    (
+        "low_stok = 3",
+        "low_stok (config/monitor.toml line 1) is not a known key. Did you mean low_stock?",
+    ),
+    (
+        "LOW_STOCK = 3",
+        "LOW_STOCK (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
+    ),
+    (
+        "config_file = \"x\"",
+        "config_file (config/monitor.toml line 1) is not a known key. See docs/configuration.md for the keys there are.",
+    ),
+    (
+        "low_stock = \"many\"",
+        "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"many\"). Write a number such as 5.",
+    ),
+    (
+        "low_stock = 2.5",
+        "LOW_STOCK (config/monitor.toml line 1) is not a whole number of 0 or more (it says \"2.5\"). Write a number such as 5.",
+    ),
+    (
+        "rule = 3",
+        "rule (config/monitor.toml line 1) is not a table. Write [[rule]].",
+    ),
+    (
+        "[low_stock]\nx = 1",
+        "LOW_STOCK (config/monitor.toml line 1) is a table where a value belongs. Write one value.",
+    ),
+    (
+        "\n[[rule]]\nlow = \"x\"",
+        "rule 1: low (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"x\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nlow = -3",
+        "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"-3\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nlow = 99999999999999999999",
+        "rule 1: low (config/monitor.toml line 2) is not a whole number of 0 or more (it says \"99999999999999999999\"). Write a number such as 5.",
+    ),
+    (
+        "[[rule]]\nname = \"GPU\"\nlo = 3",
+        "rule \"GPU\": lo (config/monitor.toml line 3) is not a known key. Did you mean low?",
+    ),
+    (
+        "[[rule]]\nfor = 5",
+        "rule 1: for (config/monitor.toml line 2) is not a duration (it says \"5\"). Write the unit too: 300s or 5m.",
+    ),
+    (
+        "[[rule]]\nrepeat = \"sometimes\"",
+        "rule 1: repeat (config/monitor.toml line 2) is not a time between reminders (it says \"sometimes\"). Write daily, never, or a duration such as 24h.",
+    ),
+    (
+        "[[rule]]\nrepeat = \"1s\"",
+        "rule 1: repeat (config/monitor.toml line 2) is shorter than a minute (it says \"1s\"). Write daily, never, or a duration such as 24h.",
+    ),
+    (
+        "[[rule]]\nstock_control = \"x\"",
+        "rule 1: stock_control (config/monitor.toml line 2) is none of auto, on and off (it says \"x\"). Write auto, on or off.",
+    ),
+    (
+        "[[rule]]\nhidden = \"x\"",
+        "rule 1: hidden (config/monitor.toml line 2) is neither alert nor ignore (it says \"x\"). Write alert or ignore.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nchannels = [\"email\",\n\"sale\"]",
+        "rule 1: channels (config/monitor.toml line 3) names \"sale\", and there is no such channel. There are: email.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nproducts = [-1]",
+        "rule 1: products (config/monitor.toml line 3) is neither an id nor a name. Write a number (an id), or a name in quotes, in which * stands for anything.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nproducts = [1,\n\" \"]",
+        "rule 1: products (config/monitor.toml line 4) is an empty name (it says \" \"). Write a name, or * for any.",
+    ),
+    (
+        "[[rule]]\nlow = 1\noptions = \"RAM\"",
+        "rule 1: options (config/monitor.toml line 3) is not a table. Write { \"RAM\" = \"64 GB\" }.",
+    ),
+    (
+        "[[rule]]\nlow = 1\nmax_combinations = 0",
+        "rule 1: max_combinations (config/monitor.toml line 3) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"",
+        "instance \"eu\": url (config/monitor.toml line 1) is missing. An instance needs url, identifier and secret.",
+    ),
+    (
+        "[[instance]]",
+        "instance 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"…\".",
+    ),
+    (
+        "[[instance]]\nname = \"\"",
+        "instance 1: name (config/monitor.toml line 2) is empty (it says \"\"). Write a name.",
+    ),
+    (
+        "[[instance]]\nname = \"a/b\"",
+        "instance 1: name (config/monitor.toml line 2) is not a name (it says \"a/b\"). Use up to 64 letters, digits, dots, dashes and underscores.",
+    ),
+    (
+        "[[instance]]\nname = \"Default\"",
+        "instance 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${EU_SECRET}\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) needs ${EU_SECRET}, which is not set. Set EU_SECRET in the environment, in .env, or as EU_SECRET_FILE.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${CANARY\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) opens `${` and does not close it. Write ${NAME}, or $${ for the signs.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"${CAN ARY}\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) names no variable between `${` and `}`. Write ${NAME}.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret = \"CANARY\"\nsecret_file = \"x\"",
+        "instance \"eu\": secret (config/monitor.toml line 4) is given twice: secret and secret_file. Keep one of them.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nsecret_file = \"x\"",
+        "instance \"eu\": secret (config/monitor.toml line 3) comes from a file that cannot be read: entity not found. Check its path and permissions.",
+    ),
+    (
+        "[[instance]]\nname = \"eu\"\nurl = \"https://u:CANARY@eu\"",
+        "instance \"eu\": url (config/monitor.toml line 3) holds a user name or password. Remove what stands before the @: the API takes its credentials elsewhere.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"",
+        "channel \"x\": type (config/monitor.toml line 1) is missing. Write type = \"email\" or type = \"webhook\".",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"sms\"",
+        "channel \"x\": type (config/monitor.toml line 3) is not a type of channel (it says \"sms\"). Write email or webhook.",
+    ),
+    (
+        "[[channel]]\nname = \"email\"\ntype = \"email\"",
+        "channel 1: name (config/monitor.toml line 2) is a name that another one has. Give each its own name.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = []",
+        "channel \"x\": to (config/monitor.toml line 1) is missing. Write to = [\"sales@example.com\"].",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = [\"a@example.com\", \"b\"]",
+        "channel \"x\": to (config/monitor.toml line 4) is not a mail address (it says \"b\"). Write sales@example.com or Sales <sales@example.com>.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = \"a@example.com\"\nseverities = [\"ok\"]",
+        "channel \"x\": severities (config/monitor.toml line 5) is not a severity (it says \"ok\"). Write low, critical or out.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"",
+        "channel \"x\": url (config/monitor.toml line 1) is missing. Write url = \"https://…\".",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) is not a URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"http://[fe80::1]/CANARY\"",
+        "channel \"x\": url (config/monitor.toml line 4) names a link-local address (cloud metadata services have such). If it is meant, make it a [[channel]] of the file with allow_link_local = true.",
+    ),
+    (
+        "[[capacity]]\ncapacity = 3",
+        "capacity 1: options (config/monitor.toml line 1) is missing. Write whose capacity it is: options = { \"RAM\" = \"64 GB\" }.",
+    ),
+    (
+        "[[capacity]]\noptions = { RAM = \"64 GB\" }",
+        "capacity 1: capacity (config/monitor.toml line 1) is missing. Write how many there are in all: capacity = 12.",
+    ),
+    (
+        "[[capacity]]\noptions = { RAM = \"64 GB\" }\ncapacity = -1",
+        "capacity 1: capacity (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "[[pool]]\ncapacity = 3\nuses = [{ product = 1 }]",
+        "pool 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"64 GB DIMM kits\".",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3",
+        "pool \"x\": uses (config/monitor.toml line 1) is missing. Write who draws on it: uses = [{ option = \"RAM\", choice = \"64 GB\" }].",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ option = \"RAM\" }]",
+        "pool \"x\": uses (config/monitor.toml line 4) names no user of the pool. Write option and choice, or product alone.",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1, need = 0 }]",
+        "pool \"x\": uses: need (config/monitor.toml line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+];
+
+#[test]
+fn a_bad_key_of_the_file_is_named_with_its_line_and_its_mend() {
+    for (toml, said) in BAD_KEYS.iter().copied() {
+        let found = place(MAIL, toml).load().expect_err(toml).to_string();
+        assert!(
+            found.lines().any(|found| found == said),
+            "{toml}\ngave:\n{found}\nand not:\n{said}"
+        );
+        assert!(!found.contains("CANARY"), "{toml} gave {found}");
+    }
+}
+
+#[test]
+fn what_is_risky_is_a_warning_and_no_error() {
+    for (dotenv, toml, said) in [
+        (
+            "POLL_SCHEDULE=10s",
+            "",
+            "POLL_SCHEDULE (.env line 4) asks WHMCS more often than every 30 s. Every poll is work for the shop.",
+        ),
+        (
+            "POLL_SCHEDULE=*/10 * * * * *",
+            "",
+            "POLL_SCHEDULE (.env line 4) asks WHMCS more often than every 30 s. Every poll is work for the shop.",
+        ),
+        (
+            "WHMCS_API_URL=http://shop.example/includes/api.php",
+            "",
+            "WHMCS_API_URL (.env line 4) sends the API credentials over the network unencrypted (http). Use https.",
+        ),
+        (
+            "WHMCS_API_URL=https://shop.example/",
+            "",
+            "WHMCS_API_URL (.env line 4) does not end in .php. WHMCS's API is at https://…/includes/api.php, below the address of the shop.",
+        ),
+        (
+            "WHMCS_API_URL=https://shop.example/x.php",
+            "",
+            "WHMCS_API_URL (.env line 4) is set on line 1 already; the last one counts. Remove one of the lines.",
+        ),
+        (
+            "WHMCS_ALLOW_INSECURE_TLS=true",
+            "",
+            "WHMCS_ALLOW_INSECURE_TLS (.env line 4) turns off the check of the server's certificate: anyone in between can read the API credentials. Give the CA's certificate as WHMCS_CA_FILE (ca_file in the file) instead.",
+        ),
+        (
+            "LOW_STOK=3",
+            "",
+            "LOW_STOK (.env line 4) is not a setting and does nothing. Did you mean LOW_STOCK?",
+        ),
+        (
+            "LOW_STOCK_FILE=x",
+            "",
+            "LOW_STOCK_FILE (.env line 4) is not a setting and does nothing. Only secrets can be given as a file: set LOW_STOCK.",
+        ),
+        (
+            "SMTP_HOST=x",
+            "",
+            "SMTP_HOST (.env line 4) is not a setting and does nothing. See docs/configuration.md for the settings there are.",
+        ),
+        (
+            "LOW_STOCK=2\nCRITICAL_STOCK=3",
+            "",
+            "CRITICAL_STOCK (.env line 5) is 3, above low (2); 2 counts for both. Let critical be smaller than low.",
+        ),
+        (
+            "LOW_STOCK=0",
+            "",
+            "CRITICAL_STOCK (.env line 4) is 1, above low (0); 0 counts for both. Let critical be smaller than low.",
+        ),
+        (
+            "SMTP_URL=smtp://mx.example?tls=none\nSMTP_FROM=a@example.com\nALERT_EMAIL_TO=a@example.com",
+            "",
+            "SMTP_URL (.env line 4) sends mail unencrypted over the network (tls=none). Leave ?tls=none out.",
+        ),
+        (
+            "REPORT_SCHEDULE=0 8 * * *",
+            "",
+            "REPORT_SCHEDULE (.env line 4) is set without REPORT_EMAIL_TO: no report is sent. Set REPORT_EMAIL_TO too.",
+        ),
+        (
+            "",
+            "[[rule]]\nproducts = [1]",
+            "rule 1 (config/monitor.toml line 1) sets nothing. Give it low, critical, channels, …, or remove it.",
+        ),
+        (
+            "",
+            "[[rule]]\nlow = 3\ncritical = 4",
+            "rule 1: critical (config/monitor.toml line 3) is 4, above low (3); 3 counts for both. Let critical be smaller than low.",
+        ),
+        (
+            "",
+            "[[rule]]\nlow = 0",
+            "rule 1: critical (config/monitor.toml line 2) is 1, above low (0); 0 counts for both. Let critical be smaller than low.",
+        ),
+        (
+            "",
+            "[[rule]]\nlow = 3\ninstances = [\"de*\", \"us\"]",
+            "rule 1: instances (config/monitor.toml line 3) names \"us\", and there is no such instance. There are: default.",
+        ),
+    ] {
+        let config = place(&format!("{dotenv}\n"), toml)
+            .load()
+            .unwrap_or_else(|errors| panic!("{dotenv}{toml}: {errors}"));
+        let found = warnings(&config);
+        assert!(
+            found.lines().any(|found| found == said),
+            "{dotenv}{toml}\ngave:\n{found}\nand not:\n{said}"
+        );
+    }
+}
+
+#[test]
+fn what_is_fine_makes_no_warning() {
+    for (dotenv, toml) in [
+        (
+            "WHMCS_CA_FILE=\nHTTP_LISTEN=0.0.0.0:9717\nHTTP_TOKEN=CANARY-token",
+            "",
+        ),
+        ("HTTP_LISTEN=[::]:9717\nHTTP_ALLOW_PUBLIC=true", ""),
+        ("HTTP_LISTEN=localhost:9000", ""),
+        (
+            "HTTP_PROXY=http://u:CANARY@proxy\nRUST_LOG=info\nCOMPOSE_PROJECT_NAME=x\nTZ=UTC",
+            "",
+        ),
+        (
+            "SMTP_PASSWORD_EU=CANARY-secret",
+            "[[instance]]\nname = \"eu\"\nurl = \"http://127.0.0.1:8/api.php\"\nidentifier = \"a\"\nsecret = \"${SMTP_PASSWORD_EU}\"",
+        ),
+        (
+            "",
+            "[[channel]]\nname = \"meta\"\ntype = \"webhook\"\nurl = \"http://169.254.1.2/x\"\nallow_link_local = true",
+        ),
+    ] {
+        let place = place(&format!("{MAIL}{dotenv}\n"), toml);
+        let config = place
+            .load()
+            .unwrap_or_else(|errors| panic!("{dotenv}{toml}: {errors}"));
+        assert_eq!(warnings(&config), "", "{dotenv}{toml}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let said = errors(
+        "LOW_STOCK=x\nTIMEZONE=y\nHTTP_LISTEN=z\nCANARY",
+        "flap_limit = \"x\"\n[[rule]]\nlow = \"x\"\nhold = \"y\"\nwhat = 1\n[[instance]]\n[[channel]]\n[[pool]]\n[[capacity]]\n",
+    );
+    for key in [
+        "LOW_STOCK",
+        "TIMEZONE",
+        "HTTP_LISTEN",
+        "a line",
+        "FLAP_LIMIT",
+        "rule 1: low",
+        "rule 1: hold",
+        "rule 1: what",
+        "instance 1: name",
+        "instance 1: url",
+        "channel 1: name",
+        "channel 1: type",
+        "pool 1: name",
+        "pool 1: capacity",
+        "pool 1: uses",
+        "capacity 1: options",
+    ] {
+        assert!(
+            said.lines().any(|line| line.starts_with(key)),
+            "{key} is not in\n{said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_makes_no_further_errors() {
+    let place = Place::new().file("config/monitor.toml", "[[instance]\nname = \"eu\"\n");
+    let errors = place.load().expect_err("broken");
+    assert!(
+        errors.problems.iter().all(|problem| problem.key == "the file"),
+        "{errors}"
+    );
+}
+
+/// Every secret in one configuration, everywhere it can stand.
+#[test]
+fn no_secret_is_in_what_is_shown_debugged_or_warned_of() {
+    let toml = "[[instance]]\nname = \"eu\"\nurl = \"http://eu.example/CA/api\"\nidentifier = \"CANARY1\"\nsecret = \"${SECRET_EU}\"\naccess_key = \"CANARY2\"\n\
+        [[channel]]\nname = \"a\"\ntype = \"webhook\"\nurl = \"https://u:CANARY@hooks.example/CANARY?CANARY\"\nsecret = \"whsec_CANARYCANARYCANARYCANARYCANARYCANARY\"\n\
+        [[channel]]\nname = \"b\"\ntype = \"email\"\nto = \"a@example.com\"\nsmtp_url = \"smtp://user:CANARY@mx.example?tls=none\"\n\
+        ";
+    let dotenv = "WHMCS_API_ACCESS_KEY=CANARY\nSMTP_URL=smtps://user@mx.example\nSMTP_PASSWORD=CANARY\nSMTP_FROM=s@example.com\nALERT_EMAIL_TO=a@example.com\n\
+        WEBHOOK_URL=https://hooks.example/CANARY\nWEBHOOK_SECRET=whsec_CANARYCANARYCANARYCANARYCANARYCANARY\nHTTP_TOKEN=CANARY-token\n\
+        HEARTBEAT_URL=https://ping.example/CANARY\nSECRET_EU=CANARY\nWEBHOOK_SECRT=CANARY\n";
+    let place = place(dotenv, toml);
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    let said = format!(
+        "{:?}\n{:#?}\n{}\n{:?}",
+        config,
+        config.effective(),
+        warnings(&config),
+        place.sources
+    );
+    assert!(
+        !said.contains("CANARY"),
+        "{}",
+        said.lines()
+            .find(|line| line.contains("CANARY"))
+            .unwrap_or_default()
+    );
+    let shown: Vec<String> = config
+        .effective()
+        .iter()
+        .map(|shown| format!("{} = {}", shown.key, shown.value))
+        .collect();
+    for line in [
+        "SMTP_URL = smtps://***@mx.example",
+        "WEBHOOK_URL = https://hooks.example/***",
+        "HEARTBEAT_URL = https://ping.example/***",
+        "channel \"a\": url = https://***@hooks.example/***",
+        "channel \"b\": smtp_url = smtp://***@mx.example/***",
+        "instance \"eu\": secret = ***",
+        "WHMCS_API_URL = https://shop.example/includes/api.php",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line} not in {shown:#?}"
+        );
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_file_is_a_configuration_or_a_list_of_what_is_wrong(
+        lines in proptest::collection::vec("(\\[\\[(rule|pool|channel|instance|capacity)\\]\\]|(low|for|name|to|url|type|uses|options|products|low_stock) = (3|\"x\"|\\[1, \"\"\\]|\\{ a = 1 \\}|\"\\$\\{X\\}\"|true|1.5))", 0..8)
+    ) {
+        match place("", &lines.join("\n")).load() {
+            Ok(_) => {}
+            Err(errors) => proptest::prop_assert!(!errors.problems.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What happened since the start, counted: polls, requests to WHMCS, deliveries.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use prometheus::Encoder;
+use prometheus::HistogramOpts;
+use prometheus::HistogramVec;
+use prometheus::IntCounterVec;
+use prometheus::IntGauge;
+use prometheus::IntGaugeVec;
+use prometheus::Opts;
+use prometheus::Registry;
+use prometheus::TextEncoder;
+use prometheus::core::Collector;
+
+use crate::domain::source::Cause;
+
+/// The actions whose counters are there from the start.
+const ACTIONS: [&str; 2] = ["GetProducts", "GetProductDetails"];
+/// The reasons of failed deliveries that are there from the start, so that the first failure is an increase.
+const REASONS: [&str; 4] = ["connect", "dns", "timeout", "tls"];
+/// Upper bounds of the duration histograms, in seconds.
+const SECONDS: [f64; 12] = [
+    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+
+/// All counters of the daemon, in a registry of their own.
+#[derive(Debug)]
+pub struct Counters {
+    registry: Registry,
+    polls: IntCounterVec,
+    poll_failures: IntCounterVec,
+    poll_seconds: HistogramVec,
+    requests: IntCounterVec,
+    request_failures: IntCounterVec,
+    request_seconds: HistogramVec,
+    deliveries: IntCounterVec,
+    delivery_failures: IntCounterVec,
+    reload_ok: IntGauge,
+}
+
+/// One request to WHMCS within a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// `GetProducts`, say.
+    pub action: &'a str,
+    /// `None` where it succeeded.
+    pub cause: Option<Cause>,
+    pub took: Duration,
+}
+
+impl Counters {
+    /// Counters at 0 for the configured instances and channels. Errs only if a name is used twice in this file.
+    pub fn new(instances: &[String], channels: &[String]) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let seconds = |name: &str, help: &str, labels: &[&str]| {
+            let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            registered(&registry, HistogramVec::new(opts, labels)?)
+        };
+        let version = IntGaugeVec::new(
+            Opts::new("whmcs_stock_build_info", "The running version; always 1."),
+            &["version"],
+        )?;
+        version.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registered(&registry, version)?;
+        let reload_ok = registered(
+            &registry,
+            IntGauge::new(
+                "whmcs_stock_config_last_reload_successful",
+                "1 if the last attempt to load the configuration succeeded.",
+            )?,
+        )?;
+        reload_ok.set(1);
+        let counters = Self {
+            polls: counter(
+                "whmcs_polls_total",
+                "Polls that ended, failed ones too.",
+                &["whmcs"],
+            )?,
+            poll_failures: counter(
+                "whmcs_poll_failures_total",
+                "Polls that were not accepted, by cause.",
+                &["whmcs", "reason"],
+            )?,
+            poll_seconds: seconds(
+                "whmcs_poll_duration_seconds",
+                "How long a poll took, its retries and the commit included.",
+                &["whmcs"],
+            )?,
+            requests: counter(
+                "whmcs_api_requests_total",
+                "Requests to the WHMCS API that ended, failed ones too.",
+                &["whmcs", "action"],
+            )?,
+            request_failures: counter(
+                "whmcs_api_failures_total",
+                "Requests to the WHMCS API that failed, by cause.",
+                &["whmcs", "action", "reason"],
+            )?,
+            request_seconds: seconds(
+                "whmcs_api_request_duration_seconds",
+                "How long a request to the WHMCS API took.",
+                &["whmcs", "action"],
+            )?,
+            deliveries: counter(
+                "whmcs_stock_deliveries_total",
+                "Attempts to hand over a message, failed ones too.",
+                &["channel"],
+            )?,
+            delivery_failures: counter(
+                "whmcs_stock_delivery_failures_total",
+                "Attempts to hand over a message that failed, by reason.",
+                &["channel", "reason"],
+            )?,
+            reload_ok,
+            registry,
+        };
+        counters.configure(instances, channels);
+        Ok(counters)
+    }
+
+    /// Starts new instances and channels at 0 and drops those that are no longer configured.
+    pub fn configure(&self, instances: &[String], channels: &[String]) {
+        self.keep("whmcs", instances);
+        self.keep("channel", channels);
+        for whmcs in instances {
+            self.polls.with_label_values(&[whmcs]);
+            self.poll_seconds.with_label_values(&[whmcs]);
+            for cause in Cause::ALL {
+                self.poll_failures.with_label_values(&[whmcs, cause.as_str()]);
+            }
+            for action in ACTIONS {
+                self.requests.with_label_values(&[whmcs, action]);
+                self.request_seconds.with_label_values(&[whmcs, action]);
+                for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Suspect) {
+                    self.request_failures
+                        .with_label_values(&[whmcs, action, cause.as_str()]);
+                }
+            }
+        }
+        for channel in channels {
+            self.deliveries.with_label_values(&[channel]);
+            for reason in REASONS {
+                self.delivery_failures.with_label_values(&[channel, reason]);
+            }
+        }
+    }
+
+    /// Counts a poll that ended (`cause` is `None` where it was accepted) with all its requests.
+    pub fn poll(&self, whmcs: &str, cause: Option<Cause>, took: Duration, requests: &[Request<'_>]) {
+        self.polls.with_label_values(&[whmcs]).inc();
+        self.poll_seconds
+            .with_label_values(&[whmcs])
+            .observe(took.as_secs_f64());
+        if let Some(cause) = cause {
+            self.poll_failures
+                .with_label_values(&[whmcs, cause.as_str()])
+                .inc();
+        }
+        for request in requests {
+            self.request(whmcs, request);
+        }
+    }
+
+    /// Counts one request to WHMCS outside a poll, too.
+    pub fn request(&self, whmcs: &str, request: &Request<'_>) {
+        let labels = [whmcs, request.action];
+        self.requests.with_label_values(&labels).inc();
+        self.request_seconds
+            .with_label_values(&labels)
+            .observe(request.took.as_secs_f64());
+        if let Some(cause) = request.cause {
+            self.request_failures
+                .with_label_values(&[whmcs, request.action, cause.as_str()])
+                .inc();
+        }
+    }
+
+    /// Counts an attempt to hand over a message; `outcome` errs with the short fixed reason.
+    pub fn delivery(&self, channel: &str, outcome: Result<(), &str>) {
+        self.deliveries.with_label_values(&[channel]).inc();
+        if let Err(reason) = outcome {
+            self.delivery_failures.with_label_values(&[channel, reason]).inc();
+        }
+    }
+
+    /// Notes whether the last attempt to load the configuration succeeded.
+    pub fn reloaded(&self, successful: bool) {
+        self.reload_ok.set(i64::from(successful));
+    }
+
+    /// Appends everything counted in the text format of Prometheus.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
+        TextEncoder::new().encode(&self.registry.gather(), out)
+    }
+
+    /// Drops the series whose label `name` has a value that is not in `values`.
+    fn keep(&self, name: &str, values: &[String]) {
+        let kept: HashSet<&str> = values.iter().map(String::as_str).collect();
+        for counter in [
+            &self.polls,
+            &self.poll_failures,
+            &self.requests,
+            &self.request_failures,
+            &self.deliveries,
+            &self.delivery_failures,
+        ] {
+            for labels in dropped(counter, name, &kept) {
+                // It may only be missing because another reload dropped it first.
+                let _ = counter.remove_label_values(&as_strs(&labels));
+            }
+        }
+        for histogram in [&self.poll_seconds, &self.request_seconds] {
+            for labels in dropped(histogram, name, &kept) {
+                let _ = histogram.remove_label_values(&as_strs(&labels));
+            }
+        }
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// The label values, in declared order, of the series to drop.
+fn dropped(metric: &impl Collector, name: &str, kept: &HashSet<&str>) -> Vec<Vec<String>> {
+    let order: Vec<String> = metric
+        .desc()
+        .first()
+        .map(|desc| desc.variable_labels.clone())
+        .unwrap_or_default();
+    let mut found = Vec::new();
+    for family in metric.collect() {
+        for series in family.get_metric() {
+            let labels = series.get_label();
+            let value = |wanted: &str| labels.iter().find(|l| l.name() == wanted).map(|l| l.value());
+            if value(name).is_some_and(|value| !kept.contains(value)) {
+                found.push(
+                    order
+                        .iter()
+                        .map(|label| value(label).unwrap_or_default().to_owned())
+                        .collect(),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn as_strs(labels: &[String]) -> Vec<&str> {
+    labels.iter().map(String::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(counters: &Counters) -> String {
+        let mut out = Vec::new();
+        counters.write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_counter_of_a_configured_instance_and_channel_starts_at_zero() {
+        let text = text(&Counters::new(&names(&["eu"]), &names(&["email"])).unwrap());
+        for line in [
+            "whmcs_polls_total{whmcs=\"eu\"} 0",
+            "whmcs_poll_failures_total{reason=\"suspect\",whmcs=\"eu\"} 0",
+            "whmcs_api_requests_total{action=\"GetProducts\",whmcs=\"eu\"} 0",
+            "whmcs_api_failures_total{action=\"GetProductDetails\",reason=\"ip\",whmcs=\"eu\"} 0",
+            "whmcs_poll_duration_seconds_count{whmcs=\"eu\"} 0",
+            "whmcs_api_request_duration_seconds_count{action=\"GetProducts\",whmcs=\"eu\"} 0",
+            "whmcs_stock_deliveries_total{channel=\"email\"} 0",
+            "whmcs_stock_delivery_failures_total{channel=\"email\",reason=\"timeout\"} 0",
+            "whmcs_stock_config_last_reload_successful 1",
+            concat!(
+                "whmcs_stock_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_failed_poll_counts_as_a_poll_and_as_a_failure_of_its_cause() {
+        let counters = Counters::new(&names(&["eu"]), &[]).unwrap();
+        let request = |cause| Request {
+            action: "GetProducts",
+            cause,
+            took: Duration::from_millis(30),
+        };
+        counters.poll(
+            "eu",
+            Some(Cause::Timeout),
+            Duration::from_secs(3),
+            &[request(Some(Cause::Timeout))],
+        );
+        counters.poll("eu", None, Duration::from_secs(1), &[request(None)]);
+        counters.delivery("email", Err("http_500"));
+        counters.delivery("email", Ok(()));
+        counters.reloaded(false);
+        let text = text(&counters);
+        for line in [
+            "whmcs_polls_total{whmcs=\"eu\"} 2",
+            "whmcs_poll_failures_total{reason=\"timeout\",whmcs=\"eu\"} 1",
+            "whmcs_poll_duration_seconds_sum{whmcs=\"eu\"} 4",
+            "whmcs_api_requests_total{action=\"GetProducts\",whmcs=\"eu\"} 2",
+            "whmcs_api_failures_total{action=\"GetProducts\",reason=\"timeout\",whmcs=\"eu\"} 1",
+            "whmcs_stock_deliveries_total{channel=\"email\"} 2",
+            "whmcs_stock_delivery_failures_total{channel=\"email\",reason=\"http_500\"} 1",
+            "whmcs_stock_config_last_reload_successful 0",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_longer_configured_vanishes_and_what_stays_goes_on() {
+        let counters = Counters::new(&names(&["eu", "us"]), &names(&["email", "chat"])).unwrap();
+        counters.poll("eu", None, Duration::from_secs(1), &[]);
+        counters.configure(&names(&["eu", "asia"]), &names(&["email"]));
+        let text = text(&counters);
+        assert!(!text.contains("\"us\"") && !text.contains("\"chat\""), "{text}");
+        assert!(text.contains("whmcs_polls_total{whmcs=\"eu\"} 1"), "{text}");
+        assert!(text.contains("whmcs_polls_total{whmcs=\"asia\"} 0"), "{text}");
+    }
+}

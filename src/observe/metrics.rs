@@ -1,0 +1,320 @@
+//! The text of `/metrics`: written at the scrape from one moment of the view; what is unknown or gone is absent.
+
+use jiff::Timestamp;
+
+use crate::domain::message::Severity;
+use crate::observe::items::Entry;
+use crate::observe::items::entries;
+use crate::observe::text::escaped;
+use crate::observe::text::head;
+use crate::observe::text::push_escaped;
+use crate::observe::text::push_number;
+use crate::observe::view::Instance;
+use crate::observe::view::Seen;
+use crate::store::deliveries::OutboxCount;
+
+/// The format's content type.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The stock and the sources, as they stand in this moment.
+#[must_use]
+pub fn stock(seen: &Seen) -> String {
+    let shops: Vec<Shop<'_>> = seen.instances.iter().map(Shop::new).collect();
+    let products: usize = seen.instances.iter().map(|i| i.memory.products.len()).sum();
+    let mut out = String::with_capacity(4096 + products * 480);
+    levels(&mut out, &shops);
+    severities(&mut out, &shops);
+    thresholds(&mut out, &shops);
+    infos(&mut out, &shops);
+    sources(&mut out, &shops);
+    summary(&mut out, &shops);
+    out
+}
+
+/// The outbox: each configured channel, at 0 too, and each other one that rows are left of.
+#[must_use]
+pub fn outbox(channels: &[impl AsRef<str>], rows: &[OutboxCount]) -> String {
+    let empty = |name: &str| OutboxCount {
+        channel: name.to_owned(),
+        pending: 0,
+        dead: 0,
+        oldest: None,
+    };
+    let unused = channels.iter().map(AsRef::as_ref);
+    let unused = unused.filter(|name| !rows.iter().any(|row| row.channel == *name));
+    let rows: Vec<OutboxCount> = unused.map(empty).chain(rows.iter().cloned()).collect();
+    let mut out = String::new();
+    let name = "whmcs_stock_outbox_messages";
+    head(
+        &mut out,
+        name,
+        "gauge",
+        "Messages that wait for delivery (pending) or were given up (dead).",
+    );
+    for row in &rows {
+        let channel = escaped(&row.channel);
+        for (state, count) in [("pending", row.pending), ("dead", row.dead)] {
+            out.push_str(&format!(
+                "{name}{{channel=\"{channel}\",state=\"{state}\"}} {count}\n"
+            ));
+        }
+    }
+    let name = "whmcs_stock_outbox_oldest_timestamp_seconds";
+    head(
+        &mut out,
+        name,
+        "gauge",
+        "When the oldest pending message was recorded; absent where none waits.",
+    );
+    for row in &rows {
+        if let Some(oldest) = row.oldest {
+            let (channel, seconds) = (escaped(&row.channel), seconds(oldest));
+            out.push_str(&format!("{name}{{channel=\"{channel}\"}} {seconds}\n"));
+        }
+    }
+    out
+}
+
+/// An instance with its label, escaped once.
+struct Shop<'a> {
+    instance: &'a Instance,
+    label: String,
+}
+
+impl<'a> Shop<'a> {
+    fn new(instance: &'a Instance) -> Self {
+        Self {
+            instance,
+            label: escaped(&instance.name),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
+        entries(&self.instance.name, &self.instance.memory).filter(|entry| !entry.is_gone())
+    }
+
+    fn products(&self) -> impl Iterator<Item = Entry<'a>> {
+        self.entries().filter(|entry| entry.combination.is_none())
+    }
+}
+
+/// Appends `name{whmcs="…",product_id="…"`, open for more labels.
+fn begin(out: &mut String, name: &str, shop: &Shop<'_>, entry: &Entry<'_>) {
+    for part in [name, "{whmcs=\"", &shop.label, "\",product_id=\""] {
+        out.push_str(part);
+    }
+    push_number(out, entry.product.id);
+    out.push('"');
+}
+
+fn begin_combination(out: &mut String, name: &str, shop: &Shop<'_>, entry: &Entry<'_>) {
+    begin(out, name, shop, entry);
+    out.push_str(",combination=\"");
+    for (index, (option, choice)) in entry.combination.iter().flat_map(|c| c.key.pairs()).enumerate() {
+        if index > 0 {
+            out.push(';');
+        }
+        push_number(out, *option);
+        out.push('=');
+        push_number(out, *choice);
+    }
+    out.push('"');
+}
+
+fn end(out: &mut String, value: i64) {
+    out.push_str("} ");
+    push_number(out, value);
+    out.push('\n');
+}
+
+fn levels(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_level";
+    head(
+        out,
+        name,
+        "gauge",
+        "Units left at the last accepted poll (see whmcs_last_success_timestamp_seconds); absent when unknown or not controlled.",
+    );
+    for shop in shops {
+        for entry in shop.products() {
+            if let Some(level) = entry.level() {
+                begin(out, name, shop, &entry);
+                end(out, level);
+            }
+        }
+    }
+    let name = "whmcs_stock_combination_level";
+    head(
+        out,
+        name,
+        "gauge",
+        "Units left of a combination of options that has a figure of its own.",
+    );
+    for shop in shops {
+        for entry in shop.entries().filter(|entry| entry.combination.is_some()) {
+            if let Some(level) = entry.level() {
+                begin_combination(out, name, shop, &entry);
+                end(out, level);
+            }
+        }
+    }
+}
+
+fn severities(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_severity";
+    head(
+        out,
+        name,
+        "gauge",
+        "0 ok, 1 low, 2 critical, 3 out; kept while the level is unknown, absent when not controlled.",
+    );
+    for shop in shops {
+        for entry in shop.products() {
+            if let Some(severity) = entry.severity() {
+                begin(out, name, shop, &entry);
+                end(out, i64::from(severity.rank()));
+            }
+        }
+    }
+}
+
+fn thresholds(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_threshold";
+    head(
+        out,
+        name,
+        "gauge",
+        "The level at or below which the severity holds; out is always at or below 0.",
+    );
+    for shop in shops {
+        for entry in shop.products().filter(|entry| entry.state() != "not_controlled") {
+            let thresholds = entry.thresholds();
+            for (severity, value) in [("low", thresholds.low), ("critical", thresholds.critical)] {
+                begin(out, name, shop, &entry);
+                out.push_str(",severity=\"");
+                out.push_str(severity);
+                out.push('"');
+                end(out, value);
+            }
+        }
+    }
+}
+
+fn infos(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_product_info";
+    head(
+        out,
+        name,
+        "gauge",
+        "The names of a product and its group; always 1, to be joined with group_left.",
+    );
+    for shop in shops {
+        for entry in shop.products() {
+            begin(out, name, shop, &entry);
+            out.push_str(",product=\"");
+            push_escaped(out, entry.product.name.shown());
+            out.push_str("\",group=\"");
+            push_escaped(
+                out,
+                entry.product.group.as_ref().map_or("", |group| group.shown()),
+            );
+            out.push('"');
+            end(out, 1);
+        }
+    }
+    let name = "whmcs_stock_combination_info";
+    head(
+        out,
+        name,
+        "gauge",
+        "The names of a combination's choices; always 1, to be joined with group_left.",
+    );
+    for shop in shops {
+        for entry in shop.entries() {
+            if let Some(combination) = entry.combination {
+                begin_combination(out, name, shop, &entry);
+                out.push_str(",label=\"");
+                push_escaped(out, &combination.label);
+                out.push('"');
+                end(out, 1);
+            }
+        }
+    }
+}
+
+fn sources(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_up";
+    head(
+        out,
+        name,
+        "gauge",
+        "1 if the last poll was accepted; absent before the first one ended.",
+    );
+    for shop in shops {
+        if let Some(up) = shop.instance.up() {
+            let (label, up) = (&shop.label, u8::from(up));
+            out.push_str(&format!("{name}{{whmcs=\"{label}\"}} {up}\n"));
+        }
+    }
+    let name = "whmcs_last_success_timestamp_seconds";
+    head(
+        out,
+        name,
+        "gauge",
+        "When the catalogue of the last accepted poll was asked for; all stock metrics are as of then.",
+    );
+    for shop in shops {
+        if let Some(at) = shop.instance.last_success() {
+            let (label, at) = (&shop.label, seconds(at));
+            out.push_str(&format!("{name}{{whmcs=\"{label}\"}} {at}\n"));
+        }
+    }
+}
+
+fn summary(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_products";
+    head(
+        out,
+        name,
+        "gauge",
+        "Products under watch, by the state of their level.",
+    );
+    for shop in shops {
+        for state in ["known", "unknown", "not_controlled"] {
+            let count = shop.products().filter(|entry| entry.state() == state).count();
+            let label = &shop.label;
+            out.push_str(&format!(
+                "{name}{{whmcs=\"{label}\",state=\"{state}\"}} {count}\n"
+            ));
+        }
+    }
+    let name = "whmcs_stock_products_per_choice";
+    head(
+        out,
+        name,
+        "gauge",
+        "Products with more combinations than the limit, followed per choice instead.",
+    );
+    for shop in shops {
+        let count = shop.products().filter(|entry| entry.product.per_choice).count();
+        let label = &shop.label;
+        out.push_str(&format!("{name}{{whmcs=\"{label}\"}} {count}\n"));
+    }
+    let name = "whmcs_stock_alerts";
+    head(out, name, "gauge", "Products and combinations that are not ok.");
+    let mut open = [0u64; 4];
+    for entry in shops.iter().flat_map(Shop::entries).filter(Entry::is_open) {
+        if let Some(severity) = entry.severity() {
+            open[usize::from(severity.rank())] += 1;
+        }
+    }
+    for severity in [Severity::Low, Severity::Critical, Severity::Out] {
+        let count = open[usize::from(severity.rank())];
+        let severity = severity.as_str();
+        out.push_str(&format!("{name}{{severity=\"{severity}\"}} {count}\n"));
+    }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}

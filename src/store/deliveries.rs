@@ -1,0 +1,160 @@
+//! Deliveries as people see them: the list, the counts, and dead letters sent again.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::delivery::Medium;
+use crate::store::db::Store;
+use crate::store::error::StoreError;
+use crate::store::history::limit_of;
+use crate::store::outbox::medium;
+use crate::store::reader::Reader;
+use crate::store::value::timestamp;
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    Pending,
+    Sent,
+    Dead,
+}
+
+impl DeliveryState {
+    /// `pending`, `sent` or `dead`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Sent, Self::Dead]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
+/// A delivery, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub id: i64,
+    pub message: String,
+    pub channel: String,
+    pub medium: Medium,
+    pub recipient: String,
+    pub kind: String,
+    pub instance: Option<String>,
+    pub headline: String,
+    pub recorded_at: Timestamp,
+    pub state: DeliveryState,
+    pub attempts: u32,
+    /// Under a lease, when that ends; `None` once it is settled.
+    pub next_attempt_at: Option<Timestamp>,
+    pub reason: Option<String>,
+    pub last_error: Option<String>,
+    pub settled_at: Option<Timestamp>,
+    pub receipt: Option<String>,
+}
+
+/// What a channel has in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxCount {
+    pub channel: String,
+    pub pending: u64,
+    pub dead: u64,
+    /// Since when the oldest pending one waits.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Store {
+    /// Makes a dead letter due again, with all its attempts and its time to expiry; `false` where it is not one.
+    pub async fn replay(&self, delivery: i64, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let done = sqlx::query(
+            "UPDATE outbox SET state = 'pending', attempts = 0, leased = 0, queued_at = ?1, next_attempt_at = ?1, \
+             reason = NULL, settled_at = NULL WHERE id = ?2 AND state = 'dead'",
+        )
+        .bind(now.as_millisecond())
+        .bind(delivery)
+        .execute(tx.conn())
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+impl Reader {
+    /// What each channel has in the outbox; channels with nothing pending or dead are not among them.
+    pub async fn outbox_counts(&self) -> Result<Vec<OutboxCount>, StoreError> {
+        let rows: Vec<(String, i64, i64, Option<i64>)> = sqlx::query_as(
+            "SELECT channel, sum(pending), sum(dead), min(oldest) FROM ( \
+             SELECT channel, count(*) AS pending, 0 AS dead, min(queued_at) AS oldest FROM outbox \
+             WHERE state = 'pending' GROUP BY channel UNION ALL \
+             SELECT channel, 0, count(*), NULL FROM outbox WHERE state = 'dead' GROUP BY channel) \
+             GROUP BY channel ORDER BY channel",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let count = |(channel, pending, dead, oldest): (String, i64, i64, Option<i64>)| {
+            Ok(OutboxCount {
+                channel,
+                pending: pending.unsigned_abs(),
+                dead: dead.unsigned_abs(),
+                oldest: oldest.map(timestamp).transpose()?,
+            })
+        };
+        rows.into_iter().map(count).collect()
+    }
+
+    /// Deliveries, newest first, in one state or in all, before the one given.
+    pub async fn deliveries(
+        &self,
+        state: Option<DeliveryState>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
+             JOIN messages m ON m.number = o.message WHERE o.id < ?1 AND (?2 IS NULL OR o.state = ?2) \
+             ORDER BY o.id DESC LIMIT ?3",
+        )
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(state.map(DeliveryState::as_str))
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(delivery).collect()
+    }
+}
+
+fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
+    let named: &str = row.try_get("state")?;
+    let state = DeliveryState::parse(named)
+        .ok_or_else(|| StoreError::BadData(format!("a delivery's state {named:?}")))?;
+    let next = timestamp(row.try_get("next_attempt_at")?)?;
+    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    Ok(Delivery {
+        id: row.try_get("id")?,
+        message: row.try_get("message_id")?,
+        channel: row.try_get("channel")?,
+        medium: medium(row.try_get("medium")?)?,
+        recipient: row.try_get("recipient")?,
+        kind: row.try_get("kind")?,
+        instance: row.try_get("instance")?,
+        headline: row.try_get("headline")?,
+        recorded_at: timestamp(row.try_get("recorded_at")?)?,
+        state,
+        attempts: row.try_get("attempts")?,
+        next_attempt_at: Some(next).filter(|_| state == DeliveryState::Pending),
+        reason: row.try_get("reason")?,
+        last_error: row.try_get("last_error")?,
+        settled_at: settled_at.map(timestamp).transpose()?,
+        receipt: row.try_get("receipt")?,
+    })
+}

@@ -1,0 +1,250 @@
+//! What was: polls, events, the levels of a series over time, and the catalogue as it stood.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::ProductId;
+use crate::domain::message::Severity;
+use crate::domain::source::Attempt;
+use crate::domain::source::Cause;
+use crate::store::error::StoreError;
+use crate::store::reader::Reader;
+use crate::store::value::InstanceId;
+use crate::store::value::PollId;
+use crate::store::value::Stood;
+use crate::store::value::cause;
+use crate::store::value::json;
+use crate::store::value::timestamp;
+
+/// A shop that was ever polled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    pub id: InstanceId,
+    pub name: String,
+}
+
+/// A poll, as it is listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    pub id: PollId,
+    /// The shop's name.
+    pub instance: String,
+    pub observed_at: Timestamp,
+    pub duration: Duration,
+    /// `accepted`, `suspect` or `failed`.
+    pub outcome: &'static str,
+    pub cause: Option<Cause>,
+    /// "" where there are no particulars.
+    pub detail: String,
+    pub products: Option<u64>,
+    pub changes: u64,
+    /// Empty where no request failed.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Which events; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventFilter<'a> {
+    pub instance: Option<InstanceId>,
+    pub product: Option<ProductId>,
+    /// As in [`crate::domain::alerting::decision::EventKind::as_str`].
+    pub kind: Option<&'a str>,
+}
+
+/// An event, as it is listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedEvent {
+    pub id: i64,
+    /// The shop's name.
+    pub instance: String,
+    pub key: String,
+    /// `None` between polls.
+    pub poll: Option<PollId>,
+    pub at: Timestamp,
+    pub kind: String,
+    pub product_id: Option<ProductId>,
+    pub combination: Option<String>,
+    pub severity_from: Option<Severity>,
+    pub severity_to: Option<Severity>,
+    pub reason: Option<String>,
+    pub level: Option<i64>,
+    pub previous_level: Option<i64>,
+    /// A cause, a capability, or particulars in words.
+    pub detail: Option<String>,
+}
+
+/// Which levels of which series.
+#[derive(Debug, Clone, Copy)]
+pub struct LevelQuery<'a> {
+    pub instance: InstanceId,
+    pub product: ProductId,
+    /// `None` for the product itself.
+    pub combination: Option<&'a CombinationKey>,
+    /// From the level in force at that time on.
+    pub from: Option<Timestamp>,
+    /// Up to and with that time.
+    pub to: Option<Timestamp>,
+    /// Only what polls after this one saw: the last point of the page before.
+    pub after: Option<PollId>,
+    pub limit: usize,
+}
+
+/// A level, from the poll that saw it first until the next point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    pub poll: PollId,
+    pub observed_at: Timestamp,
+    pub stood: Stood,
+}
+
+impl Reader {
+    /// The shops, by name.
+    pub async fn instances(&self) -> Result<Vec<Instance>, StoreError> {
+        let rows: Vec<(i64, String)> = sqlx::query_as("SELECT id, name FROM instances ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
+        let instance = |(id, name)| Instance {
+            id: InstanceId(id),
+            name,
+        };
+        Ok(rows.into_iter().map(instance).collect())
+    }
+
+    /// Polls, newest first, of one shop or of all, before the one given.
+    pub async fn polls(
+        &self,
+        instance: Option<InstanceId>,
+        before: Option<PollId>,
+        limit: usize,
+    ) -> Result<Vec<Poll>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT p.*, i.name AS instance FROM polls p JOIN instances i ON i.id = p.instance_id \
+             WHERE p.id < ?1 AND (?2 IS NULL OR p.instance_id = ?2) ORDER BY p.id DESC LIMIT ?3",
+        )
+        .bind(before.map_or(i64::MAX, |poll| poll.0))
+        .bind(instance.map(|instance| instance.0))
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(poll).collect()
+    }
+
+    /// Events, newest first, before the one given.
+    pub async fn events(
+        &self,
+        filter: EventFilter<'_>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.*, i.name AS instance FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
+             AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
+             AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
+        )
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(filter.instance.map(|instance| instance.0))
+        .bind(filter.product)
+        .bind(filter.kind)
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(event).collect()
+    }
+
+    /// The levels of a series, oldest first; `None` where there is no such series.
+    pub async fn level_history(&self, query: &LevelQuery<'_>) -> Result<Option<Vec<Point>>, StoreError> {
+        let mut view = self.pool.begin().await?;
+        let key = query.combination.map_or_else(String::new, |key| key.to_string());
+        let series: Option<i64> = sqlx::query_scalar(
+            "SELECT number FROM series WHERE instance_id = ? AND product_id = ? AND combination = ?",
+        )
+        .bind(query.instance.0)
+        .bind(query.product)
+        .bind(key)
+        .fetch_optional(&mut *view)
+        .await?;
+        let Some(series) = series else { return Ok(None) };
+        let rows: Vec<(i64, i64, i64, Option<i64>)> = sqlx::query_as(
+            "SELECT l.poll_id, p.observed_at, l.state, l.level FROM levels l CROSS JOIN polls p ON p.id = l.poll_id \
+             WHERE l.instance_id = ?1 AND l.series = ?2 AND l.poll_id > ?3 AND p.observed_at <= ?4 \
+             AND l.poll_id >= coalesce((SELECT m.poll_id FROM levels m CROSS JOIN polls q ON q.id = m.poll_id \
+             WHERE m.instance_id = ?1 AND m.series = ?2 AND q.observed_at <= ?5 ORDER BY m.poll_id DESC LIMIT 1), 0) \
+             ORDER BY l.poll_id LIMIT ?6",
+        )
+        .bind(query.instance.0)
+        .bind(series)
+        .bind(query.after.map_or(0, |poll| poll.0))
+        .bind(query.to.map_or(i64::MAX, Timestamp::as_millisecond))
+        .bind(query.from.map_or(i64::MIN, Timestamp::as_millisecond))
+        .bind(limit_of(query.limit))
+        .fetch_all(&mut *view)
+        .await?;
+        let point = |(poll, at, state, level)| {
+            Ok(Point {
+                poll: PollId(poll),
+                observed_at: timestamp(at)?,
+                stood: Stood::from_columns(state, level)?,
+            })
+        };
+        rows.into_iter().map(point).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
+    let outcome: i64 = row.try_get("outcome")?;
+    let duration: i64 = row.try_get("duration_ms")?;
+    let products: Option<i64> = row.try_get("products")?;
+    let changes: i64 = row.try_get("changes")?;
+    let named: Option<&str> = row.try_get("cause")?;
+    let attempts: Option<&str> = row.try_get("attempts")?;
+    let detail: Option<String> = row.try_get("detail")?;
+    Ok(Poll {
+        id: PollId(row.try_get("id")?),
+        instance: row.try_get("instance")?,
+        observed_at: timestamp(row.try_get("observed_at")?)?,
+        duration: Duration::from_millis(duration.unsigned_abs()),
+        outcome: match outcome {
+            0 => "accepted",
+            1 => "suspect",
+            2 => "failed",
+            other => return Err(StoreError::BadData(format!("a poll's outcome {other}"))),
+        },
+        cause: named.map(cause).transpose()?,
+        detail: detail.unwrap_or_default(),
+        products: products.map(i64::unsigned_abs),
+        changes: changes.unsigned_abs(),
+        attempts: attempts.map(json).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
+    let severity = |column| -> Result<Option<Severity>, StoreError> {
+        let rank: Option<i64> = row.try_get(column)?;
+        Ok(rank.map(Severity::from_rank))
+    };
+    let poll: Option<i64> = row.try_get("poll_id")?;
+    Ok(RecordedEvent {
+        id: row.try_get("id")?,
+        instance: row.try_get("instance")?,
+        key: row.try_get("key")?,
+        poll: poll.map(PollId),
+        at: timestamp(row.try_get("at")?)?,
+        kind: row.try_get("kind")?,
+        product_id: row.try_get("product_id")?,
+        combination: row.try_get("combination")?,
+        severity_from: severity("severity_from")?,
+        severity_to: severity("severity_to")?,
+        reason: row.try_get("reason")?,
+        level: row.try_get("level")?,
+        previous_level: row.try_get("previous_level")?,
+        detail: row.try_get("detail")?,
+    })
+}
+
+pub(crate) fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,167 @@
+//! The catalogue as it stood at any time.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::SqliteConnection;
+
+use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::Name;
+use crate::domain::catalogue::ProductId;
+use crate::store::error::StoreError;
+use crate::store::history::limit_of;
+use crate::store::memory::ROWS;
+use crate::store::memory::key;
+use crate::store::reader::Reader;
+use crate::store::value::InstanceId;
+use crate::store::value::PollId;
+use crate::store::value::Stood;
+use crate::store::value::json;
+use crate::store::value::timestamp;
+
+/// The catalogue as the last accepted poll before some time left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastCatalogue {
+    pub poll: PollId,
+    pub observed_at: Timestamp,
+    /// Ascending by product; the product itself before its combinations, those ascending by key.
+    pub items: Vec<PastItem>,
+}
+
+/// A series as it stood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastItem {
+    pub product_id: ProductId,
+    pub name: Name,
+    pub group_id: Option<i64>,
+    pub group: Option<Name>,
+    pub hidden: Option<bool>,
+    pub retired: Option<bool>,
+    /// `None` for the product itself.
+    pub combination: Option<CombinationKey>,
+    /// What the combination was called; "" for the product itself.
+    pub label: String,
+    pub stood: Stood,
+    /// Whether the poll's catalogue held the product; absent products keep their level until they are gone.
+    pub present: bool,
+}
+
+impl Reader {
+    /// The catalogue as it stood at `at`: what the last accepted poll observed at or before then left; `None` where
+    /// there was none. Failed and suspect polls change nothing.
+    pub async fn catalogue_at(
+        &self,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<Option<PastCatalogue>, StoreError> {
+        let mut view = self.pool.begin().await?;
+        let poll: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT id, observed_at FROM polls WHERE instance_id = ? AND outcome = 0 AND observed_at <= ? \
+             ORDER BY id DESC LIMIT 1",
+        )
+        .bind(instance.0)
+        .bind(at.as_millisecond())
+        .fetch_optional(&mut *view)
+        .await?;
+        let Some((poll, observed_at)) = poll else {
+            return Ok(None);
+        };
+        let mut items: Vec<PastItem> = Vec::new();
+        let mut after = (i64::MIN, String::new());
+        loop {
+            let rows = items_at(&mut view, instance, PollId(poll), &after).await?;
+            let Some(last) = rows.last() else { break };
+            after = (last.product_id, last.combination.clone());
+            let whole = rows.len() == ROWS;
+            for row in rows {
+                items.push(row.item()?);
+            }
+            if !whole {
+                break;
+            }
+        }
+        // The text's order is not the numbers'.
+        items.sort_by(|a, b| (a.product_id, &a.combination).cmp(&(b.product_id, &b.combination)));
+        Ok(Some(PastCatalogue {
+            poll: PollId(poll),
+            observed_at: timestamp(observed_at)?,
+            items,
+        }))
+    }
+}
+
+/// A series as it stood, in the order it is selected.
+#[derive(Deserialize)]
+struct ItemRow {
+    product_id: i64,
+    combination: String,
+    name: String,
+    group_id: Option<i64>,
+    group: Option<String>,
+    hidden: Option<u8>,
+    retired: Option<u8>,
+    present: u8,
+    label: Option<String>,
+    state: i64,
+    level: Option<i64>,
+}
+
+impl ItemRow {
+    fn item(self) -> Result<PastItem, StoreError> {
+        let combination = match self.combination.as_str() {
+            "" => None,
+            text => Some(key(text)?),
+        };
+        Ok(PastItem {
+            product_id: self.product_id,
+            name: Name::new(&self.name),
+            group_id: self.group_id,
+            group: self.group.as_deref().map(Name::new),
+            hidden: self.hidden.map(|flag| flag != 0),
+            retired: self.retired.map(|flag| flag != 0),
+            combination,
+            label: self.label.unwrap_or_default(),
+            stood: Stood::from_columns(self.state, self.level)?,
+            present: self.present != 0,
+        })
+    }
+}
+
+/// A page of the series that existed at the poll. Each takes its last level up to then; of product and label the first
+/// row that holds beyond it, else what is so now. The joins' order is fixed: statistics are not kept.
+async fn items_at(
+    conn: &mut SqliteConnection,
+    instance: InstanceId,
+    poll: PollId,
+    after: &(i64, String),
+) -> Result<Vec<ItemRow>, StoreError> {
+    let text: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(product_id, combination, name, group_id, group_name, hidden, retired, \
+         present, label, state, level)) FROM ( \
+         SELECT s.product_id, s.combination, iif(h.until_poll IS NULL, p.name, h.name) AS name, \
+         iif(h.until_poll IS NULL, p.group_id, h.group_id) AS group_id, \
+         iif(h.until_poll IS NULL, p.group_name, h.group_name) AS group_name, \
+         iif(h.until_poll IS NULL, p.hidden, h.hidden) AS hidden, \
+         iif(h.until_poll IS NULL, p.retired, h.retired) AS retired, \
+         iif(h.until_poll IS NULL, p.missing = 0, h.present) AS present, \
+         coalesce(t.label, s.label) AS label, l.state, l.level \
+         FROM series s \
+         CROSS JOIN levels l ON l.instance_id = ?1 AND l.series = s.number AND l.poll_id = (SELECT max(poll_id) \
+         FROM levels WHERE instance_id = ?1 AND series = s.number AND poll_id <= ?2) \
+         CROSS JOIN products p ON p.instance_id = ?1 AND p.product_id = s.product_id \
+         LEFT JOIN product_history h ON h.instance_id = ?1 AND h.product_id = s.product_id AND h.until_poll = \
+         (SELECT min(until_poll) FROM product_history WHERE instance_id = ?1 AND product_id = s.product_id \
+         AND until_poll > ?2) \
+         LEFT JOIN label_history t ON t.instance_id = ?1 AND t.series = s.number AND t.until_poll = \
+         (SELECT min(until_poll) FROM label_history WHERE instance_id = ?1 AND series = s.number AND until_poll > ?2) \
+         WHERE s.instance_id = ?1 AND (s.product_id, s.combination) > (?3, ?4) \
+         ORDER BY s.product_id, s.combination LIMIT ?5)",
+    )
+    .bind(instance.0)
+    .bind(poll.0)
+    .bind(after.0)
+    .bind(after.1.as_str())
+    .bind(limit_of(ROWS))
+    .fetch_one(conn)
+    .await?;
+    json(&text)
+}

@@ -1,0 +1,165 @@
+//! `/api/v1/alerts`: what was said of each series, newest first, or what is open now.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::alerting::state::Combination;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::message::Reason;
+use crate::domain::message::Severity;
+use crate::domain::message::Status;
+use crate::domain::message::Thresholds;
+use crate::observe::view::Seen;
+use crate::store::history::EventFilter;
+use crate::store::history::RecordedEvent;
+use crate::web::params::Params;
+use crate::web::problem::Problem;
+use crate::web::records::page;
+use crate::web::records::recorded_instance;
+use crate::web::records::unreadable;
+use crate::web::state::AppState;
+use crate::web::stock;
+use crate::web::stock::List;
+
+/// The kind of the events that are alerts.
+const SEVERITY: &str = "severity";
+
+/// An alert as it was; names and thresholds as they are now, null for what is no longer watched.
+#[derive(Serialize)]
+struct AlertItem<'a> {
+    alert_id: String,
+    instance: String,
+    reason: Option<String>,
+    status: Status,
+    severity: Option<Severity>,
+    previous_severity: Option<Severity>,
+    product: Product<'a>,
+    combination: Option<Choices<'a>>,
+    level: Option<i64>,
+    previous_level: Option<i64>,
+    thresholds: Option<&'a Thresholds>,
+    started_at: Option<Timestamp>,
+    observed_at: Timestamp,
+    days_of_cover: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Product<'a> {
+    id: i64,
+    name: Option<&'a str>,
+    group: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Choices<'a> {
+    key: String,
+    label: Option<&'a str>,
+}
+
+/// `GET /api/v1/alerts?instance=&cursor=&limit=` as they were said, newest first; with `status=firing` (and
+/// `severity=`) what is open now, worst first.
+pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
+    params.only(&["instance", "status", "severity", "cursor", "limit"])?;
+    let firing = params.chosen("status", "firing", |status| (status == "firing").then_some(()))?;
+    let limit = params.limit()?;
+    let seen = app.view.seen();
+    let severity = stock::severity(&params)?;
+    if firing.is_some() {
+        let start = params.cursor()?.unwrap_or_default();
+        let start = usize::try_from(start).unwrap_or_default();
+        let mut open = stock::open(&seen, params.instance(&seen)?, severity);
+        let cursor = (open.len() > start + limit).then(|| (start + limit).to_string());
+        let items: Vec<_> = open.drain(start.min(open.len())..).take(limit).collect();
+        return Ok(Json(List { items, cursor }).into_response());
+    }
+    if severity.is_some() {
+        return Err(Problem::parameter(
+            "severity",
+            "\"severity\" goes with \"status=firing\" alone.",
+        ));
+    }
+    let filter = EventFilter {
+        instance: recorded_instance(&app, &params).await?,
+        product: None,
+        kind: Some(SEVERITY),
+    };
+    let found = app
+        .store
+        .reader()
+        .events(filter, params.cursor()?, limit + 1)
+        .await;
+    Ok(page(
+        found.map_err(unreadable)?,
+        limit,
+        |event| event.id,
+        |event| alert_item(event, &seen),
+    ))
+}
+
+fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
+    let id = event.product_id.unwrap_or_default();
+    let key = event.combination;
+    let product: Option<&'a Tracked> = seen
+        .instance(&event.instance)
+        .and_then(|shop| shop.memory.product(id))
+        .map(|product| &**product);
+    let combination: Option<&'a Combination> = product.zip(key.as_deref()).and_then(|(product, key)| {
+        product
+            .combinations
+            .iter()
+            .find(|combination| combination.key.to_string() == key)
+    });
+    let series = match key {
+        Some(_) => combination.map(|combination| &combination.series),
+        None => product.map(|product| &product.series),
+    };
+    let effective = combination
+        .map(|c| &c.effective)
+        .or(product.map(|p| &p.effective));
+    let over = [Reason::Recovered, Reason::Withdrawn].map(Reason::as_str);
+    let resolved = event
+        .reason
+        .as_deref()
+        .is_some_and(|reason| over.contains(&reason));
+    let is_first = event.severity_from == Some(Severity::Ok);
+    AlertItem {
+        alert_id: format!("{}/{id}/{}", event.instance, key.as_deref().unwrap_or("-")),
+        instance: event.instance,
+        reason: event.reason,
+        status: if resolved {
+            Status::Resolved
+        } else {
+            Status::Firing
+        },
+        severity: event.severity_to,
+        previous_severity: event.severity_from,
+        product: Product {
+            id,
+            name: product.map(|product| product.name.shown()),
+            group: product
+                .and_then(|product| product.group.as_ref())
+                .map(|group| group.shown()),
+        },
+        combination: key.map(|key| Choices {
+            key,
+            label: combination.map(|combination| &*combination.label),
+        }),
+        level: event.level,
+        previous_level: event.previous_level,
+        thresholds: effective.map(|effective| &effective.thresholds),
+        started_at: if is_first {
+            Some(event.at)
+        } else {
+            // Of an episode that is over, only its first event tells.
+            series
+                .and_then(|series| series.started_at)
+                .filter(|started| *started <= event.at)
+        },
+        observed_at: event.at,
+        days_of_cover: None,
+    }
+}

@@ -1,0 +1,295 @@
+//! The first page: what is out, critical, low and unknown, how the sources are, then all the rest.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use jiff::Timestamp;
+
+use crate::domain::alerting::decision::Outcome;
+use crate::observe::view::Instance;
+use crate::observe::view::Seen;
+use crate::web::overview::Group;
+use crate::web::overview::Placed;
+use crate::web::overview::age;
+use crate::web::overview::placed;
+use crate::web::overview::why_unknown;
+use crate::web::params::Params;
+use crate::web::problem::Problem;
+use crate::web::state::AppState;
+
+/// Series on one page.
+const ROWS: usize = 100;
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    version: &'static str,
+    now: String,
+    sources: Vec<Source<'a>>,
+    tiles: Vec<Tile>,
+    sections: Vec<Section<'a>>,
+    /// In words, for the top of the page.
+    verdict: String,
+    calm: bool,
+    nothing_yet: bool,
+    several: bool,
+    shown: Option<Group>,
+    page: usize,
+    pages: usize,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+struct Tile {
+    key: &'static str,
+    title: &'static str,
+    count: usize,
+    selected: bool,
+}
+
+struct Section<'a> {
+    group: Group,
+    total: usize,
+    rows: Vec<Row<'a>>,
+}
+
+struct Row<'a> {
+    instance: &'a str,
+    product: &'a str,
+    group: Option<&'a str>,
+    id: i64,
+    combination: Option<&'a str>,
+    folded: usize,
+    bottleneck: Option<&'a str>,
+    hidden: bool,
+    retired: bool,
+    per_choice: bool,
+    level: String,
+    low: i64,
+    critical: i64,
+    origin: &'a str,
+    /// Of the severity, or of not knowing.
+    since: Option<When>,
+    why: Option<&'static str>,
+    /// The last figure of an unknown level, and when it was read.
+    last_known: Option<(i64, When)>,
+}
+
+struct Source<'a> {
+    name: &'a str,
+    products: usize,
+    status: &'static str,
+    key: &'static str,
+    accepted: Option<When>,
+    trouble: Option<Trouble<'a>>,
+    lost: Vec<&'static str>,
+}
+
+struct Trouble<'a> {
+    words: &'static str,
+    mend: &'static str,
+    detail: &'a str,
+    since: Option<When>,
+}
+
+struct When {
+    iso: String,
+    age: String,
+}
+
+impl When {
+    fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            iso: at.to_string(),
+            age: age(at, now),
+        }
+    }
+}
+
+/// `GET /?show=&page=`
+pub async fn page(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
+    params.only(&["show", "page"])?;
+    let show = params.chosen(
+        "show",
+        "out, critical, low, unknown, ok, not_controlled or silent",
+        Group::parse,
+    )?;
+    let page = params.chosen("page", "a whole number from 1", |page| {
+        page.parse().ok().filter(|page| *page >= 1)
+    })?;
+    let html = render(&app.view.seen(), show, page.unwrap_or(1), Timestamp::now())?;
+    Ok(Html(html).into_response())
+}
+
+/// `GET /style.css`
+pub async fn style() -> Response {
+    let css = include_str!("../../templates/page.css");
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
+}
+
+fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Result<String, Problem> {
+    let all = placed(seen);
+    let count = |group| all.iter().filter(|placed| placed.group == group).count();
+    let tiles: Vec<Tile> = Group::ALL
+        .into_iter()
+        .map(|group| Tile {
+            key: group.key(),
+            title: group.title(),
+            count: count(group),
+            selected: show == Some(group),
+        })
+        .filter(|tile| tile.count > 0 || tile.key != Group::Silent.key())
+        .collect();
+    let listed: Vec<&Placed<'_>> = all
+        .iter()
+        .filter(|placed| show.is_none_or(|show| placed.group == show))
+        .collect();
+    let pages = listed.len().div_ceil(ROWS).max(1);
+    let page = page.min(pages);
+    let rows = &listed[(page - 1) * ROWS..(page * ROWS).min(listed.len())];
+    let address = |page: usize| match show {
+        Some(show) => format!("/?show={}&page={page}", show.key()),
+        None => format!("/?page={page}"),
+    };
+    let (verdict, calm) = verdict(&tiles, seen);
+    let html = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        now: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        sources: seen.instances.iter().map(|shop| source(shop, now)).collect(),
+        sections: sections(rows, &tiles, now),
+        verdict,
+        calm,
+        nothing_yet: all.is_empty(),
+        several: seen.instances.len() > 1,
+        tiles,
+        shown: show,
+        page,
+        pages,
+        previous: (page > 1).then(|| address(page - 1)),
+        next: (page < pages).then(|| address(page + 1)),
+    }
+    .render();
+    html.map_err(|error| {
+        tracing::error!(%error, "The page could not be made.");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.")
+    })
+}
+
+fn is_urgent(tile: &Tile) -> bool {
+    Group::parse(tile.key).is_some_and(Group::is_urgent)
+}
+
+/// The page in a few words; never calmer than what was read allows.
+fn verdict(tiles: &[Tile], seen: &Seen) -> (String, bool) {
+    let said: Vec<String> = tiles
+        .iter()
+        .filter(|tile| tile.count > 0 && is_urgent(tile))
+        .map(|tile| format!("{} {}", tile.count, tile.key))
+        .collect();
+    if !said.is_empty() {
+        (said.join(", "), false)
+    } else if tiles.iter().all(|tile| tile.count == 0) {
+        ("Nothing is known yet".to_owned(), false)
+    } else if seen.instances.iter().any(|shop| shop.up() != Some(true)) {
+        ("Nothing was low when last read".to_owned(), false)
+    } else {
+        ("Nothing is low".to_owned(), true)
+    }
+}
+
+fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], now: Timestamp) -> Vec<Section<'a>> {
+    Group::ALL
+        .into_iter()
+        .filter_map(|group| {
+            let rows: Vec<Row<'a>> = rows
+                .iter()
+                .filter(|placed| placed.group == group)
+                .map(|placed| row(placed, now))
+                .collect();
+            let tile = tiles.iter().find(|tile| tile.key == group.key());
+            (!rows.is_empty()).then(|| Section {
+                group,
+                total: tile.map_or(0, |tile| tile.count),
+                rows,
+            })
+        })
+        .collect()
+}
+
+fn row<'a>(placed: &Placed<'a>, now: Timestamp) -> Row<'a> {
+    let entry = placed.entry;
+    let item = entry.item();
+    let product = entry.product;
+    Row {
+        instance: entry.instance,
+        product: product.name.shown(),
+        group: item.group,
+        id: product.id,
+        combination: entry.combination.map(|combination| &*combination.label),
+        folded: placed.folded,
+        bottleneck: item.bottleneck,
+        hidden: product.hidden == Some(true),
+        retired: product.retired == Some(true),
+        per_choice: product.per_choice && entry.combination.is_none(),
+        level: match (item.level, item.last) {
+            (Some(level), _) => level.to_string(),
+            (None, Some(_)) => "?".to_owned(),
+            (None, None) => "–".to_owned(),
+        },
+        low: item.thresholds.low,
+        critical: item.thresholds.critical,
+        origin: &item.thresholds.origin,
+        since: entry
+            .series()
+            .frozen_since
+            .or(item.since)
+            .map(|since| When::new(since, now)),
+        why: why_unknown(placed),
+        last_known: item
+            .last
+            .and_then(|last| Some((last.last_level?, When::new(last.last_known_at?, now)))),
+    }
+}
+
+fn source(shop: &Instance, now: Timestamp) -> Source<'_> {
+    let source = &shop.memory.source;
+    let cause = shop.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
+    let cause = cause.or(source.down.map(|(_, cause)| cause));
+    let (status, key) = match shop.last_poll.as_ref().map(|poll| poll.outcome) {
+        None => ("Not asked yet", "waiting"),
+        Some(Outcome::Accepted) => ("Reading", "up"),
+        Some(Outcome::Suspect) => ("Not believed", "down"),
+        Some(Outcome::Failed(_)) => ("Failing", "down"),
+    };
+    let up = shop.up() == Some(true);
+    Source {
+        name: &shop.name,
+        products: shop
+            .memory
+            .products
+            .iter()
+            .filter(|product| !product.gone)
+            .count(),
+        status,
+        key,
+        accepted: shop.last_success().map(|at| When::new(at, now)),
+        trouble: cause.filter(|_| !up).map(|cause| Trouble {
+            words: cause.words(),
+            mend: cause.mend(),
+            detail: shop.last_poll.as_ref().map_or("", |poll| &poll.detail),
+            since: source.failing_since.map(|since| When::new(since, now)),
+        }),
+        lost: source
+            .lost
+            .iter()
+            .map(|(capability, _)| match capability {
+                crate::domain::message::Capability::StockFields => "WHMCS no longer sends stock figures.",
+                crate::domain::message::Capability::Companion => "GetProductDetails no longer answers.",
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,85 @@
+//! `/metrics`: written once for all who scrape the same moment, so that a crowd of slow scrapers costs no memory.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::time::timeout;
+
+use crate::observe::metrics;
+use crate::observe::process::Process;
+use crate::observe::view::Seen;
+use crate::web::problem::Problem;
+use crate::web::state::AppState;
+
+/// A scrape goes without what the database does not tell by then.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// `GET /metrics`
+pub async fn metrics(State(app): State<AppState>) -> Result<Response, Problem> {
+    let seen = app.view.seen();
+    let stock = app.scrapes.stock(&seen).await;
+    let mut rest = outbox(&app, &seen).await;
+    Process::read().write(&mut rest);
+    let mut rest = rest.into_bytes();
+    app.counters.write(&mut rest).map_err(|error| {
+        tracing::error!(%error, "The counters could not be written.");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The counters could not be written.",
+        )
+    })?;
+    let body = Body::new(Two([Bytes::from_owner(stock), rest.into()]));
+    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
+}
+
+/// The outbox series; none where the database does not answer soon.
+async fn outbox(app: &AppState, seen: &Seen) -> String {
+    match timeout(DATABASE_TIMEOUT, app.store.reader().outbox_counts()).await {
+        Ok(Ok(counts)) => metrics::outbox(&seen.channels, &counts),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "The outbox could not be read for a scrape.");
+            String::new()
+        }
+        Err(_) => {
+            tracing::warn!("The outbox could not be read for a scrape: the database did not answer in time.");
+            String::new()
+        }
+    }
+}
+
+/// A body of two parts, the first of them shared.
+struct Two([Bytes; 2]);
+
+impl http_body::Body for Two {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let part = self.0.iter_mut().find(|part| !part.is_empty());
+        Poll::Ready(part.map(|part| Ok(Frame::data(std::mem::take(part)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|part| part.len() as u64).sum())
+    }
+}

@@ -1,0 +1,248 @@
+//! The web server: which path answers what, the checks before it, and its life from binding to a bounded stop.
+
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::web::access;
+use crate::web::access::Access;
+use crate::web::alerts;
+use crate::web::health;
+use crate::web::page;
+use crate::web::problem::Problem;
+use crate::web::records;
+use crate::web::scrape;
+use crate::web::state::AppState;
+use crate::web::state::Settings;
+use crate::web::stock;
+
+/// A request's head must be whole by then; an idle connection is closed then, too.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// A request must be answered by then.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// A connection is closed after this long, however slowly it reads.
+const CONNECTION_LIFE: Duration = Duration::from_secs(300);
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS: usize = 256;
+/// What is still being answered at a stop may go on this long.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// The most bytes of a request's body.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// Why the server could not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another process has it.
+    #[error("Port {port} is in use ({listen}). Is the monitor already running? HTTP_LISTEN chooses another.", port = .listen.port())]
+    InUse { listen: SocketAddr },
+    /// Anything else.
+    #[error("Cannot listen on {listen} (HTTP_LISTEN): {source}")]
+    Other { listen: SocketAddr, source: io::Error },
+}
+
+/// A server that listens and does not answer yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    router: Router,
+}
+
+/// Takes the port, so that a start can fail before anything else runs.
+pub async fn bind(settings: &Settings, state: AppState) -> Result<Bound, BindError> {
+    let listen = settings.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse { listen },
+            _ => BindError::Other {
+                listen,
+                source: error,
+            },
+        })?;
+    let router = router(Access::new(settings), state);
+    Ok(Bound { listener, router })
+}
+
+impl Bound {
+    /// The address it listens on; the port is the one that was found where 0 was asked for.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until cancelled, then for at most a few seconds more what was already asked.
+    pub async fn serve(self, cancel: CancellationToken) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let tasks = TaskTracker::new();
+        loop {
+            let next = async {
+                let place = Arc::clone(&room).acquire_owned().await;
+                (self.listener.accept().await, place)
+            };
+            let (accepted, place) = tokio::select! {
+                () = cancel.cancelled() => break,
+                next = next => next,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (router, cancel) = (self.router.clone(), cancel.clone());
+                    tasks.spawn(async move {
+                        connection(stream, router, cancel).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "A connection could not be accepted.");
+                    // Out of descriptors, say: trying at once would only spin.
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+        tasks.close();
+        // A connection ends by itself within the time that it is given.
+        tasks.wait().await;
+    }
+}
+
+/// Binds and serves until cancelled.
+pub async fn serve(settings: &Settings, state: AppState, cancel: CancellationToken) -> Result<(), BindError> {
+    bind(settings, state).await?.serve(cancel).await;
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, router: Router, cancel: CancellationToken) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(served);
+    // What goes wrong with a connection is the client's business: it left, or it did not speak HTTP.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = cancel.cancelled() => {}
+        () = tokio::time::sleep(CONNECTION_LIFE) => {}
+    }
+    served.as_mut().graceful_shutdown();
+    let _ = timeout(STOP_TIMEOUT, served).await;
+}
+
+fn router(access: Access, state: AppState) -> Router {
+    let routes = Router::new()
+        .route("/", get(page::page))
+        .route("/style.css", get(page::style))
+        .route("/metrics", get(scrape::metrics))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/api/v1/stock", get(stock::stock))
+        .route("/api/v1/alerts", get(alerts::alerts))
+        .route("/api/v1/polls", get(records::polls))
+        .route("/api/v1/deliveries", get(records::deliveries))
+        .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
+        .fallback(nothing_here)
+        .with_state(state);
+    guarded(routes, access)
+}
+
+/// Puts everything between a connection and the routes; the last layer is the outermost.
+fn guarded(routes: Router, access: Access) -> Router {
+    routes
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(Arc::new(access), guard))
+}
+
+/// Everything passes here first and last: the checks, the time limit, the headers.
+async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let mut response = match access.check(request.method(), request.uri(), request.headers()) {
+        Err(problem) => problem.into_response(),
+        Ok(()) => timeout(ANSWER_TIMEOUT, next.run(request))
+            .await
+            .unwrap_or_else(|_| {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
+            }),
+    };
+    let status = response.status();
+    access::harden(status, response.headers_mut());
+    response
+}
+
+async fn nothing_here() -> Problem {
+    Problem::not_found(
+        "There is nothing here. The page is at /, the metrics at /metrics, the API at /api/v1/stock.",
+    )
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("A request could not be answered because of a fault in the monitor; please report it.");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The monitor has a fault; its log says more.",
+    )
+    .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+
+    async fn faulty() -> &'static str {
+        panic!("a fault with particulars")
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_a_problem_for_one_request_and_not_for_the_next() {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            token: None,
+            metrics_public: false,
+            allowed_hosts: Vec::new(),
+        };
+        let routes = Router::new()
+            .route("/faulty", get(faulty))
+            .route("/healthz", get(health::alive));
+        let listener = TcpListener::bind(settings.listen).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = guarded(routes, Access::new(&settings));
+        tokio::spawn(Bound { listener, router }.serve(CancellationToken::new()));
+        for (path, status) in [("/faulty", "500"), ("/healthz", "200")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(
+                !answer.contains("particulars") && answer.contains("nosniff"),
+                "{answer}"
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the server is told, and what every answer is made from.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Weak;
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+
+use crate::observe::counters::Counters;
+use crate::observe::metrics;
+use crate::observe::view::Seen;
+use crate::observe::view::View;
+use crate::store::db::Store;
+
+/// Where the server listens and who may read.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    /// Asked of everybody where there is one, except for health.
+    pub token: Option<SecretString>,
+    /// `/metrics` is open even with a token.
+    pub metrics_public: bool,
+    /// Host names that are answered too when listening on loopback (those of a proxy).
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What every answer is made from.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub view: Arc<View>,
+    pub counters: Arc<Counters>,
+    pub scrapes: Arc<Scrapes>,
+    pub store: Store,
+}
+
+/// The text of the stock series while somebody still reads it.
+#[derive(Debug, Default)]
+pub struct Scrapes(Mutex<(Weak<Seen>, Weak<String>)>);
+
+/// A text that all its readers share.
+#[derive(Debug)]
+pub struct Shared(Arc<String>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Scrapes {
+    /// The stock series of the moment.
+    pub async fn stock(&self, seen: &Arc<Seen>) -> Shared {
+        let mut last = self.0.lock().await;
+        if Weak::as_ptr(&last.0) == Arc::as_ptr(seen)
+            && let Some(text) = last.1.upgrade()
+        {
+            return Shared(text);
+        }
+        let text = Arc::new(metrics::stock(seen));
+        *last = (Arc::downgrade(seen), Arc::downgrade(&text));
+        Shared(text)
+    }
+}

@@ -1,0 +1,246 @@
+//! One request of the WHMCS API: sent, retried where that may help, and read as it comes in.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use reqwest::header::CONTENT_ENCODING;
+use reqwest::header::CONTENT_LENGTH;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::header::HeaderMap;
+use reqwest::header::HeaderName;
+use reqwest::header::LOCATION;
+use reqwest::header::RETRY_AFTER;
+use reqwest::header::TRANSFER_ENCODING;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::source::Attempt;
+use crate::domain::source::Cause;
+use crate::domain::source::Failure;
+use crate::whmcs::answer::Answer;
+use crate::whmcs::answer::Page;
+use crate::whmcs::answer::Refusal;
+use crate::whmcs::answer::Reply;
+use crate::whmcs::fault;
+use crate::whmcs::form::Credentials;
+use crate::whmcs::intern::Interner;
+use crate::whmcs::recall::Recall;
+use crate::whmcs::retry;
+use crate::whmcs::retry::Delays;
+use crate::whmcs::wire::Element;
+
+/// A request that was made, for the metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestStat {
+    pub action: &'static str,
+    /// `None` where it succeeded.
+    pub cause: Option<Cause>,
+    pub duration: Duration,
+}
+
+/// What was tried within a look.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// Every request.
+    pub requests: Vec<RequestStat>,
+    /// Those that failed, and those that succeeded after failures.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Journal {
+    /// Appends another's entries.
+    pub fn append(&mut self, mut other: Self) {
+        self.requests.append(&mut other.requests);
+        self.attempts.append(&mut other.attempts);
+    }
+
+    /// The last answer turned out not to be credible.
+    pub fn reject(&mut self, cause: Cause) {
+        let Some(request) = self.requests.last_mut() else {
+            return;
+        };
+        request.cause = Some(cause);
+        match self.attempts.last_mut() {
+            Some(last) if last.cause.is_none() && last.action == request.action => last.cause = Some(cause),
+            Some(_) | None => {
+                self.attempts.push(Attempt {
+                    action: request.action.to_owned(),
+                    cause: Some(cause),
+                });
+            }
+        }
+    }
+
+    fn enter(&mut self, action: &'static str, cause: Option<Cause>, duration: Duration, again: bool) {
+        self.requests.push(RequestStat {
+            action,
+            cause,
+            duration,
+        });
+        if again || cause.is_some() {
+            self.attempts.push(Attempt {
+                action: action.to_owned(),
+                cause,
+            });
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    Cancelled,
+    Refused(Refusal),
+}
+
+/// What to ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub action: &'static str,
+    pub params: &'a [(&'a str, &'a str)],
+    /// How often, at most, where the cause is transient.
+    pub tries: usize,
+}
+
+/// The way to one WHMCS.
+#[derive(Debug)]
+pub struct Api {
+    pub http: reqwest::Client,
+    pub url: reqwest::Url,
+    pub credentials: Credentials,
+    pub timeout: Duration,
+    pub max_body: u64,
+    pub retry_base: Duration,
+    pub permits: Semaphore,
+    pub interner: Arc<Mutex<Interner>>,
+}
+
+impl Api {
+    /// Asks until there is an answer, the cause is not transient, or it was tried often enough.
+    pub async fn ask<T: Element>(
+        &self,
+        question: Question<'_>,
+        known: &Arc<Vec<Arc<T>>>,
+        now: Timestamp,
+        cancel: &CancellationToken,
+        journal: &mut Journal,
+    ) -> Result<Page<T>, Stop> {
+        let mut delays = Delays::new(self.retry_base);
+        let mut tried = 1;
+        loop {
+            let answer = Answer::new(Recall::new(Arc::clone(known)), Arc::clone(&self.interner));
+            let (result, duration) = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Stop::Cancelled),
+                result = self.once(question, answer, now) => result,
+            };
+            let cause = result.as_ref().err().map(|refusal| refusal.failure.cause);
+            journal.enter(question.action, cause, duration, tried > 1);
+            let refusal = match result {
+                Ok(page) => return Ok(page),
+                Err(refusal) => refusal,
+            };
+            let asked = refusal.failure.retry_after;
+            let too_long = asked.is_some_and(|asked| asked > self.timeout / 2);
+            if !refusal.failure.cause.is_transient() || tried >= question.tries || too_long {
+                return Err(Stop::Refused(refusal));
+            }
+            tried += 1;
+            let delay = delays.delay().max(asked.unwrap_or_default());
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Stop::Cancelled),
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    }
+
+    /// One request, with the time it took once its turn had come.
+    async fn once<T: Element>(
+        &self,
+        question: Question<'_>,
+        answer: Answer<T>,
+        now: Timestamp,
+    ) -> (Result<Page<T>, Refusal>, Duration) {
+        // The semaphore is never closed.
+        let _turn = self.permits.acquire().await;
+        let started = Instant::now();
+        let result = match timeout(self.timeout, self.exchange(question, answer, now)).await {
+            Ok(result) => result,
+            Err(_) => Err(no_answer(fault::overdue(self.timeout))),
+        };
+        (result, started.elapsed())
+    }
+
+    async fn exchange<T: Element>(
+        &self,
+        question: Question<'_>,
+        mut answer: Answer<T>,
+        now: Timestamp,
+    ) -> Result<Page<T>, Refusal> {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(self.credentials.form(question.action, question.params));
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| no_answer(fault::of(error)))?;
+        let reply = reply(&response, now);
+        let stall = (self.timeout / 3).min(Duration::from_secs(10));
+        let mut received: u64 = 0;
+        loop {
+            let chunk = match timeout(stall, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| no_answer(fault::of(error)))?,
+                Err(_) => return Err(no_answer(fault::stalled(stall))),
+            };
+            let Some(chunk) = chunk else { break };
+            received += chunk.len() as u64;
+            if received > self.max_body {
+                return Err(no_answer(self.too_large()));
+            }
+            if !answer.feed(&chunk) {
+                break;
+            }
+        }
+        answer.finish(&reply, &self.credentials)
+    }
+
+    fn too_large(&self) -> Failure {
+        let detail = format!("the answer is longer than {} bytes", self.max_body);
+        Failure {
+            cause: Cause::TooLarge,
+            detail,
+            retry_after: None,
+        }
+    }
+}
+
+fn no_answer(failure: Failure) -> Refusal {
+    Refusal {
+        failure,
+        of_the_request: false,
+    }
+}
+
+fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
+    let headers = response.headers();
+    Reply {
+        status: response.status().as_u16(),
+        content_type: header(headers, &CONTENT_TYPE).unwrap_or_default().to_owned(),
+        retry_after: header(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(value, now)),
+        location: header(headers, &LOCATION).map(str::to_owned),
+        framed: [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING]
+            .iter()
+            .any(|name| headers.contains_key(name)),
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,132 @@
+//! The credentials: into a request's body, and out of whatever is shown.
+
+use bytes::Bytes;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use crate::domain::catalogue::readable;
+
+/// Longest text of a foreign answer that is shown, in characters.
+const SHOWN: usize = 200;
+
+/// What signs us in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub identifier: SecretString,
+    pub secret: SecretString,
+    pub access_key: Option<SecretString>,
+}
+
+impl Credentials {
+    /// A form-encoded request. The memory it stands in is wiped once it was sent.
+    #[must_use]
+    pub fn form(&self, action: &str, params: &[(&str, &str)]) -> Bytes {
+        let mut pairs = vec![
+            ("action", action),
+            ("identifier", self.identifier.expose_secret()),
+            ("secret", self.secret.expose_secret()),
+            ("responsetype", "json"),
+        ];
+        pairs.extend(
+            self.access_key
+                .as_ref()
+                .map(|key| ("accesskey", key.expose_secret())),
+        );
+        pairs.extend_from_slice(params);
+        // Room for all from the start: a buffer that grows leaves copies behind.
+        let room = pairs
+            .iter()
+            .map(|(key, value)| key.len() + 3 * value.len() + 2)
+            .sum();
+        let mut form = Zeroizing::new(Vec::with_capacity(room));
+        for (key, value) in pairs {
+            if !form.is_empty() {
+                form.push(b'&');
+            }
+            form.extend_from_slice(key.as_bytes());
+            form.push(b'=');
+            encode(value, &mut form);
+        }
+        Bytes::from_owner(form)
+    }
+
+    /// The beginning of a text that came from outside, readable and without any credential in it.
+    #[must_use]
+    pub fn shown(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in [
+            Some(&self.identifier),
+            Some(&self.secret),
+            self.access_key.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let plain = secret.expose_secret();
+            let mut encoded = Vec::new();
+            encode(plain, &mut encoded);
+            let encoded = String::from_utf8_lossy(&encoded);
+            for form in [plain, &*encoded, &*html_escape::encode_safe(plain)] {
+                if !form.is_empty() && text.contains(form) {
+                    text = text.replace(form, "[redacted]");
+                }
+            }
+        }
+        let text = readable(&text);
+        match text.char_indices().nth(SHOWN) {
+            Some((cut, _)) => format!("{}…", &text[..cut]),
+            None => text,
+        }
+    }
+}
+
+fn encode(value: &str, form: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => form.push(byte),
+            b' ' => form.push(b'+'),
+            _ => {
+                form.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials() -> Credentials {
+        Credentials {
+            identifier: "id&en".into(),
+            secret: "se<cret/é".into(),
+            access_key: Some("key ring".into()),
+        }
+    }
+
+    #[test]
+    fn a_request_is_form_encoded() {
+        let form = credentials().form("GetProducts", &[("pid", "1,2")]);
+        assert_eq!(
+            str::from_utf8(&form).unwrap(),
+            "action=GetProducts&identifier=id%26en&secret=se%3Ccret%2F%C3%A9&responsetype=json&accesskey=key+ring&pid=1%2C2"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_credential_and_no_control_character() {
+        let credentials = credentials();
+        let shown = credentials
+            .shown("x\u{0}\n se<cret/é se%3Ccret%2F%C3%A9 se&lt;cret&#x2F;é id&en key ring key+ring end");
+        assert_eq!(
+            shown,
+            "x [redacted] [redacted] [redacted] [redacted] [redacted] [redacted] end"
+        );
+        assert_eq!(credentials.shown(&"é".repeat(300)).chars().count(), 201);
+        let straddling = format!("{}se<cret/é", "x".repeat(197));
+        assert!(!credentials.shown(&straddling).contains("se<"));
+        assert!(!format!("{credentials:?}").contains("ring"));
+    }
+}

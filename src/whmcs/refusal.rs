@@ -1,0 +1,285 @@
+//! What an answer that is no answer means: from its status, its message and its first bytes to a cause.
+
+use crate::domain::source::Cause;
+
+/// What a message of WHMCS means, whatever the status it came under; `None` for one we do not know.
+#[must_use]
+pub fn of_message(message: &str) -> Option<Cause> {
+    const KNOWN: [(&str, Cause); 20] = [
+        ("malformed utf-8", Cause::Encoding),
+        ("error generating json", Cause::Encoding),
+        ("invalid api action", Cause::ActionMissing),
+        ("function not found", Cause::ActionMissing),
+        ("action not found", Cause::ActionMissing),
+        ("authentication failed", Cause::Credentials),
+        ("invalid or missing credentials", Cause::Credentials),
+        ("account disabled", Cause::Credentials),
+        ("invalid ip", Cause::Ip),
+        ("ip banned", Cause::Ip),
+        ("banned ip", Cause::Ip),
+        ("ip address is banned", Cause::Ip),
+        ("invalid permissions", Cause::Permission),
+        ("access denied", Cause::Permission),
+        ("not allowed", Cause::Permission),
+        ("permission denied", Cause::Permission),
+        ("too many requests", Cause::RateLimited),
+        ("rate limit", Cause::RateLimited),
+        ("maintenance mode", Cause::Maintenance),
+        ("performing maintenance", Cause::Maintenance),
+    ];
+    let message = message.to_lowercase();
+    KNOWN
+        .into_iter()
+        .find(|(text, _)| message.contains(text))
+        .map(|(_, cause)| cause)
+}
+
+/// The cause of `result=error` with this message.
+#[must_use]
+pub fn of_error(status: u16, message: &str) -> Cause {
+    of_message(message).unwrap_or(match status {
+        429 => Cause::RateLimited,
+        500..=599 => Cause::Server,
+        _ => Cause::BadAnswer,
+    })
+}
+
+/// The cause where the body is no API answer: by its text, else by its status.
+#[must_use]
+pub fn of_body(status: u16, content_type: &str, head: &str) -> Cause {
+    if (300..400).contains(&status) {
+        return Cause::Redirect;
+    }
+    if status == 429 {
+        return Cause::RateLimited;
+    }
+    let text = head.to_lowercase();
+    let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    if holds(MAINTENANCE) {
+        return Cause::Maintenance;
+    }
+    if status >= 500 || holds(BROKEN) {
+        return Cause::Server;
+    }
+    if holds(&["malformed utf-8"]) {
+        return Cause::Encoding;
+    }
+    if is_html(content_type, head) && (holds(GUARDS) || is_login(&text)) {
+        return Cause::Firewall;
+    }
+    match status {
+        401 | 403 | 406 | 407 | 418 | 451 => Cause::Firewall,
+        408 => Cause::Timeout,
+        _ => Cause::BadAnswer,
+    }
+}
+
+// Apache's own 503 page speaks of "maintenance downtime": that alone says nothing.
+const MAINTENANCE: &[&str] = &[
+    "maintenance mode",
+    "performing maintenance",
+    "under maintenance",
+    "down for maintenance",
+    "undergoing maintenance",
+    "scheduled maintenance",
+    "<title>maintenance",
+    "site maintenance",
+];
+const BROKEN: &[&str] = &[
+    "output has been emitted previously",
+    "emitterexception",
+    "<b>fatal error</b>",
+    "php fatal error",
+];
+const GUARDS: &[&str] = &[
+    "cloudflare",
+    "cf-chl",
+    "just a moment",
+    "attention required",
+    "captcha",
+    "checking your browser",
+    "ddos",
+    "incapsula",
+    "sucuri",
+    "imunify360",
+    "mod_security",
+    "modsecurity",
+    "web application firewall",
+    "access denied",
+    "forbidden",
+    "request blocked",
+    "not acceptable",
+    "type=\"password\"",
+    "type='password'",
+];
+const LOGINS: [&str; 3] = ["log in", "login", "sign in"];
+
+fn is_login(text: &str) -> bool {
+    title(text).is_some_and(|title| LOGINS.iter().any(|mark| title.contains(mark)))
+}
+
+/// Whether a body is a web page.
+#[must_use]
+pub fn is_html(content_type: &str, head: &str) -> bool {
+    let start: String = head
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .chars()
+        .take(15)
+        .collect();
+    let start = start.to_lowercase();
+    content_type.to_lowercase().contains("html") && start.starts_with('<')
+        || ["<!doctype html", "<html", "<head", "<body", "<br", "<!--"]
+            .iter()
+            .any(|tag| start.starts_with(tag))
+}
+
+/// The title of a web page.
+#[must_use]
+pub fn title(head: &str) -> Option<&str> {
+    let at = find_ignoring_case(head, "<title")?;
+    let inner = head[at..].split_once('>')?.1;
+    let title = inner.split_once("</").map_or(inner, |(title, _)| title).trim();
+    (!title.is_empty()).then_some(title)
+}
+
+fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
+    text.char_indices().map(|(i, _)| i).find(|i| {
+        text.get(*i..*i + wanted.len())
+            .is_some_and(|part| part.eq_ignore_ascii_case(wanted))
+    })
+}
+
+/// The message of the deprecated `result=error;message=…;` format, or of its lines; `None` if it is not that.
+#[must_use]
+pub fn nvp_error(head: &str) -> Option<&str> {
+    let head = head.trim_start_matches('\u{feff}').trim();
+    let rest = head.strip_prefix("result=error")?;
+    let rest = rest.trim_start_matches([';', '\r', '\n', '&', ' ']);
+    let message = rest.strip_prefix("message=").unwrap_or("");
+    let end = message.find([';', '\r', '\n']).unwrap_or(message.len());
+    Some(message[..end].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_of_whmcs_has_its_cause() {
+        let cases = [
+            (403, "Authentication Failed", Cause::Credentials),
+            (403, "Invalid or missing credentials", Cause::Credentials),
+            (403, "Invalid IP 192.0.2.4", Cause::Ip),
+            (403, "Invalid IP 2001:db8::4", Cause::Ip),
+            (
+                403,
+                "Invalid Permissions: API action \"getproducts\" is not allowed",
+                Cause::Permission,
+            ),
+            (
+                200,
+                "Invalid API Action: \"x\" is not a valid API action",
+                Cause::ActionMissing,
+            ),
+            (404, "API Function Not Found", Cause::ActionMissing),
+            (400, "Empty action request", Cause::BadAnswer),
+            (403, "Administrator Account Disabled", Cause::Credentials),
+            (403, "Access Denied", Cause::Permission),
+            (403, "IP Banned", Cause::Ip),
+            (200, "Client ID Not Found", Cause::BadAnswer),
+            (
+                200,
+                "Error generating JSON encoded response: Malformed UTF-8 characters, possibly incorrectly encoded",
+                Cause::Encoding,
+            ),
+            (429, "Slow down", Cause::RateLimited),
+            (503, "Something broke", Cause::Server),
+            (200, "The site is in Maintenance Mode", Cause::Maintenance),
+        ];
+        for (status, message, cause) in cases {
+            assert_eq!(of_error(status, message), cause, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_answer_has_its_cause() {
+        let apache = "<!DOCTYPE HTML><title>503</title>The server is temporarily unable to service your request due to maintenance downtime or capacity problems.";
+        let laminas = "<html><body>Laminas\\HttpHandlerRunner\\Exception\\EmitterException: Output has been emitted previously";
+        let cases = [
+            (302, "", "", Cause::Redirect),
+            (307, "text/html", "<html>moved", Cause::Redirect),
+            (429, "text/html", "<html>calm down", Cause::RateLimited),
+            (
+                200,
+                "text/html",
+                "<html><h1>We are currently performing maintenance</h1>",
+                Cause::Maintenance,
+            ),
+            (
+                503,
+                "text/html",
+                "<html><title>Maintenance Mode</title>",
+                Cause::Maintenance,
+            ),
+            (503, "text/html", apache, Cause::Server),
+            (500, "text/html", laminas, Cause::Server),
+            (500, "", "", Cause::Server),
+            (502, "text/html", "<html>cloudflare: bad gateway", Cause::Server),
+            (
+                200,
+                "text/html",
+                "<br />\n<b>Fatal error</b>: Uncaught",
+                Cause::Server,
+            ),
+            (
+                403,
+                "text/html",
+                "<html><title>Just a moment...</title>",
+                Cause::Firewall,
+            ),
+            (
+                200,
+                "text/html",
+                "<!doctype html><title>Login</title>",
+                Cause::Firewall,
+            ),
+            (403, "text/plain", "no", Cause::Firewall),
+            (403, "", "", Cause::Firewall),
+            (401, "", "", Cause::Firewall),
+            (408, "", "", Cause::Timeout),
+            (404, "text/html", "<html><title>404</title>", Cause::BadAnswer),
+            (200, "text/html", "<html><title>Welcome</title>", Cause::BadAnswer),
+            (200, "text/plain", "", Cause::BadAnswer),
+            (
+                200,
+                "text/plain",
+                "Error generating JSON: Malformed UTF-8 characters",
+                Cause::Encoding,
+            ),
+        ];
+        for (status, content_type, head, cause) in cases {
+            assert_eq!(of_body(status, content_type, head), cause, "{status} {head:?}");
+        }
+    }
+
+    #[test]
+    fn the_old_plain_format_is_read() {
+        let message = nvp_error;
+        assert_eq!(
+            message("result=error;message=Invalid IP 192.0.2.4"),
+            Some("Invalid IP 192.0.2.4")
+        );
+        assert_eq!(message("\u{feff} result=error;message=A B;x=y;"), Some("A B"));
+        assert_eq!(message("result=error\nmessage=A B\n"), Some("A B"));
+        assert_eq!(message("result=error"), Some(""));
+        assert_eq!(message("result=success;"), None);
+    }
+
+    #[test]
+    fn a_page_is_known_by_its_title() {
+        assert_eq!(title("<html><HEAD><Title lang=en> Hé </title>"), Some("Hé"));
+        assert_eq!(title("<html><title></title>"), None);
+        assert_eq!(title("é<titl"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! What leaves the house: the wording of mails, the JSON of webhooks, and the dialogues that hand them over.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share fails the test"
+)]
+
+mod samples;
+mod docs;
+mod html;
+mod text;
+mod json;
+mod smtp;
+mod http;

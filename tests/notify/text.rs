@@ -1,0 +1,465 @@
+//! The wording of mails: their subjects and their plain text, word for word.
+
+use whmcs_stock_monitor::domain::message::Alert;
+use whmcs_stock_monitor::domain::message::Body;
+use whmcs_stock_monitor::domain::message::Capability;
+use whmcs_stock_monitor::domain::message::Message;
+use whmcs_stock_monitor::domain::message::Open;
+use whmcs_stock_monitor::domain::message::Reason;
+use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::source::Cause;
+
+use crate::samples;
+use crate::samples::alert;
+use crate::samples::letter;
+use crate::samples::out;
+
+/// Subject and text, as a terminal would show them.
+fn shown(message: &Message) -> String {
+    let letter = letter(message);
+    format!("Subject: {}\n\n{}", letter.subject, letter.text)
+}
+
+fn subject(alert: Alert) -> String {
+    letter(&samples::alerts(vec![alert])).subject
+}
+
+#[test]
+fn one_product_that_sold_out() {
+    insta::assert_snapshot!(shown(&samples::alerts(vec![out()])), @r#"
+    Subject: OUT: DS-64 (was 3)
+
+    OUT: DS-64
+      0 left, was 3
+      told before: low
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 21 Nov 2026, 07:58 CET (2 h 5 min)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn several_alerts_stand_worst_first_with_what_is_still_open_apart() {
+    insta::assert_snapshot!(shown(&samples::mixed()), @r#"
+    Subject: 1 out, 1 critical, 1 low, 1 recovered: DS-64, VPS M [RAM: 64 GB, Disk: 2x NVMe] +2
+
+    1 out, 1 critical, 1 low, 1 recovered
+
+    OUT: DS-64
+      0 left, was 3
+      told before: low
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 21 Nov 2026, 07:58 CET (2 h 5 min)
+
+    CRITICAL: VPS M [RAM: 64 GB, Disk: 2x NVMe]
+      1 left, was 2
+      Dedicated · product 7
+      low ≤ 5, critical ≤ 1 (global)
+
+    LOW: VPS L & XL
+      6 left
+      Dedicated · product 8
+      low ≤ 8, critical ≤ 2 (from rule 2)
+      lasts about 3.2 days at the present rate
+
+    RECOVERED: Web S
+      200 left, was 1
+      Dedicated · product 9
+      low ≤ 5, critical ≤ 1 (global)
+      was not ok for 4 days 15 h
+
+    Still open (14):
+    - OUT: DS-128, shows 0: sold out, or stock control was switched off, since 19 Nov 2026, 02:29 CET
+    - LOW: Web L, 4 left, since 20 Nov 2026, 09:03 CET
+    - and 12 more
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_zero_that_may_mean_something_else_says_so() {
+    let zero = Alert {
+        ambiguous_zero: true,
+        ..out()
+    };
+    insta::assert_snapshot!(shown(&samples::alerts(vec![zero])), @r#"
+    Subject: OUT?: DS-64 (shows 0, was 3)
+
+    OUT?: DS-64
+      shows 0: sold out, or stock control was switched off (was 3)
+      told before: low
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 21 Nov 2026, 07:58 CET (2 h 5 min)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_recovery_tells_how_long_it_took() {
+    let recovered = Alert {
+        previous_severity: Severity::Out,
+        previous_level: Some(0),
+        started_at: Some(samples::ago(7500)),
+        ..alert(Reason::Recovered, Severity::Ok, 42, "DS-64", 30)
+    };
+    insta::assert_snapshot!(shown(&samples::alerts(vec![recovered])), @r#"
+    Subject: recovered: DS-64 (30)
+
+    RECOVERED: DS-64
+      30 left, was 0
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      was not ok for 2 h 5 min
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_better_level_is_no_recovery() {
+    let better = Alert {
+        previous_severity: Severity::Out,
+        previous_level: Some(0),
+        started_at: Some(samples::ago(90_000)),
+        ..alert(Reason::Better, Severity::Low, 42, "DS-64", 3)
+    };
+    insta::assert_snapshot!(shown(&samples::alerts(vec![better])), @r#"
+    Subject: better: DS-64, 3 left, still low
+
+    BETTER: DS-64
+      3 left, was 0
+      no longer out, still low
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 20 Nov 2026, 09:03 CET (1 day 1 h)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_reminder_is_one_mail_about_all_that_is_open() {
+    let reminder = |severity, id, name, level| Alert {
+        previous_severity: severity,
+        started_at: Some(samples::ago(200_000)),
+        ..alert(Reason::Reminder, severity, id, name, level)
+    };
+    let message = samples::alerts(vec![
+        reminder(Severity::Out, 42, "DS-64", 0),
+        reminder(Severity::Critical, 7, "VPS M", 1),
+    ]);
+    insta::assert_snapshot!(shown(&message), @r#"
+    Subject: still open: 1 out, 1 critical: DS-64, VPS M
+
+    Still open: 1 out, 1 critical
+
+    STILL OUT: DS-64
+      0 left
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 19 Nov 2026, 02:29 CET (2 days 7 h)
+
+    STILL CRITICAL: VPS M
+      1 left
+      Dedicated · product 7
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 19 Nov 2026, 02:29 CET (2 days 7 h)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn each_reason_has_its_subject() {
+    let low = |reason| Alert {
+        previous_severity: Severity::Out,
+        previous_level: Some(9),
+        ..alert(reason, Severity::Low, 42, "DS-64", 4)
+    };
+    let unknown = Alert {
+        level: None,
+        ..low(Reason::Withdrawn)
+    };
+    let choice = Alert {
+        combination: samples::combination("4=11", "RAM: 64 GB"),
+        ..out()
+    };
+    let subjects: Vec<String> = [
+        low(Reason::First),
+        low(Reason::Worse),
+        low(Reason::Better),
+        alert(Reason::Recovered, Severity::Ok, 42, "DS-64", 30),
+        low(Reason::Reminder),
+        low(Reason::RuleChanged),
+        unknown,
+        choice,
+    ]
+    .into_iter()
+    .map(subject)
+    .collect();
+    insta::assert_snapshot!(subjects.join("\n"), @r#"
+    LOW: DS-64, 4 left (was 9)
+    LOW: DS-64, 4 left (was 9)
+    better: DS-64, 4 left, still low
+    recovered: DS-64 (30)
+    still low: DS-64, 4 left
+    rules changed: DS-64 is low now, 4 left
+    withdrawn: DS-64 is no longer watched
+    OUT: DS-64 [RAM: 64 GB] (was 3)
+    "#);
+}
+
+#[test]
+fn changed_rules_are_told_apart_from_changed_stock() {
+    let changed = Alert {
+        previous_severity: Severity::Ok,
+        thresholds: samples::thresholds(10, 2, "low: rule 2, critical: global"),
+        ..alert(Reason::RuleChanged, Severity::Low, 42, "DS-64", 7)
+    };
+    insta::assert_snapshot!(shown(&samples::alerts(vec![changed])), @r#"
+    Subject: rules changed: DS-64 is low now, 7 left
+
+    LOW: DS-64
+      7 left
+      the rules changed, not the stock (told before: ok)
+      Dedicated · product 42
+      low ≤ 10 (from rule 2), critical ≤ 2 (global)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn the_baseline_counts_what_is_watched() {
+    insta::assert_snapshot!(shown(&samples::baseline()), @r#"
+    Subject: WHMCS baseline: watching 84 products, 2 out, 1 critical, 5 low
+
+    Now watching 84 products of WHMCS
+
+    This is the baseline: what stands below counts as told. From now on you hear of what changes.
+
+         2 out
+         1 critical
+         5 low
+        60 ok
+        14 not controlled
+         2 unknown
+
+    Still open (14):
+    - OUT: DS-128, shows 0: sold out, or stock control was switched off, since 19 Nov 2026, 02:29 CET
+    - LOW: Web L, 4 left, since 20 Nov 2026, 09:03 CET
+    - and 12 more
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_baseline_without_anything_open_is_short() {
+    let message = samples::message(Body::Baseline {
+        products: 0,
+        counts: Default::default(),
+        open: Open::default(),
+    });
+    insta::assert_snapshot!(shown(&message), @r#"
+    Subject: WHMCS baseline: watching 0 products
+
+    Now watching 0 products of WHMCS
+
+    This is the baseline: what stands below counts as told. From now on you hear of what changes.
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn what_happened_to_products_is_one_mail() {
+    insta::assert_snapshot!(shown(&samples::products()), @r#"
+    Subject: products: 1 new, 1 gone, 1 back, 1 renamed, 1 with other options, 1 with stock control on, 1 with stock control off: VPS XXL, VPS 2019 +5
+
+    7 products changed
+
+    NEW: VPS XXL
+      0 left (out)
+      VPS · product 50
+
+    GONE: VPS 2019
+      no longer in the catalogue; its history is kept
+      VPS · product 51
+
+    BACK: VPS 2020
+      12 left (ok)
+      VPS · product 52
+
+    RENAMED: VPS New
+      was called VPS Old; 7 left (ok)
+      VPS · product 53
+
+    OPTIONS CHANGED: VPS M
+      level unknown
+      VPS · product 54
+
+    STOCK CONTROL ON: VPS L
+      3 left (low)
+      VPS · product 55
+
+    STOCK CONTROL OFF: VPS S
+      WHMCS no longer counts it
+      VPS · product 56
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_shop_that_cannot_be_read_is_named_with_cause_and_mend() {
+    insta::assert_snapshot!(shown(&samples::down()), @r#"
+    Subject: WHMCS eu unreadable for 16 min: Something in front of WHMCS refused the request (a firewall or login page answered)
+
+    WHMCS eu has been unreadable for 16 min
+
+    Something in front of WHMCS refused the request (a firewall or login page answered). Since 21 Nov 2026, 09:47 CET.
+    Seen: status 403, a page of HTML: "Just a moment…"
+    What to do: Let this host's requests to includes/api.php through the firewall, WAF or CDN (a 403 or an HTML page came back).
+    Until it is readable again its products are silent: levels may be out of date.
+
+    -- 
+    Shop eu · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_shop_that_is_back_tells_how_long_it_was_away() {
+    let message = Message {
+        instance: Some("eu".to_owned()),
+        ..samples::message(Body::SourceUp {
+            cause: Some(Cause::Timeout),
+            since: samples::ago(5400),
+        })
+    };
+    insta::assert_snapshot!(shown(&message), @r#"
+    Subject: WHMCS eu readable again after 1 h 30 min
+
+    WHMCS eu is readable again
+
+    The gap lasted 1 h 30 min, from 21 Nov 2026, 08:33 CET to 21 Nov 2026, 10:03 CET.
+    It had been: The server did not answer in time.
+    What changed meanwhile is announced on its own.
+
+    -- 
+    Shop eu · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_lost_capability_is_told_with_what_to_do_and_so_is_its_return() {
+    let lost = samples::message(Body::SourceDegraded {
+        lost: Capability::StockFields,
+    });
+    let regained = samples::message(Body::SourceRestored {
+        regained: Capability::Companion,
+        since: samples::ago(86_400),
+    });
+    insta::assert_snapshot!(format!("{}\n=====\n{}", shown(&lost), shown(&regained)), @r#"
+    Subject: WHMCS: stock figures are missing, levels unknown
+
+    WHMCS tells less than before
+
+    WHMCS no longer sends stock figures with its products.
+    What to do: Levels are unknown until the figures are back, and nothing is said about stock. Check whether WHMCS was changed or updated, and that stock control is switched on for the products.
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+
+    =====
+    Subject: WHMCS: the companion answers again
+
+    WHMCS is whole again
+
+    The companion (GetProductDetails) answers again.
+    The gap lasted 1 day, from 20 Nov 2026, 10:03 CET to 21 Nov 2026, 10:03 CET.
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_test_says_that_it_is_one() {
+    insta::assert_snapshot!(shown(&samples::message(Body::Ping)), @r#"
+    Subject: Test message of the stock monitor
+
+    It works
+
+    This is a test: messages of the stock monitor arrive here.
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn alerts_of_several_shops_name_the_shop_each() {
+    let message = Message {
+        instance: None,
+        ..samples::alerts(vec![
+            out(),
+            Alert {
+                instance: "eu".to_owned(),
+                ..alert(Reason::First, Severity::Low, 7, "VPS M", 4)
+            },
+        ])
+    };
+    insta::assert_snapshot!(shown(&message), @r#"
+    Subject: 1 out, 1 low: DS-64, VPS M
+
+    1 out, 1 low
+
+    OUT: DS-64
+      0 left, was 3
+      told before: low
+      Dedicated · product 42 · default
+      low ≤ 5, critical ≤ 1 (global)
+      not ok since 21 Nov 2026, 07:58 CET (2 h 5 min)
+
+    LOW: VPS M
+      4 left
+      Dedicated · product 7 · eu
+      low ≤ 5, critical ≤ 1 (global)
+
+    -- 
+    21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}

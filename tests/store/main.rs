@@ -1,0 +1,9 @@
+//! Every statement of the store, on real migrated files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+mod catalogue;
+mod opening;
+mod outbox;
+mod recording;
