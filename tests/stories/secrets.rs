@@ -76,14 +76,33 @@ fn forms() -> Vec<(String, Vec<u8>)> {
     forms
 }
 
+/// The first secret that the text holds, with what stands around it.
+fn leak(text: &[u8]) -> Option<String> {
+    forms().into_iter().find_map(|(name, form)| {
+        let at = memchr::memmem::find(text, &form)?;
+        let around = &text[at.saturating_sub(300)..(at + form.len() + 60).min(text.len())];
+        Some(format!("{name}…: …{}…", String::from_utf8_lossy(around)))
+    })
+}
+
 fn assert_silent(place: &str, text: impl AsRef<[u8]>) {
-    let text = text.as_ref();
-    for (name, form) in forms() {
-        if let Some(at) = memchr::memmem::find(text, &form) {
-            let around = &text[at.saturating_sub(300)..(at + form.len() + 60).min(text.len())];
-            panic!("{place} holds {name}… : …{}…", String::from_utf8_lossy(around));
-        }
+    if let Some(leak) = leak(text.as_ref()) {
+        panic!("{place} holds {leak}");
     }
+}
+
+#[test]
+fn a_secret_would_be_found_in_whatever_form_it_came_out() {
+    for written in [
+        format!("password={PASSWORD};"),
+        format!("AUTH PLAIN {}", STANDARD.encode(format!("\0stock\0{PASSWORD}"))),
+        format!("Basic {}", URL_SAFE.encode(format!("a:{TOKEN}"))),
+        "identifier=Canary1Identifier%2B%2Fx&secret=Canary2Secret%26%3D%25%2F+y".to_owned(),
+        format!("body {:?}", KEY.as_bytes()),
+    ] {
+        assert!(leak(written.as_bytes()).is_some(), "{written}");
+    }
+    assert_eq!(leak(b"Canary of another kind"), None);
 }
 
 /// Looks into everything that the daemon and the commands show, and into the files.
@@ -182,7 +201,9 @@ fn where_all_goes_well_no_secret_comes_out() {
         let mut daemon = home.start();
         // Two shops, each with a baseline.
         receivers.wait_for(2);
-        // The secrets did travel.
+        // The log talks, libraries too, and the secrets did travel.
+        let log = daemon.log();
+        assert!(log.contains("TRACE") && log.contains("hyper"), "{log}");
         let asked = shop.asked();
         assert!(
             asked.iter().any(|asked| asked.form.contains("Canary2Secret")),
