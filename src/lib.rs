@@ -35,6 +35,7 @@ pub mod sinks {
 pub mod simulator {
     pub mod json;
     pub mod product;
+    pub mod habits;
     pub mod render;
     pub mod shop;
     pub mod samples;
@@ -43,6 +44,7 @@ pub mod simulator {
     pub mod api;
     pub mod http;
     pub mod delivery;
+    pub mod account;
     pub mod server;
 }
 pub mod whmcs {

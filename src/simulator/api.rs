@@ -7,13 +7,12 @@ use bytes::Bytes;
 
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Refusal;
+use crate::simulator::habits::Companion;
+use crate::simulator::habits::ListShape;
+use crate::simulator::habits::Version;
 use crate::simulator::json::Writer;
 use crate::simulator::product::Product;
-use crate::simulator::render;
-use crate::simulator::render::Version;
-use crate::simulator::shop::Companion;
 use crate::simulator::shop::Elements;
-use crate::simulator::shop::ListShape;
 use crate::simulator::shop::Shop;
 
 /// The fields of a form, decoded.
@@ -91,7 +90,7 @@ pub fn respond(shop: &mut Shop, access: &Access, params: &Params, fault: Option<
     if !json && answer.status == 200 {
         answer = Answer::new(200, "text/plain", "result=success;");
     }
-    if json && shop.byte_order_mark() {
+    if json && shop.habits().byte_order_mark {
         answer.body.insert(0, Bytes::from_static(b"\xef\xbb\xbf\r\n"));
     }
     answer
@@ -147,13 +146,13 @@ fn admit(access: &Access, params: &Params, action: &str) -> Result<(), Refusal> 
 fn act(shop: &mut Shop, params: &Params, action: &str, fault: Option<&Fault>) -> Answer {
     match action.to_ascii_lowercase().as_str() {
         "getproducts" => get_products(shop, params, fault),
-        "whmcsdetails" => whmcs_details(shop.version()),
-        "getproductdetails" => match shop.companion() {
-            Companion::None => missing_action(shop.version(), action),
+        "whmcsdetails" => whmcs_details(shop.habits().version),
+        "getproductdetails" => match shop.habits().companion {
+            Companion::None => missing_action(shop.habits().version, action),
             Companion::FileMissing => refused(&Refusal::FunctionNotFound, action),
             Companion::Contract1 | Companion::Foreign => get_product_details(shop, params, fault),
         },
-        _ => missing_action(shop.version(), action),
+        _ => missing_action(shop.habits().version, action),
     }
 }
 
@@ -233,7 +232,7 @@ fn ids(list: &str) -> Vec<i64> {
 
 fn page(shop: &Shop, params: &Params, elements: &Elements) -> Answer {
     let total = elements.pieces.len();
-    let Some(size) = shop.page_size() else {
+    let Some(size) = shop.habits().page_size else {
         let answer = catalogue(shop, &elements.pieces, head(shop, total, None));
         return Answer {
             levels: Arc::clone(&elements.levels),
@@ -257,7 +256,7 @@ fn page(shop: &Shop, params: &Params, elements: &Elements) -> Answer {
 /// The answer's beginning, up to and without the products; `part`: where this page starts, and its length.
 fn head(shop: &Shop, total: usize, part: Option<(usize, usize)>) -> Writer {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut json = Writer::new(shop.spelling());
+    let mut json = Writer::new(shop.habits().spelling);
     json.open('{').key("result").string("success");
     json.key("totalresults").number(count(total));
     if let Some((start, length)) = part {
@@ -270,7 +269,7 @@ fn head(shop: &Shop, total: usize, part: Option<(usize, usize)>) -> Writer {
 fn catalogue(shop: &Shop, pieces: &[(Bytes, Bytes)], mut head: Writer) -> Answer {
     head.key("products").open('{').key("product");
     let mut answer = Answer::json(head.finish());
-    list(&mut answer.body, pieces, shop.list_shape());
+    list(&mut answer.body, pieces, shop.habits().list_shape);
     answer.body.push(Bytes::from_static(b"}}"));
     answer
 }
@@ -303,13 +302,13 @@ fn get_product_details(shop: &mut Shop, params: &Params, fault: Option<&Fault>) 
         return refused(&Refusal::ProductNotFound, "GetProductDetails");
     }
     let elements = if fault == Some(&Fault::NoStockFields) {
-        details_without_stock(shop, &known)
+        shop.details_without_stock(&known)
     } else {
         shop.details(&known)
     };
-    let mut json = Writer::new(shop.spelling());
+    let mut json = Writer::new(shop.habits().spelling);
     json.open('{').key("result").string("success");
-    if shop.companion() == Companion::Contract1 {
+    if shop.habits().companion == Companion::Contract1 {
         json.key("contract").number(1);
     }
     json.key("totalresults")
@@ -324,7 +323,7 @@ fn get_product_details(shop: &mut Shop, params: &Params, fault: Option<&Fault>) 
 /// The known ones among the ids asked for; absent or empty: all. Another's action knows a single id only.
 fn wanted_details(shop: &Shop, asked: Option<&str>) -> Vec<i64> {
     let asked = asked.unwrap_or("").trim();
-    let wanted = match shop.companion() {
+    let wanted = match shop.habits().companion {
         Companion::Foreign => ids(asked.split(',').next().unwrap_or("")),
         Companion::None | Companion::FileMissing | Companion::Contract1 if asked.is_empty() => {
             return shop.products().map(|product| product.pid).collect();
@@ -335,19 +334,4 @@ fn wanted_details(shop: &Shop, asked: Option<&str>) -> Vec<i64> {
         .into_iter()
         .filter(|pid| shop.product(*pid).is_some())
         .collect()
-}
-
-fn details_without_stock(shop: &Shop, pids: &[i64]) -> Elements {
-    let render = match shop.companion() {
-        Companion::Foreign => render::foreign_details,
-        Companion::None | Companion::FileMissing | Companion::Contract1 => render::details,
-    };
-    let products = pids.iter().filter_map(|pid| shop.product(*pid));
-    let pieces = products
-        .map(|product| (Bytes::from(render(product, shop.spelling(), false)), Bytes::new()))
-        .collect();
-    Elements {
-        pieces,
-        levels: Arc::from([]),
-    }
 }

@@ -65,21 +65,6 @@ pub async fn send_with(
     }
     match fault {
         Fault::TruncatedBody => truncated(stream, answer).await?,
-        Fault::TruncatedGzip => truncated_gzip(stream, answer).await?,
-        Fault::GzipBomb { bytes, filler } => gzip_bomb(stream, *bytes, *filler).await?,
-        Fault::HugeBody { bytes, filler } => huge(stream, *bytes, *filler).await?,
-        Fault::Drip(interval) => {
-            stream.write_all(&plain_head(answer)).await?;
-            drip(stream, &answer.joined(), *interval).await?;
-        }
-        Fault::DripFromStart(interval) => {
-            drip(stream, &plain_head(answer), *interval).await?;
-            drip(stream, &answer.joined(), *interval).await?;
-        }
-        Fault::Delay(wait) => {
-            tokio::time::sleep(*wait).await;
-            return send(stream, answer, coding).await;
-        }
         Fault::ResetMidBody => {
             truncated(stream, answer).await?;
             stream.set_zero_linger()?;
@@ -88,6 +73,21 @@ pub async fn send_with(
         Fault::Close => {}
         Fault::Hang => until_client_leaves(stream).await?,
         Fault::Raw(bytes) => stream.write_all(bytes).await?,
+        Fault::TruncatedGzip => return truncated_gzip(stream, answer).await,
+        Fault::GzipBomb { bytes, filler } => return gzip_bomb(stream, *bytes, *filler).await,
+        Fault::HugeBody { bytes, filler } => return huge(stream, *bytes, *filler).await,
+        Fault::Drip(interval) => {
+            stream.write_all(&plain_head(answer)).await?;
+            return drip(stream, &answer.joined(), *interval).await;
+        }
+        Fault::DripFromStart(interval) => {
+            let whole = [plain_head(answer).to_vec(), answer.joined()].concat();
+            return drip(stream, &whole, *interval).await;
+        }
+        Fault::Delay(wait) => {
+            tokio::time::sleep(*wait).await;
+            return send(stream, answer, coding).await;
+        }
         // What concerns the catalogue is in the answer already; the rest was sent instead of it.
         Fault::Refused(_)
         | Fault::RefusedPlain(_)
@@ -218,14 +218,15 @@ async fn truncated(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
     stream.write_all(&body[..body.len() / 2]).await
 }
 
-async fn truncated_gzip(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
+async fn truncated_gzip(stream: &mut TcpStream, answer: &Answer) -> io::Result<Afterwards> {
     let whole = gzipped(&answer.joined())?;
     let half = &whole[..whole.len() / 2];
     let length = Framing::Length(u64::try_from(half.len()).unwrap_or(u64::MAX));
     stream
         .write_all(&http::head(answer, length, &[("Content-Encoding", "gzip")]))
         .await?;
-    stream.write_all(half).await
+    stream.write_all(half).await?;
+    Ok(Afterwards::Keep)
 }
 
 fn gzipped(body: &[u8]) -> io::Result<Vec<u8>> {
@@ -234,12 +235,12 @@ fn gzipped(body: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-async fn drip(stream: &mut TcpStream, bytes: &[u8], interval: Duration) -> io::Result<()> {
+async fn drip(stream: &mut TcpStream, bytes: &[u8], interval: Duration) -> io::Result<Afterwards> {
     for byte in bytes.chunks(1) {
         stream.write_all(byte).await?;
         tokio::time::sleep(interval).await;
     }
-    Ok(())
+    Ok(Afterwards::Keep)
 }
 
 async fn until_client_leaves(stream: &mut TcpStream) -> io::Result<()> {
@@ -274,7 +275,7 @@ fn blocks(bytes: u64, block: &[u8]) -> u64 {
     bytes.div_ceil(u64::try_from(block.len()).unwrap_or(u64::MAX).max(1))
 }
 
-async fn huge(stream: &mut TcpStream, bytes: Option<u64>, filler: Filler) -> io::Result<()> {
+async fn huge(stream: &mut TcpStream, bytes: Option<u64>, filler: Filler) -> io::Result<Afterwards> {
     let (first, block, last) = parts(filler);
     stream
         .write_all(&http::head(&Answer::json(""), Framing::Chunked, &[]))
@@ -284,11 +285,12 @@ async fn huge(stream: &mut TcpStream, bytes: Option<u64>, filler: Filler) -> io:
         http::write_chunk(stream, &block).await?;
     }
     http::write_chunk(stream, &last).await?;
-    stream.write_all(b"0\r\n\r\n").await
+    stream.write_all(b"0\r\n\r\n").await?;
+    Ok(Afterwards::Keep)
 }
 
 /// Writes one compressed block over and over: it was flushed so that it depends on nothing before it.
-async fn gzip_bomb(stream: &mut TcpStream, bytes: u64, filler: Filler) -> io::Result<()> {
+async fn gzip_bomb(stream: &mut TcpStream, bytes: u64, filler: Filler) -> io::Result<Afterwards> {
     let (first, block, last) = parts(filler);
     let head = http::head(
         &Answer::json(""),
@@ -309,7 +311,8 @@ async fn gzip_bomb(stream: &mut TcpStream, bytes: u64, filler: Filler) -> io::Re
     trailer.extend(sum.sum().to_le_bytes());
     trailer.extend(sum.amount().to_le_bytes());
     http::write_chunk(stream, &trailer).await?;
-    stream.write_all(b"0\r\n\r\n").await
+    stream.write_all(b"0\r\n\r\n").await?;
+    Ok(Afterwards::Keep)
 }
 
 fn deflated(bytes: &[u8]) -> io::Result<Vec<u8>> {

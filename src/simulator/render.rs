@@ -1,5 +1,7 @@
 //! How a product looks in GetProducts and in GetProductDetails.
 
+use crate::simulator::habits::Companion;
+use crate::simulator::habits::Habits;
 use crate::simulator::json::Spelling;
 use crate::simulator::json::Writer;
 use crate::simulator::product::Choice;
@@ -7,50 +9,10 @@ use crate::simulator::product::ConfigOption;
 use crate::simulator::product::Currency;
 use crate::simulator::product::Product;
 
-/// WHMCS's age: it decides which fields there are, and how a missing action is worded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// No stock field in GetProducts.
-    V8_3,
-    /// `quantity_available` and `allowqty`.
-    V8_12,
-    /// The same, and "Invalid API Action" for an action that is not there.
-    V9_0,
-}
-
-impl Version {
-    /// What WhmcsDetails answers.
-    #[must_use]
-    pub fn number(self) -> &'static str {
-        match self {
-            Self::V8_3 => "8.3.2",
-            Self::V8_12 => "8.12.0",
-            Self::V9_0 => "9.0.1",
-        }
-    }
-
-    /// Whether GetProducts carries stock.
-    #[must_use]
-    pub fn has_stock(self) -> bool {
-        match self {
-            Self::V8_3 => false,
-            Self::V8_12 | Self::V9_0 => true,
-        }
-    }
-}
-
-/// What everything in a shop's answers has in common.
-#[derive(Debug, Clone)]
-pub struct Look {
-    pub version: Version,
-    pub currencies: Vec<Currency>,
-    pub spelling: Spelling,
-}
-
 /// The part of a GetProducts element that changes with the stock, from the opening brace on.
 #[must_use]
-pub fn listing_head(product: &Product, look: &Look) -> String {
-    let mut json = Writer::new(look.spelling);
+pub fn listing_head(product: &Product, habits: &Habits) -> String {
+    let mut json = Writer::new(habits.spelling);
     let slug = slug(&product.name, product.pid);
     json.open('{');
     json.key("pid").number(product.pid).key("gid").number(product.gid);
@@ -66,7 +28,7 @@ pub fn listing_head(product: &Product, look: &Look) -> String {
     json.key("description").string(&product.description);
     json.key("module").string(&product.module);
     json.key("paytype").string("recurring");
-    if look.version.has_stock() {
+    if habits.version.has_stock() {
         let available = if product.stock_control { product.qty } else { 0 };
         json.key("allowqty").number(0);
         json.key("quantity_available").number(available);
@@ -76,10 +38,10 @@ pub fn listing_head(product: &Product, look: &Look) -> String {
 
 /// The rest of a GetProducts element, from the comma to the closing brace: prices and options.
 #[must_use]
-pub fn listing_tail(product: &Product, look: &Look) -> String {
-    let mut json = Writer::new(look.spelling);
+pub fn listing_tail(product: &Product, habits: &Habits) -> String {
+    let mut json = Writer::new(habits.spelling);
     json.key("pricing").open('{');
-    for currency in &look.currencies {
+    for currency in &habits.currencies {
         json.key(&currency.code).open('{');
         json.key("prefix").string(&currency.prefix);
         json.key("suffix").string(&currency.suffix);
@@ -95,20 +57,20 @@ pub fn listing_tail(product: &Product, look: &Look) -> String {
         .close('}');
     json.key("configoptions").open('{').key("configoption").open('[');
     for option in &product.options {
-        listed_option(&mut json, option, look);
+        listed_option(&mut json, option, habits);
     }
     json.close(']').close('}').close('}');
     format!(",{}", json.finish())
 }
 
-fn listed_option(json: &mut Writer, option: &ConfigOption, look: &Look) {
+fn listed_option(json: &mut Writer, option: &ConfigOption, habits: &Habits) {
     json.open('{')
         .key("id")
         .number(option.id)
         .key("name")
         .string(&option.name);
     json.key("type").string(option.kind.code());
-    if look.version.has_stock() {
+    if habits.version.has_stock() {
         json.key("minqty")
             .number(option.min)
             .key("maxqty")
@@ -116,12 +78,12 @@ fn listed_option(json: &mut Writer, option: &ConfigOption, look: &Look) {
     }
     json.key("options").open('{').key("option").open('[');
     for choice in &option.choices {
-        listed_choice(json, choice, look);
+        listed_choice(json, choice, habits);
     }
     json.close(']').close('}').close('}');
 }
 
-fn listed_choice(json: &mut Writer, choice: &Choice, look: &Look) {
+fn listed_choice(json: &mut Writer, choice: &Choice, habits: &Habits) {
     json.open('{')
         .key("id")
         .number(choice.id)
@@ -134,7 +96,7 @@ fn listed_choice(json: &mut Writer, choice: &Choice, look: &Look) {
         .null()
         .key("pricing")
         .open('{');
-    for currency in &look.currencies {
+    for currency in &habits.currencies {
         json.key(&currency.code).open('{');
         prices(json, price(choice.monthly_cents, currency), "0.00");
         json.close('}');
@@ -180,9 +142,18 @@ fn slug(name: &str, pid: i64) -> String {
     format!("{}-{pid}", words.join("-").to_ascii_lowercase())
 }
 
-/// A product's whole element in the companion's GetProductDetails; without its stock fields if `stock` is false.
+/// A product's whole element in GetProductDetails; without its stock fields if `stock` is false.
 #[must_use]
-pub fn details(product: &Product, spelling: Spelling, stock: bool) -> String {
+pub fn details(product: &Product, habits: &Habits, stock: bool) -> String {
+    match habits.companion {
+        Companion::Foreign => foreign_details(product, habits.spelling, stock),
+        Companion::None | Companion::FileMissing | Companion::Contract1 => {
+            own_details(product, habits.spelling, stock)
+        }
+    }
+}
+
+fn own_details(product: &Product, spelling: Spelling, stock: bool) -> String {
     let mut json = Writer::new(spelling);
     json.open('{');
     described(&mut json, product, stock);
@@ -208,9 +179,8 @@ pub fn details(product: &Product, spelling: Spelling, stock: bool) -> String {
     json.finish()
 }
 
-/// A product's element in somebody else's custom action: the table's row, no counts, numbers as strings.
-#[must_use]
-pub fn foreign_details(product: &Product, spelling: Spelling, stock: bool) -> String {
+/// In somebody else's custom action: the table's row, no counts, numbers as strings.
+fn foreign_details(product: &Product, spelling: Spelling, stock: bool) -> String {
     let mut json = Writer::new(Spelling {
         string_numbers: true,
         ..spelling

@@ -1,11 +1,11 @@
 //! Ready-made shops: a believable hosting shop, and catalogues of any size in the documented shape.
 
+use crate::simulator::habits::Companion;
+use crate::simulator::habits::Version;
 use crate::simulator::product::ConfigOption;
 use crate::simulator::product::Currency;
 use crate::simulator::product::OptionKind;
 use crate::simulator::product::Product;
-use crate::simulator::render::Version;
-use crate::simulator::shop::Companion;
 use crate::simulator::shop::Shop;
 
 /// The product of the sample shop whose stock `Story::demo` moves first; it begins with 20.

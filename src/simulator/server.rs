@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::time::SystemTime;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -15,6 +14,9 @@ use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::simulator::account::Account;
+use crate::simulator::account::Request;
+use crate::simulator::account::Served;
 use crate::simulator::api;
 use crate::simulator::api::Access;
 use crate::simulator::api::Answer;
@@ -59,55 +61,12 @@ impl Default for Settings {
     }
 }
 
-/// A request that was answered, or is being answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// Counted from 1, in the order of arrival.
-    pub number: usize,
-    pub at: SystemTime,
-    pub method: String,
-    /// Empty where none was named.
-    pub action: String,
-    /// The form's fields without identifier, secret and access key.
-    pub params: Params,
-    /// What stood in the URL's query: nothing, from a careful client.
-    pub query: String,
-    pub user_agent: String,
-    pub accepts_gzip: bool,
-    /// What was made to go wrong with the answer.
-    pub fault: Option<Fault>,
-    /// How many requests were being answered when it came, itself included.
-    pub at_once: usize,
-    /// Whether sending ended (to the operating system, that is) without the connection breaking under it.
-    pub finished: bool,
-}
-
-/// The stock values of one sound answer, noted before its first byte leaves.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Served {
-    /// The number of the request.
-    pub request: usize,
-    pub at: SystemTime,
-    pub action: String,
-    /// (product, stock) as served, ascending. GetProductDetails: only products whose stock is counted.
-    pub levels: Arc<[(i64, i64)]>,
-}
-
-#[derive(Debug, Default)]
-struct Account {
-    requests: Vec<Request>,
-    served: Vec<Served>,
-    count: usize,
-    at_once: usize,
-    connections: usize,
-}
-
 #[derive(Debug)]
 struct Inside {
     settings: Settings,
     shop: Mutex<Shop>,
     faults: Mutex<Faults>,
-    account: Mutex<Account>,
+    account: Account,
 }
 
 /// The shop of a running simulator, for a task of its own. Cheap to clone.
@@ -149,12 +108,12 @@ impl Simulator {
     /// # Errors
     /// The port could not be opened.
     pub async fn start_with(shop: Shop, settings: Settings) -> io::Result<Self> {
-        let address = settings.listen;
+        let (address, record) = (settings.listen, settings.record);
         let inside = Arc::new(Inside {
             settings,
             shop: Mutex::new(shop),
             faults: Mutex::default(),
-            account: Mutex::default(),
+            account: Account::new(record),
         });
         let mut simulator = Self {
             inside,
@@ -223,32 +182,30 @@ impl Simulator {
     /// Every request so far, in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        lock(&self.inside.account).requests.clone()
+        self.inside.account.requests()
     }
 
     /// How many requests there were, remembered or not.
     #[must_use]
     pub fn request_count(&self) -> usize {
-        lock(&self.inside.account).count
+        self.inside.account.request_count()
     }
 
     /// How many connections were accepted.
     #[must_use]
     pub fn connection_count(&self) -> usize {
-        lock(&self.inside.account).connections
+        self.inside.account.connection_count()
     }
 
     /// Every stock value that a sound answer told, in the order of the requests.
     #[must_use]
     pub fn served(&self) -> Vec<Served> {
-        lock(&self.inside.account).served.clone()
+        self.inside.account.served()
     }
 
     /// Forgets the requests and served values so far; the numbers go on.
     pub fn forget(&self) {
-        let mut account = lock(&self.inside.account);
-        account.requests.clear();
-        account.served.clear();
+        self.inside.account.forget();
     }
 
     /// Stops listening and cuts every connection: the next attempt to connect is refused.
@@ -303,7 +260,7 @@ async fn listen(listener: TcpListener, inside: Arc<Inside>, stop: CancellationTo
             accepted = listener.accept() => {
                 // A failed accept concerns that client alone; it sees its connection end.
                 if let Ok((stream, _)) = accepted {
-                    lock(&inside.account).connections += 1;
+                    inside.account.note_connection();
                     connections.spawn(converse(stream, Arc::clone(&inside)));
                 }
             }
@@ -330,10 +287,10 @@ impl Inside {
         let params = request.form();
         let action = params.get("action").cloned().unwrap_or_default();
         let fault = lock(&self.faults).take(&action);
-        let under_way = UnderWay::begin(self, request, &params, fault.as_ref());
+        let under_way = self.account.begin(request, &params, fault.as_ref());
         let answer = self.compose(request, &params, fault.as_ref());
         if fault.as_ref().is_none_or(tells_the_truth) && !answer.levels.is_empty() {
-            under_way.note_served(&action, &answer);
+            under_way.note_served(&action, &answer.levels);
         }
         let coding = match self.settings.coding {
             Coding::Gzip if !request.accepts_gzip() => Coding::Plain,
@@ -361,81 +318,4 @@ impl Inside {
 /// Whether a client that waits long enough gets the true answer in the end.
 fn tells_the_truth(fault: &Fault) -> bool {
     matches!(fault, Fault::Delay(_) | Fault::Drip(_) | Fault::DripFromStart(_))
-}
-
-/// A request being answered: counted until it is dropped.
-struct UnderWay<'a> {
-    inside: &'a Inside,
-    number: usize,
-}
-
-impl<'a> UnderWay<'a> {
-    fn begin(inside: &'a Inside, request: &HttpRequest, params: &Params, fault: Option<&Fault>) -> Self {
-        let mut account = lock(&inside.account);
-        account.count += 1;
-        account.at_once += 1;
-        let number = account.count;
-        if inside.settings.record {
-            let at_once = account.at_once;
-            account
-                .requests
-                .push(noted(number, at_once, request, params, fault));
-        }
-        Self { inside, number }
-    }
-
-    fn note_served(&self, action: &str, answer: &Answer) {
-        if self.inside.settings.record {
-            lock(&self.inside.account).served.push(Served {
-                request: self.number,
-                at: SystemTime::now(),
-                action: action.to_owned(),
-                levels: Arc::clone(&answer.levels),
-            });
-        }
-    }
-
-    fn finish(self) {
-        let mut account = lock(&self.inside.account);
-        let own = account
-            .requests
-            .iter_mut()
-            .rev()
-            .find(|request| request.number == self.number);
-        if let Some(request) = own {
-            request.finished = true;
-        }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        lock(&self.inside.account).at_once -= 1;
-    }
-}
-
-fn noted(
-    number: usize,
-    at_once: usize,
-    request: &HttpRequest,
-    params: &Params,
-    fault: Option<&Fault>,
-) -> Request {
-    let mut public = params.clone();
-    for secret in ["identifier", "secret", "accesskey", "username", "password"] {
-        public.remove(secret);
-    }
-    Request {
-        number,
-        at: SystemTime::now(),
-        method: request.method.clone(),
-        action: params.get("action").cloned().unwrap_or_default(),
-        params: public,
-        query: request.query.clone(),
-        user_agent: request.header("user-agent").to_owned(),
-        accepts_gzip: request.accepts_gzip(),
-        fault: fault.cloned(),
-        at_once,
-        finished: false,
-    }
 }

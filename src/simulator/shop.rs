@@ -5,37 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::simulator::json::Spelling;
+use crate::simulator::habits::Companion;
+use crate::simulator::habits::Habits;
+use crate::simulator::habits::Version;
 use crate::simulator::product::Currency;
 use crate::simulator::product::Picks;
 use crate::simulator::product::Product;
 use crate::simulator::render;
-use crate::simulator::render::Look;
-use crate::simulator::render::Version;
-
-/// Who answers GetProductDetails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Companion {
-    /// Nobody: the action does not exist.
-    None,
-    /// Nobody: the role may call it, but its file was removed.
-    FileMissing,
-    /// Our companion, as `companion.md` says.
-    Contract1,
-    /// Another custom action of that name: one product a call, without counts.
-    Foreign,
-}
-
-/// How a list of elements is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListShape {
-    /// `[…]`, always.
-    Array,
-    /// An object with the keys "0", "1", …
-    NumericKeys,
-    /// A list of one is the element itself, an empty one is `""`.
-    SingleObject,
-}
 
 /// What an order or a change could not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,11 +25,7 @@ pub enum ShopError {
 /// A shop's products and its WHMCS's habits.
 #[derive(Debug)]
 pub struct Shop {
-    look: Look,
-    companion: Companion,
-    list_shape: ListShape,
-    page_size: Option<usize>,
-    byte_order_mark: bool,
+    habits: Habits,
     entries: BTreeMap<i64, Entry>,
     catalogue: Option<Arc<Elements>>,
 }
@@ -80,15 +52,7 @@ impl Shop {
     #[must_use]
     pub fn new(version: Version, companion: Companion) -> Self {
         Self {
-            look: Look {
-                version,
-                currencies: vec![Currency::new("EUR", "€", " EUR", 100)],
-                spelling: Spelling::default(),
-            },
-            companion,
-            list_shape: ListShape::Array,
-            page_size: None,
-            byte_order_mark: false,
+            habits: Habits::new(version, companion),
             entries: BTreeMap::new(),
             catalogue: None,
         }
@@ -106,78 +70,23 @@ impl Shop {
     /// Lists prices in these currencies.
     #[must_use]
     pub fn with_currencies(mut self, currencies: Vec<Currency>) -> Self {
-        self.look.currencies = currencies;
-        self.forget_rendered();
+        self.change_habits(|habits| habits.currencies = currencies);
         self
     }
 
-    /// Becomes another version of WHMCS.
-    pub fn set_version(&mut self, version: Version) {
-        self.look.version = version;
-        self.forget_rendered();
-    }
-
-    /// Installs or removes whoever answers GetProductDetails.
-    pub fn set_companion(&mut self, companion: Companion) {
-        self.companion = companion;
-        self.forget_rendered();
-    }
-
-    /// Spells numbers and text otherwise.
-    pub fn set_spelling(&mut self, spelling: Spelling) {
-        self.look.spelling = spelling;
-        self.forget_rendered();
-    }
-
-    /// Writes lists otherwise.
-    pub fn set_list_shape(&mut self, shape: ListShape) {
-        self.list_shape = shape;
-    }
-
-    /// Answers GetProducts in pages of this size (`limitstart`); `None`: the whole catalogue at once.
-    pub fn set_page_size(&mut self, size: Option<usize>) {
-        self.page_size = size;
-    }
-
-    /// Puts a byte-order mark and a line break before each answer.
-    pub fn set_byte_order_mark(&mut self, on: bool) {
-        self.byte_order_mark = on;
-    }
-
-    /// The version that it plays.
+    /// What its WHMCS is like.
     #[must_use]
-    pub fn version(&self) -> Version {
-        self.look.version
+    pub fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    /// Who answers GetProductDetails.
-    #[must_use]
-    pub fn companion(&self) -> Companion {
-        self.companion
-    }
-
-    /// How lists are written.
-    #[must_use]
-    pub fn list_shape(&self) -> ListShape {
-        self.list_shape
-    }
-
-    /// The size of a page of GetProducts.
-    #[must_use]
-    pub fn page_size(&self) -> Option<usize> {
-        self.page_size
-    }
-
-    /// Whether answers begin with a byte-order mark.
-    #[must_use]
-    pub fn byte_order_mark(&self) -> bool {
-        self.byte_order_mark
-    }
-
-    /// How answers are spelled.
-    #[must_use]
-    pub fn spelling(&self) -> Spelling {
-        self.look.spelling
+    /// Makes its WHMCS another: an upgrade, a companion installed or removed, another way of writing.
+    pub fn change_habits(&mut self, change: impl FnOnce(&mut Habits)) {
+        change(&mut self.habits);
+        self.catalogue = None;
+        for entry in self.entries.values_mut() {
+            (entry.head, entry.tail, entry.details) = (None, None, None);
+        }
     }
 
     /// All products, ascending by id.
@@ -315,12 +224,12 @@ impl Shop {
         if let Some(catalogue) = &self.catalogue {
             return Arc::clone(catalogue);
         }
-        let has_stock = self.look.version.has_stock();
-        let look = &self.look;
+        let has_stock = self.habits.version.has_stock();
+        let habits = &self.habits;
         let pieces = self
             .entries
             .values_mut()
-            .map(|entry| entry.listing(look))
+            .map(|entry| entry.listing(habits))
             .collect();
         let levels = self.products().filter(|_| has_stock).map(listed_level).collect();
         let catalogue = Arc::new(Elements { pieces, levels });
@@ -335,8 +244,8 @@ impl Shop {
             let Some(entry) = self.entries.get_mut(pid) else {
                 continue;
             };
-            pieces.push(entry.listing(&self.look));
-            if self.look.version.has_stock() {
+            pieces.push(entry.listing(&self.habits));
+            if self.habits.version.has_stock() {
                 levels.push(listed_level(&entry.product));
             }
         }
@@ -349,13 +258,13 @@ impl Shop {
     /// The elements of GetProducts for the whole catalogue as a version without stock would send them.
     #[must_use]
     pub fn catalogue_without_stock(&self) -> Elements {
-        let look = Look {
+        let habits = Habits {
             version: Version::V8_3,
-            ..self.look.clone()
+            ..self.habits.clone()
         };
         let plain = |product| {
-            let head = Bytes::from(render::listing_head(product, &look));
-            (head, Bytes::from(render::listing_tail(product, &look)))
+            let head = Bytes::from(render::listing_head(product, &habits));
+            (head, Bytes::from(render::listing_tail(product, &habits)))
         };
         let pieces = self.products().map(plain).collect();
         Elements {
@@ -371,7 +280,7 @@ impl Shop {
             let Some(entry) = self.entries.get_mut(pid) else {
                 continue;
             };
-            pieces.push((entry.details(self.companion, self.look.spelling), Bytes::new()));
+            pieces.push((entry.details(&self.habits), Bytes::new()));
             if entry.product.stock_control {
                 levels.push((*pid, entry.product.qty));
             }
@@ -382,6 +291,23 @@ impl Shop {
         }
     }
 
+    /// The same as a companion without its stock fields would send them.
+    #[must_use]
+    pub fn details_without_stock(&self, pids: &[i64]) -> Elements {
+        let plain = |product| {
+            (
+                Bytes::from(render::details(product, &self.habits, false)),
+                Bytes::new(),
+            )
+        };
+        let products = pids.iter().filter_map(|pid| self.product(*pid));
+        let pieces = products.map(plain).collect();
+        Elements {
+            pieces,
+            levels: Arc::from([]),
+        }
+    }
+
     fn touch(&mut self, pid: i64) -> Result<&mut Entry, ShopError> {
         self.catalogue = None;
         let entry = self.entries.get_mut(&pid).ok_or(ShopError::NoSuchProduct(pid))?;
@@ -389,34 +315,22 @@ impl Shop {
         entry.details = None;
         Ok(entry)
     }
-
-    fn forget_rendered(&mut self) {
-        self.catalogue = None;
-        for entry in self.entries.values_mut() {
-            (entry.head, entry.tail, entry.details) = (None, None, None);
-        }
-    }
 }
 
 impl Entry {
-    fn listing(&mut self, look: &Look) -> (Bytes, Bytes) {
+    fn listing(&mut self, habits: &Habits) -> (Bytes, Bytes) {
         let head = self
             .head
-            .get_or_insert_with(|| render::listing_head(&self.product, look).into());
+            .get_or_insert_with(|| render::listing_head(&self.product, habits).into());
         let tail = self
             .tail
-            .get_or_insert_with(|| render::listing_tail(&self.product, look).into());
+            .get_or_insert_with(|| render::listing_tail(&self.product, habits).into());
         (head.clone(), tail.clone())
     }
 
-    fn details(&mut self, companion: Companion, spelling: Spelling) -> Bytes {
-        let rendered = || match companion {
-            Companion::Foreign => render::foreign_details(&self.product, spelling, true),
-            Companion::None | Companion::FileMissing | Companion::Contract1 => {
-                render::details(&self.product, spelling, true)
-            }
-        };
-        self.details.get_or_insert_with(|| rendered().into()).clone()
+    fn details(&mut self, habits: &Habits) -> Bytes {
+        let rendered = || render::details(&self.product, habits, true).into();
+        self.details.get_or_insert_with(rendered).clone()
     }
 }
 

@@ -164,6 +164,10 @@ impl Walk<'_> {
                 pairs: None,
             });
             tracked.epoch = self.rules.epoch;
+            self.telling.forget_removed(&mut tracked.series);
+            for combination in &mut tracked.combinations {
+                self.telling.forget_removed(&mut combination.series);
+            }
         }
         tracked.missing = tracked.missing.saturating_add(self.counted_polls);
         tracked.seen = None;

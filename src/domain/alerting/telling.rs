@@ -108,7 +108,7 @@ impl<'a> Telling<'a> {
         if series.told.is_empty() && series.severity == Severity::Ok {
             return;
         }
-        series.told.retain(|told| self.names.contains(&told.channel));
+        self.forget_removed(series);
         // A frozen series says nothing, except that it is over; for a new channel it counts as told all the same.
         let frozen = series.level == Level::Unknown && mode != Mode::Withdraw;
         for channel in 0..self.names.len() {
@@ -119,6 +119,11 @@ impl<'a> Telling<'a> {
         if matches!(mode, Mode::Speak { .. }) && !frozen && self.is_held(series, effective) {
             series.better_since = None;
         }
+    }
+
+    /// Forgets what channels were told that are no longer there.
+    pub(super) fn forget_removed(&self, series: &mut SeriesState) {
+        series.told.retain(|told| self.names.contains(&told.channel));
     }
 
     /// Whether what is open counts as told to the channel.
