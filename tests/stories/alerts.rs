@@ -3,8 +3,10 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::CONTROLLED;
 use crate::daemon::Home;
 use crate::daemon::eventually;
+use crate::home;
 use crate::peers;
 use crate::peers::Peer;
 use crate::receivers::Receivers;
@@ -13,19 +15,6 @@ use crate::shop::Item;
 use crate::shop::Mode;
 use crate::shop::Shop;
 use crate::shop::item;
-
-/// Without the companion a first zero is ambiguous; this settles it.
-const CONTROLLED: &str = "[[rule]]\nstock_control = \"on\"\n";
-
-/// A home whose daemon watches that shop and tells those receivers.
-fn home(shop: &Shop, receivers: &Receivers) -> Home {
-    let settings = receivers.settings(&shop.url());
-    let settings: Vec<(&str, &str)> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    Home::new(&settings)
-}
 
 /// A mail's text without what differs from run to run: times and durations.
 fn redacted(text: &str) -> String {
@@ -105,6 +94,7 @@ fn ten_settings_and_a_shop_that_sells_out_make_low_critical_out_and_recovered_ea
 
     This is the baseline: what stands below counts as told. From now on you hear of what changes.
 
+         2 ok
 
     --
     Shop default <time>
