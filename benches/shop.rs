@@ -132,7 +132,7 @@ fn watch(simulator: &Simulator, change: &AtomicUsize, pause: Duration) {
         }
         let now = nanoseconds(SystemTime::now());
         simulator.forget();
-        for request in requests.iter().filter(|request| request.number > last) {
+        for request in &requests {
             last = request.number;
             let told = if request.action == "GetProducts" {
                 let count = ids.len() * change.load(Ordering::Relaxed) / 1000;
