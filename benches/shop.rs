@@ -101,6 +101,10 @@ async fn start(arguments: &Arguments) -> Result<Simulator> {
     }
     // Rendered before the first question, so that nobody waits for it.
     shop.catalogue();
+    if arguments.details != Details::None {
+        let ids = ids(&shop);
+        shop.details(&ids);
+    }
     let mut settings = Settings::default();
     settings.access.identifier = "bench".to_owned();
     settings.access.secret = "bench".to_owned();
@@ -113,7 +117,7 @@ async fn sinks() -> Result<(WebhookSink, WebhookSink)> {
     Ok((live, dead))
 }
 
-/// Says when a catalogue was sent, then changes the shop for the next one.
+/// Says what was sent and when, and changes the shop after each catalogue.
 fn watch(simulator: &Simulator, change: &AtomicUsize, pause: Duration) {
     let ids = ids(&simulator.shop());
     let (mut at, mut last, mut details) = (0, 0, 0);
@@ -127,25 +131,18 @@ fn watch(simulator: &Simulator, change: &AtomicUsize, pause: Duration) {
             continue;
         }
         let now = nanoseconds(SystemTime::now());
-        let new: Vec<_> = requests.iter().filter(|request| request.number > last).collect();
-        details += new
-            .iter()
-            .filter(|request| request.action == "GetProductDetails")
-            .count();
-        let catalogues = new
-            .iter()
-            .filter(|request| request.action == "GetProducts")
-            .count();
-        last = requests.last().map_or(last, |request| request.number);
         simulator.forget();
-        for _ in 0..catalogues {
-            at = move_stock(
-                simulator,
-                &ids,
-                at,
-                ids.len() * change.load(Ordering::Relaxed) / 1000,
-            );
-            if say(&format!("poll {now} {details}")).is_err() {
+        for request in &requests {
+            last = request.number;
+            let told = if request.action == "GetProducts" {
+                let count = ids.len() * change.load(Ordering::Relaxed) / 1000;
+                at = move_stock(simulator, &ids, at, count);
+                say(&format!("poll {now}"))
+            } else {
+                details += 1;
+                say(&format!("details {now} {details}"))
+            };
+            if told.is_err() {
                 return;
             }
         }
