@@ -233,6 +233,7 @@ fn silent() -> Vec<Case> {
     let second = Duration::from_secs(1);
     vec![
         thrice("hang", "timeout", Fault::Hang),
+        of_details(thrice("hang of details", "timeout", Fault::Hang)),
         thrice("one byte of the body a second", "timeout", Fault::Drip(second)),
         thrice(
             "one byte a second from the start",
@@ -281,7 +282,6 @@ fn companion() -> Vec<Case> {
         once("a login page", "firewall", Fault::LoginPage),
         thrice("reset within the body", "reset", Fault::ResetMidBody),
         thrice("500", "server", Fault::Status(500, None)),
-        thrice("hang", "timeout", Fault::Hang),
     ];
     cases.into_iter().map(of_details).collect()
 }
@@ -297,7 +297,7 @@ fn lanes(elsewhere: &str) -> Vec<Lane> {
         lane("refusals", "20s", refusals()),
         lane("garbled", "20s", garbled(elsewhere)),
         lane("broken", "20s", broken()),
-        lane("statuses", "4s", statuses()),
+        lane("statuses", "5s", statuses()),
         lane("more-statuses", "20s", more_statuses()),
         lane("silent", "1500ms", silent()),
         lane("huge", "120s", huge()),
@@ -305,7 +305,7 @@ fn lanes(elsewhere: &str) -> Vec<Lane> {
             max_body: "128MiB",
             ..lane("bombs", "120s", bombs())
         },
-        lane("companion", "1500ms", companion()),
+        lane("companion", "20s", companion()),
     ]
 }
 
@@ -538,7 +538,7 @@ fn every_fault_between_good_polls_changes_no_level_alerts_nobody_and_names_its_c
         ("LOG_FORMAT", "json"),
     ];
     let home = Home::new(&settings);
-    let mut shops = instance("mending", "1500ms", "1GiB", &mending);
+    let mut shops = instance("mending", "6s", "1GiB", &mending);
     for (lane, simulator) in lanes.iter().zip(&simulators) {
         shops += &instance(lane.name, lane.timeout, lane.max_body, simulator);
     }
