@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod offer;
     pub mod capacity;
     pub mod message;
     pub mod delivery;
