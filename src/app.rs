@@ -96,9 +96,26 @@ pub async fn run(
         tracing::warn!("{warning}");
     }
     let store = opened.store;
+    if opened.is_new {
+        tracing::info!(path = %config.store.path.display(), "A new database: the first poll is a baseline.");
+    }
+    let checking = opened
+        .unchecked
+        .then(|| tokio::spawn(check_beside(store.clone())));
     let result = run_on(store.clone(), config, control, load, listening).await;
+    if let Some(checking) = checking {
+        checking.abort();
+    }
     store.close().await;
     result
+}
+
+/// Looks for damage beside the work, where the file is too large to be checked within the start.
+async fn check_beside(store: Store) {
+    match store.quick_check().await {
+        Ok(()) => tracing::debug!("The database is sound."),
+        Err(error) => tracing::error!(%error, "Stop the daemon and put a backup in the database's place."),
+    }
 }
 
 async fn run_on(
@@ -130,16 +147,12 @@ async fn run_on(
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;
     let address = bound.address().unwrap_or(settings.listen);
-    let voided = lasting.store.void_leases(Timestamp::now()).await?;
-    if voided > 0 {
-        tracing::info!(voided, "Deliveries that the last run had begun are due again.");
-    }
     let web_stop = CancellationToken::new();
     let mut web = JoinSet::new();
     web.spawn(bound.serve(web_stop.clone()));
     tracing::info!(%address, "Listening: page, API and metrics.");
     listening(address);
-    let result = generations(&lasting, &mut generation, control, load, &mut web).await;
+    let result = generations(&lasting, &mut generation, control, load, &mut web, &web_stop).await;
     web_stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), web.join_next()).await;
     result
@@ -152,6 +165,7 @@ async fn generations(
     control: &Control,
     load: &mut (dyn FnMut() -> Option<Config> + Send),
     web: &mut JoinSet<()>,
+    web_stop: &CancellationToken,
 ) -> Result<(), RunError> {
     loop {
         let names = generation.channel_names();
@@ -167,6 +181,11 @@ async fn generations(
                 buried,
                 "Messages of channels that are no longer configured became dead letters."
             );
+        }
+        // Nobody else delivers (the lock proves it), and this process has no loop running now.
+        let voided = lasting.store.void_leases(Timestamp::now()).await?;
+        if voided > 0 {
+            tracing::info!(voided, "Deliveries that were under way are due again.");
         }
         let mut loops = Loops::start(lasting, generation);
         let next = loop {
@@ -189,8 +208,13 @@ async fn generations(
                 }
             }
         };
+        if next.is_none() {
+            // Pages stop at once, so that both together stay within the promised ten seconds.
+            web_stop.cancel();
+        }
         loops.stop(GRACE).await;
-        let Some(config) = next else {
+        // Told to stop while a reload waited for what hung: nothing new is begun.
+        let Some(config) = next.filter(|_| !control.stop.is_cancelled()) else {
             tracing::info!("Stopped.");
             return Ok(());
         };

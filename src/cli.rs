@@ -30,6 +30,12 @@ pub fn main(arguments: Arguments) -> Exit {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // The other provider a dependency could bring is not linked in; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    std::panic::set_hook(Box::new(|panic| {
+        // Through the log, so that it is redacted and formatted like everything else.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let said = panic.payload_as_str().unwrap_or("a panic without words");
+        tracing::error!(place, "An internal fault: {said}");
+    }));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)

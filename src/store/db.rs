@@ -35,7 +35,7 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// How long a write waits for the one before it; the first poll of a large catalogue takes seconds.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Larger files are checked after the start, by [`Store::quick_check`]: a start must not take seconds.
-const CHECKED_AT_START: u64 = 64 << 20;
+const CHECKED_AT_START: u64 = 128 << 20;
 
 /// Where the history lives.
 #[derive(Debug, Clone)]

@@ -92,7 +92,6 @@ impl WriteTx {
             insert(
                 self.conn(),
                 "INSERT INTO outbox (message, channel, medium, recipient, state, queued_at, next_attempt_at) ",
-                "",
                 &message.recipients,
                 |values, recipient| {
                     values

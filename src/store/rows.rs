@@ -24,14 +24,12 @@ const ROWS: usize = 500;
 pub(crate) async fn insert<T>(
     conn: &mut SqliteConnection,
     head: &'static str,
-    tail: &'static str,
     rows: &[T],
     mut bind: impl FnMut(&mut Separated<'_, Sqlite, &'static str>, &T),
 ) -> Result<(), sqlx::Error> {
     for chunk in rows.chunks(ROWS) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
         query.push_values(chunk, |mut values, row| bind(&mut values, row));
-        query.push(tail);
         // Not kept prepared: the text differs with the number of rows, and a large one weighs a megabyte.
         query.build().persistent(false).execute(&mut *conn).await?;
     }
@@ -47,7 +45,6 @@ pub(crate) async fn insert_products(
         conn,
         "INSERT OR REPLACE INTO products (instance_id, product_id, name, group_id, group_name, hidden, retired, \
          controlled, missing, options_key, per_choice, ambiguous_zero) ",
-        "",
         rows,
         |values, tracked| {
             values
@@ -78,7 +75,6 @@ pub(crate) async fn insert_past_products(
         conn,
         "INSERT INTO product_history (instance_id, product_id, until_poll, name, group_id, group_name, hidden, \
          retired, present) ",
-        "",
         rows,
         |values, before| {
             values
@@ -106,7 +102,6 @@ pub(crate) async fn insert_series(
         "INSERT OR REPLACE INTO series (instance_id, product_id, combination, number, label, bottleneck, gone, state, \
          level, last_level, last_known_at, previous_level, severity, since, started_at, pending_low, pending_critical, \
          pending_out, frozen_since, better_since, transition, fingerprint, other_than_zero, born_open) ",
-        "",
         rows,
         |values, row| {
             let state = row.state;
@@ -151,7 +146,6 @@ pub(crate) async fn insert_past_labels(
     insert(
         conn,
         "INSERT INTO label_history (instance_id, series, until_poll, label) ",
-        "",
         rows,
         |values, (number, label)| {
             values
@@ -173,7 +167,6 @@ pub(crate) async fn insert_levels(
     insert(
         conn,
         "INSERT INTO levels (instance_id, series, poll_id, state, level) ",
-        "",
         rows,
         |values, (number, stood)| {
             values
@@ -209,7 +202,6 @@ pub(crate) async fn replace_told(
     insert(
         conn,
         "INSERT INTO told (instance_id, series, channel, severity, at) ",
-        "",
         &rows,
         |values, (number, told)| {
             values

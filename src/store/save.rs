@@ -142,7 +142,6 @@ async fn insert_events(
         conn,
         "INSERT INTO events (instance_id, key, poll_id, at, kind, product_id, combination, severity_from, severity_to, \
          reason, level, previous_level, detail) ",
-        "",
         events,
         |values, event| {
             let (from, to, reason) = severities(&event.kind);

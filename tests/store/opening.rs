@@ -351,7 +351,7 @@ async fn a_large_database_is_opened_at_once_and_checked_after() {
     let mut conn = raw(&place.settings.path).await;
     for statement in [
         "CREATE TABLE padding (a)",
-        "INSERT INTO padding VALUES (zeroblob(70000000))",
+        "INSERT INTO padding VALUES (zeroblob(140000000))",
     ] {
         sqlx::query(statement).execute(&mut conn).await.unwrap();
     }
