@@ -4,6 +4,7 @@ import re
 import sqlite3
 import statistics
 import time
+import uuid
 
 from parts import per_poll
 from parts import size
@@ -261,12 +262,13 @@ def outbox(bench):
 def queue(database, count):
     """Copies the baseline message of each channel so many times."""
     with sqlite3.connect(database) as connection:
+        connection.create_function("random_id", 0, lambda: str(uuid.uuid4()))
         connection.execute("DELETE FROM outbox WHERE state = 'pending'")
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1), "
             "one AS (SELECT * FROM messages WHERE number IN (SELECT min(number) FROM messages GROUP BY channel)) "
             "INSERT INTO messages (id, channel, kind, instance, recorded_at, headline, content) "
-            "SELECT 'msg_' || lower(hex(randomblob(16))), channel, kind, instance, recorded_at, headline, content "
+            "SELECT random_id(), channel, kind, instance, recorded_at, headline, content "
             "FROM one CROSS JOIN n",
             [count],
         )
