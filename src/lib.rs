@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod offer;
     pub mod capacity;
     pub mod message;
     pub mod delivery;
@@ -16,10 +17,12 @@ pub mod domain {
         pub mod decision;
         pub mod judge;
         pub mod series;
+        mod about;
         mod telling;
         mod walk;
         mod combination;
         pub mod product;
+        mod source;
         pub mod decide;
         pub mod remind;
     }

@@ -1,7 +1,5 @@
 //! The map in `src/lib.rs` is the import rule: a file uses only what stands above it, and neighbours do not meet.
 
-#![expect(clippy::expect_used, reason = "a test may fail")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

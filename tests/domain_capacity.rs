@@ -23,6 +23,7 @@ use whmcs_stock_monitor::domain::catalogue::Listing;
 use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
+use whmcs_stock_monitor::domain::catalogue::options::Options;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 
 const ABSENT: Figure = Figure::Absent;
@@ -39,7 +40,7 @@ fn product(listed: Figure, details: Option<Details>, fresh: bool) -> Product {
             group_id: Some(3),
             name: Name::new("DS-64"),
             quantity: listed,
-            options: Arc::from([]),
+            options: Options::default(),
             source_hash: 0,
         }),
         details: details.map(Arc::new),
@@ -58,7 +59,7 @@ fn details(controlled: Option<bool>, quantity: Figure) -> Details {
         controlled,
         quantity,
         in_use: None,
-        options: Arc::from([]),
+        options: Options::default(),
         combinations: Arc::from([]),
         source_hash: 0,
     }

@@ -1,15 +1,17 @@
 //! What an option has left: declared capacities, pools, and the level of each product and combination.
 
-use crate::domain::catalogue::Choice;
-use crate::domain::catalogue::ChoiceId;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::CombinationUse;
-use crate::domain::catalogue::ConfigOption;
 use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::OptionKind;
 use crate::domain::catalogue::Product;
+use crate::domain::catalogue::options::ChoiceView;
+use crate::domain::catalogue::options::Options;
+use crate::domain::offer;
+use crate::domain::offer::Offer;
+use crate::domain::offer::Pick;
 use crate::domain::pattern::Pattern;
 
 /// One `[[capacity]]`: how many of a choice (one pair) or of a combination (several pairs) there are in all.
@@ -131,19 +133,10 @@ pub struct Owner<'a> {
     pub limit: usize,
 }
 
-/// One choice as far as it makes combinations.
-struct Offered<'a> {
-    option: &'a ConfigOption,
-    id: ChoiceId,
-    name: &'a str,
-    /// What is left of it, and what that comes from.
+/// A choice on offer, and what is left of it with what that comes from.
+struct Counted<'a> {
+    pick: Pick<'a>,
     left: Option<(i64, String)>,
-}
-
-impl Offered<'_> {
-    fn label(&self) -> String {
-        format!("{}: {}", self.option.name, self.name)
-    }
 }
 
 /// A declared capacity that was resolved to pairs of one product.
@@ -162,48 +155,34 @@ pub fn combinations(
     capacities: &Capacities,
     owner: &Owner<'_>,
 ) -> Derivation {
-    let options = product.options();
-    if options.is_empty() {
+    if product.options().is_empty() {
         return Derivation::default();
     }
     let resolved = resolve(product, capacities, owner);
-    let mut combining: Vec<Vec<Offered<'_>>> = Vec::new();
-    let mut counted: Vec<Offered<'_>> = Vec::new();
-    for option in options.iter().filter(|option| !option.hidden) {
-        let choices = offered(option, &resolved);
-        let named = owner.combine.is_empty()
-            || owner
-                .combine
-                .iter()
-                .any(|pattern| pattern.matches(Some(option.id), Some(&option.name)));
-        if option.kind.combines() && named {
-            combining.push(choices);
-        } else {
-            counted.extend(choices);
-        }
-    }
-    combining.retain(|choices| !choices.is_empty());
-    combining.sort_by_key(|choices| choices[0].option.id);
-    let count = combining
-        .iter()
-        .try_fold(1usize, |n, choices| n.checked_mul(choices.len()));
-    let per_choice = count.is_none_or(|n| n > owner.limit);
+    let offer = Offer::of(product, owner.combine, owner.limit);
+    let combining: Vec<Vec<Counted<'_>>> = offer
+        .combining
+        .into_iter()
+        .map(|picks| counted(product, picks, &resolved))
+        .collect();
+    let mut single = counted(product, offer.counted, &resolved);
     let mut found = Vec::new();
-    if per_choice {
-        counted.extend(combining.into_iter().flatten());
+    if offer.per_choice {
+        single.extend(combining.into_iter().flatten());
     } else if has_figures(product, &combining, &resolved) {
-        found = product_of_choices(product, level, &combining, &resolved);
+        let ways = offer::every_way(&combining);
+        found.extend(ways.filter_map(|chosen| one_combination(product, level, &chosen, &resolved)));
     }
-    found.extend(counted.iter().filter_map(|choice| single_choice(choice, level)));
+    found.extend(single.iter().filter_map(|choice| single_choice(choice, level)));
     found.sort_by(|a, b| a.key.cmp(&b.key));
     found.dedup_by(|a, b| a.key == b.key);
     Derivation {
         combinations: found,
-        per_choice,
+        per_choice: offer.per_choice,
     }
 }
 
-fn has_figures(product: &Product, combining: &[Vec<Offered<'_>>], resolved: &[Resolved<'_>]) -> bool {
+fn has_figures(product: &Product, combining: &[Vec<Counted<'_>>], resolved: &[Resolved<'_>]) -> bool {
     combining.iter().flatten().any(|choice| choice.left.is_some())
         || resolved.iter().any(|capacity| capacity.key.pairs().len() > 1)
         || uses(product).iter().any(|used| used.stock.number().is_some())
@@ -217,100 +196,44 @@ fn uses(product: &Product) -> &[CombinationUse] {
     }
 }
 
-/// The choices of an option a customer can take; "no" of a yes/no option is one.
-fn offered<'a>(option: &'a ConfigOption, resolved: &[Resolved<'_>]) -> Vec<Offered<'a>> {
-    let mut choices: Vec<Offered<'_>> = option
-        .choices
-        .iter()
-        .filter(|choice| !choice.hidden)
-        .map(|choice| Offered {
-            option,
-            id: choice.id,
-            name: choice.name.shown(),
-            left: left_of_choice(option, choice, resolved),
-        })
-        .collect();
-    if option.kind == OptionKind::YesNo && !choices.is_empty() {
-        choices.truncate(1);
-        choices.push(Offered {
-            option,
-            id: 0,
-            name: "No",
-            left: None,
-        });
-    }
-    choices
+fn counted<'a>(product: &Product, picks: Vec<Pick<'a>>, resolved: &[Resolved<'_>]) -> Vec<Counted<'a>> {
+    let counted = |pick| Counted {
+        pick,
+        left: left_of(product, pick, resolved),
+    };
+    picks.into_iter().map(counted).collect()
 }
 
-fn left_of_choice(
-    option: &ConfigOption,
-    choice: &Choice,
-    resolved: &[Resolved<'_>],
-) -> Option<(i64, String)> {
-    let label = || format!("{}: {}", option.name, choice.name);
-    if let Some(stock) = choice.stock.number() {
-        return Some((stock, label()));
+/// What is left of a choice by itself: its stock, or its declared capacity less what is in use.
+fn left_of(product: &Product, pick: Pick<'_>, resolved: &[Resolved<'_>]) -> Option<(i64, String)> {
+    let stock = pick.choice.and_then(|choice| choice.stock.number());
+    if let Some(stock) = stock {
+        return Some((stock, pick.label()));
     }
-    let key = CombinationKey::new(vec![(option.id, choice.id)]);
+    let key = CombinationKey::new(vec![pick.pair()]);
     let declared = resolved.iter().find(|capacity| capacity.key == key)?;
-    Some((declared.rule.capacity.saturating_sub(choice.in_use?), label()))
+    let in_use = match pick.choice {
+        Some(choice) => choice.in_use?,
+        // Nobody counts "no" by itself.
+        None => in_use_of(product, &key)?,
+    };
+    Some((declared.rule.capacity.saturating_sub(in_use), pick.label()))
 }
 
-fn single_choice(choice: &Offered<'_>, level: Level) -> Option<Derived> {
-    let (left, limiter) = choice.left.as_ref()?;
-    let key = CombinationKey::new(vec![(choice.option.id, choice.id)]);
-    Some(smallest(
-        key,
-        choice.label(),
-        level,
-        vec![(*left, limiter.clone())],
-    ))
-}
-
-/// Every combination of the choices whose level something of its own decides.
-fn product_of_choices(
-    product: &Product,
-    level: Level,
-    combining: &[Vec<Offered<'_>>],
-    resolved: &[Resolved<'_>],
-) -> Vec<Derived> {
-    let mut found = Vec::new();
-    let mut at = vec![0usize; combining.len()];
-    loop {
-        let chosen: Vec<&Offered<'_>> = at
-            .iter()
-            .zip(combining)
-            .map(|(i, choices)| &choices[*i])
-            .collect();
-        found.extend(one_combination(product, level, &chosen, resolved));
-        let Some(wheel) = (0..at.len()).rev().find(|i| at[*i] + 1 < combining[*i].len()) else {
-            break;
-        };
-        at[wheel] += 1;
-        at[wheel + 1..].fill(0);
-    }
-    found
+fn single_choice(choice: &Counted<'_>, level: Level) -> Option<Derived> {
+    let left = choice.left.clone()?;
+    let key = CombinationKey::new(vec![choice.pick.pair()]);
+    Some(smallest(key, choice.pick.label(), level, vec![left]))
 }
 
 fn one_combination(
     product: &Product,
     level: Level,
-    chosen: &[&Offered<'_>],
+    chosen: &[&Counted<'_>],
     resolved: &[Resolved<'_>],
 ) -> Option<Derived> {
-    let key = CombinationKey::new(
-        chosen
-            .iter()
-            .map(|choice| (choice.option.id, choice.id))
-            .collect(),
-    );
-    let label = || {
-        chosen
-            .iter()
-            .map(|choice| choice.label())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let picks: Vec<&Pick<'_>> = chosen.iter().map(|choice| &choice.pick).collect();
+    let key = offer::key(&picks);
     let used = uses(product);
     if let Some(stock) = used
         .iter()
@@ -319,7 +242,7 @@ fn one_combination(
     {
         return Some(Derived {
             key,
-            label: label(),
+            label: offer::label(&picks),
             level: Level::Known(stock),
             bottleneck: None,
         });
@@ -339,7 +262,7 @@ fn one_combination(
     if limits.is_empty() {
         return None;
     }
-    Some(smallest(key, label(), level, limits))
+    Some(smallest(key, offer::label(&picks), level, limits))
 }
 
 /// Services that hold all pairs of the key; unknown where the details do not count.
@@ -432,20 +355,19 @@ fn concerns(rule: &CapacityRule, product: &Product, owner: &Owner<'_>) -> Option
 }
 
 /// Every set of pairs the rule's patterns name in these options; at most 4,096.
-fn keys_of(rule: &CapacityRule, options: &[ConfigOption]) -> Vec<CombinationKey> {
+fn keys_of(rule: &CapacityRule, options: &Options) -> Vec<CombinationKey> {
+    let no = Name::new(offer::NO);
     let mut sets: Vec<Vec<(i64, i64)>> = vec![Vec::new()];
     for (option_pattern, choice_pattern) in &rule.options {
         let mut pairs = Vec::new();
         for option in options
             .iter()
-            .filter(|o| option_pattern.matches(Some(o.id), Some(&o.name)))
+            .filter(|o| option_pattern.matches(Some(o.id), Some(o.name)))
         {
-            for choice in option
-                .choices
-                .iter()
-                .filter(|c| choice_pattern.matches(Some(c.id), Some(&c.name)))
-            {
-                pairs.push((option.id, choice.id));
+            let named = |c: &ChoiceView<'_>| choice_pattern.matches(Some(c.id), Some(c.name));
+            pairs.extend(option.choices().filter(named).map(|c| (option.id, c.id)));
+            if option.kind == OptionKind::YesNo && choice_pattern.matches(Some(0), Some(&no)) {
+                pairs.push((option.id, 0));
             }
         }
         sets = sets

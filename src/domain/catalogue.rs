@@ -9,6 +9,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::domain::catalogue::options::Options;
+
+pub mod options;
+
 /// WHMCS's number of a product (`pid`), unique within an installation.
 pub type ProductId = i64;
 /// WHMCS's number of a configurable option, unique within an installation.
@@ -147,7 +151,7 @@ pub struct Listing {
     /// `quantity_available` (WHMCS 8.12 and later).
     pub quantity: Figure,
     /// The configurable options, in the order WHMCS sent them.
-    pub options: Arc<[ConfigOption]>,
+    pub options: Options,
     /// A hash of the element's bytes: the same bytes are not read twice.
     pub source_hash: u64,
 }
@@ -168,7 +172,7 @@ pub struct Details {
     /// Services of the product that hold hardware.
     pub in_use: Option<i64>,
     /// The options with counts (and hidden flags); empty where the action does not send them.
-    pub options: Arc<[ConfigOption]>,
+    pub options: Options,
     /// Combinations in use; only those.
     pub combinations: Arc<[CombinationUse]>,
     /// A hash of the element's bytes.
@@ -186,7 +190,7 @@ pub struct ConfigOption {
 }
 
 /// WHMCS's option types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OptionKind {
     /// 1
     Dropdown,
@@ -311,7 +315,7 @@ impl Product {
 
     /// The options with the most that is known of them: the details' where sent, else the listing's.
     #[must_use]
-    pub fn options(&self) -> &Arc<[ConfigOption]> {
+    pub fn options(&self) -> &Options {
         match &self.details {
             Some(details) if !details.options.is_empty() => &details.options,
             _ => &self.listing.options,

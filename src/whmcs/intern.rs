@@ -1,23 +1,26 @@
-//! Keeps one copy of each name and option list, since a catalogue repeats them in every product.
+//! Keeps one copy of each name and of each shape of an option list, since a catalogue repeats them in every product.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::catalogue::ConfigOption;
 use crate::domain::catalogue::Details;
 use crate::domain::catalogue::Listing;
 use crate::domain::catalogue::Name;
+use crate::domain::catalogue::options::Options;
+use crate::domain::catalogue::options::Shape;
 
 /// Below this many entries nothing is swept out.
 const SMALL: usize = 1024;
 
-/// Names by their raw text, option lists by the bytes they were read from.
+/// Names by their raw text, option lists by what they are and by the bytes they were read from.
 #[derive(Debug, Default)]
 pub struct Interner {
     names: HashMap<u64, Name>,
-    options: HashMap<u64, Arc<[ConfigOption]>>,
+    shapes: HashSet<Shape>,
+    /// Lists without figures, by a hash of their bytes with all their prices. A cache: it may be emptied.
+    read: HashMap<u64, Shape>,
     /// How many names were in use at the last sweep.
     swept: usize,
 }
@@ -39,13 +42,24 @@ impl Interner {
 
     /// The option list that was read from these very bytes.
     #[must_use]
-    pub fn options(&self, source: u64) -> Option<Arc<[ConfigOption]>> {
-        self.options.get(&source).cloned()
+    pub fn options(&self, source: u64) -> Option<Options> {
+        self.read.get(&source).map(Shape::without_figures)
     }
 
-    /// Remembers the option list of these bytes.
-    pub fn keep_options(&mut self, source: u64, options: &Arc<[ConfigOption]>) {
-        self.options.insert(source, Arc::clone(options));
+    /// The list that was read from these bytes, on the shared copy of its shape.
+    pub fn keep_options(&mut self, source: u64, options: Options) -> Options {
+        let options = match self.shapes.get(options.shape()) {
+            Some(shape) => options.on(shape),
+            None => {
+                self.shapes.insert(options.shape().clone());
+                options
+            }
+        };
+        // Counts differ from product to product: such a list is hardly ever read twice.
+        if !options.has_figures() {
+            self.read.insert(source, options.shape().clone());
+        }
+        options
     }
 
     /// Forgets what the present catalogue no longer uses, once there is enough of it to be worth the walk.
@@ -54,8 +68,14 @@ impl Interner {
         listings: impl Iterator<Item = &'a Listing>,
         details: impl Iterator<Item = &'a Details>,
     ) {
-        if self.options.len() > SMALL {
-            self.options.retain(|_, options| Arc::strong_count(options) > 1);
+        if self.read.len() > 2 * self.shapes.len().max(SMALL) {
+            self.read = HashMap::new();
+        }
+        if self.shapes.len() > SMALL {
+            // One copy is held here and, where it was read by its bytes, one there.
+            let read = &mut self.read;
+            read.retain(|_, shape| !shape.is_held_by_at_most(2));
+            self.shapes.retain(|shape| !shape.is_held_by_at_most(1));
         }
         if self.names.len() <= 2 * self.swept.max(SMALL) {
             return;
@@ -68,46 +88,66 @@ impl Interner {
         };
         for listing in listings {
             keep(&listing.name);
-            option_names(&listing.options, &mut keep);
+            listing.options.shape().names().for_each(&mut keep);
         }
         for details in details {
             details.name.iter().chain(&details.group).for_each(&mut keep);
-            option_names(&details.options, &mut keep);
+            details.options.shape().names().for_each(&mut keep);
         }
         self.swept = names.len();
         self.names = names;
     }
 }
 
-fn option_names(options: &[ConfigOption], keep: &mut impl FnMut(&Name)) {
-    for option in options {
-        keep(&option.name);
-        option.choices.iter().for_each(|choice| keep(&choice.name));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::catalogue::ConfigOption;
     use crate::domain::catalogue::Figure;
+    use crate::domain::catalogue::OptionKind;
+
+    fn options(id: i64) -> Options {
+        Options::from(vec![ConfigOption {
+            id,
+            name: Name::new("RAM"),
+            kind: OptionKind::Dropdown,
+            hidden: false,
+            choices: Box::default(),
+        }])
+    }
 
     #[test]
-    fn names_that_no_product_bears_any_more_are_forgotten() {
+    fn what_no_product_has_any_more_is_forgotten() {
         let mut interner = Interner::default();
         let listing = Listing {
             id: 1,
             group_id: None,
             name: interner.name("stays"),
             quantity: Figure::Absent,
-            options: Arc::from([]),
+            options: interner.keep_options(0, options(0)),
             source_hash: 0,
         };
-        for i in 0..5000 {
+        for i in 1..5000 {
             interner.name(&format!("passing {i}"));
-            interner.keep_options(i, &Arc::from([]));
+            let _ = interner.keep_options(i, options(i64::try_from(i).unwrap()));
         }
         interner.sweep([&listing].into_iter(), std::iter::empty());
-        assert_eq!((interner.names.len(), interner.options.len()), (1, 0));
+        assert_eq!((interner.shapes.len(), interner.read.len()), (1, 1));
+        assert_eq!(interner.names.len(), 2);
         assert_eq!(interner.name("stays"), listing.name);
+        assert_eq!(interner.options(0), Some(listing.options));
+    }
+
+    #[test]
+    fn prices_that_change_for_ever_fill_nothing() {
+        let mut interner = Interner::default();
+        let kept = interner.keep_options(0, options(1));
+        for i in 1..20_000 {
+            let _ = interner.keep_options(i, options(1));
+            interner.sweep(std::iter::empty(), std::iter::empty());
+        }
+        assert!(interner.read.len() <= 2 * SMALL + 1, "{}", interner.read.len());
+        assert_eq!(interner.shapes.len(), 1);
+        drop(kept);
     }
 }

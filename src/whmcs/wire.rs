@@ -19,6 +19,7 @@ use crate::domain::catalogue::Listing;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::OptionKind;
 use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::options::Options;
 use crate::whmcs::figure::figure;
 use crate::whmcs::figure::flag;
 use crate::whmcs::figure::text_or_number;
@@ -283,9 +284,9 @@ fn name(field: &'static str, raw: Raw<'_>, interner: &mut Interner) -> Result<Op
 }
 
 /// Most option lists of a catalogue, with all their prices, are the same bytes: they are read once.
-fn options(raw: Raw<'_>, interner: &mut Interner) -> Result<Arc<[ConfigOption]>, WireError> {
+fn options(raw: Raw<'_>, interner: &mut Interner) -> Result<Options, WireError> {
     let Some(raw) = raw.map(RawValue::get) else {
-        return Ok(Arc::default());
+        return Ok(Options::default());
     };
     let source = source_hash(raw.as_bytes());
     if let Some(options) = interner.options(source) {
@@ -296,9 +297,8 @@ fn options(raw: Raw<'_>, interner: &mut Interner) -> Result<Arc<[ConfigOption]>,
     let options = elements
         .into_iter()
         .map(|element| option(element, interner))
-        .collect::<Result<Arc<[ConfigOption]>, WireError>>()?;
-    interner.keep_options(source, &options);
-    Ok(options)
+        .collect::<Result<Options, WireError>>()?;
+    Ok(interner.keep_options(source, options))
 }
 
 fn option(element: OptionElement<'_>, interner: &mut Interner) -> Result<ConfigOption, WireError> {
@@ -400,7 +400,7 @@ mod tests {
             (42, Some(3), Figure::Number(7))
         );
         assert_eq!(listing.name.shown(), "DS-64 & more");
-        let [ram, ips] = &*listing.options else {
+        let [ram, ips] = &*listing.options.to_vec() else {
             panic!("{:?}", listing.options)
         };
         assert_eq!(
@@ -537,7 +537,7 @@ mod tests {
             (Some(false), Some(true), Some(true))
         );
         assert_eq!(details.quantity, Figure::Number(7));
-        assert_eq!(details.options[0].choices[0].in_use, Some(12));
+        assert_eq!(details.options.to_vec()[0].choices[0].in_use, Some(12));
         assert_eq!(details.combinations[1].key.to_string(), "4=0");
         assert_eq!(details.combinations[1].stock, Figure::Number(-1));
     }
@@ -564,7 +564,16 @@ mod tests {
             let json = DOCUMENTED.replacen("\"42\"", &pid.to_string(), 1);
             Listing::read(json.as_bytes(), &mut interner).unwrap()
         };
-        assert!(Arc::ptr_eq(&read(1).options, &read(2).options));
+        let (one, two) = (read(1), read(2));
+        assert_eq!(one.options, two.options);
+        let counted = DOCUMENTED.replace("\"id\":11,", "\"id\":11,\"inuse\":3,\"price\":1,");
+        let details = Details::read(counted.as_bytes(), &mut interner).unwrap();
+        assert_ne!(details.options, one.options);
+        fn place(options: &Options) -> *const Name {
+            options.iter().next().unwrap().name
+        }
+        assert_eq!(place(&one.options), place(&two.options));
+        assert_eq!(place(&one.options), place(&details.options));
     }
 
     proptest! {

@@ -30,6 +30,7 @@ use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
+use whmcs_stock_monitor::domain::catalogue::options::Options;
 use whmcs_stock_monitor::domain::message::ALERTS_PER_MESSAGE;
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
@@ -95,7 +96,7 @@ impl Item {
                 group_id,
                 name: Name::new(&self.name),
                 quantity: self.quantity,
-                options: Arc::from([]),
+                options: Options::default(),
                 source_hash: 0,
             }),
             details,

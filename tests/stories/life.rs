@@ -135,6 +135,58 @@ fn sigterm_ends_the_daemon_while_a_poll_a_webhook_and_a_mail_server_hang() {
 }
 
 #[test]
+fn what_hung_during_a_reload_is_delivered_as_soon_as_its_receiver_answers() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    receivers.hook.always(Reply::Hang);
+    shop.stock(1, 3);
+    eventually("the webhook hangs", || {
+        (receivers.hook.requests().len() == 2).then_some(())
+    });
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("Reading the configuration again.");
+    receivers.hook.always(Reply::Status(204));
+    daemon.wait_for_log("The new configuration is in force.");
+    daemon.wait_for_empty_outbox();
+    daemon.stop();
+    assert_eq!(
+        receivers.said(),
+        [
+            "stock.baseline",
+            "stock.alerts: 1 first low 3",
+            "stock.alerts: 1 first low 3"
+        ]
+    );
+    let requests = receivers.hook.requests();
+    assert_eq!(requests[1].header("webhook-id"), requests[2].header("webhook-id"));
+}
+
+#[test]
+fn sigterm_during_a_reload_that_waits_for_a_hanging_webhook_ends_the_daemon_in_time() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    receivers.hook.always(Reply::Hang);
+    shop.stock(1, 3);
+    eventually("the webhook hangs", || {
+        (receivers.hook.requests().len() == 2).then_some(())
+    });
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("Reading the configuration again.");
+    daemon.stop();
+    assert_eq!(
+        receivers.hook.requests().len(),
+        2,
+        "nothing new is begun after the signal"
+    );
+}
+
+#[test]
 fn sigint_stops_and_a_second_signal_stops_at_once() {
     let shop = Shop::open(vec![item(1, "A", 9)]);
     let receivers = Receivers::start();
@@ -255,6 +307,13 @@ fn a_damaged_and_a_newer_database_are_refused_with_65_and_left_as_they_are() {
         damaged,
         "nobody mends it behind the operator's back"
     );
+    // A page in the middle, which opening alone would not notice.
+    damaged.copy_from_slice(&good);
+    assert!(good.len() > 4 * 4096, "{}", good.len());
+    damaged[2 * 4096..4 * 4096].fill(0x5a);
+    fs::write(&path, &damaged).unwrap();
+    let ended = home.run(&["run"]);
+    assert_eq!(ended.code, 65, "{ended:?}");
     fs::write(&path, &good).unwrap();
     sql(
         &path,

@@ -20,6 +20,8 @@ mod alerts;
 mod life;
 mod names;
 mod commands;
+mod secrets;
+mod prometheus;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::alerting::about::About;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::NamedPair;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
-use crate::domain::alerting::telling::About;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity;
@@ -19,6 +19,7 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::message::Severity;
+use crate::domain::offer;
 
 impl Walk<'_> {
     /// Brings the combinations in line with what is derived now.
@@ -160,18 +161,18 @@ impl Walk<'_> {
     }
 
     fn effective_of(&self, tracked: &Tracked, key: &CombinationKey, product: &Product) -> Arc<Effective> {
-        let no = Name::new("No");
+        let no = Name::new(offer::NO);
         let mut pairs = Vec::with_capacity(key.pairs().len());
         for (option_id, choice_id) in key.pairs() {
             let Some(option) = product.options().iter().find(|option| option.id == *option_id) else {
                 continue;
             };
-            let choice = option.choices.iter().find(|choice| choice.id == *choice_id);
+            let choice = option.choices().find(|choice| choice.id == *choice_id);
             pairs.push(NamedPair {
                 option_id: *option_id,
-                option: &option.name,
+                option: option.name,
                 choice_id: *choice_id,
-                choice: choice.map_or(&no, |choice| &choice.name),
+                choice: choice.map_or(&no, |choice| choice.name),
             });
         }
         self.rules.effective(&Subject {

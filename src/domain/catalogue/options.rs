@@ -1,0 +1,357 @@
+//! The configurable options of a product, kept small: a large catalogue holds more choices than anything else.
+
+use std::sync::Arc;
+
+use crate::domain::catalogue::Choice;
+use crate::domain::catalogue::ChoiceId;
+use crate::domain::catalogue::ConfigOption;
+use crate::domain::catalogue::Figure;
+use crate::domain::catalogue::Name;
+use crate::domain::catalogue::OptionId;
+use crate::domain::catalogue::OptionKind;
+
+/// A product's configurable options, in the order WHMCS sent them. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Options {
+    shape: Shape,
+    figures: Figures,
+}
+
+/// What the options and choices are, without the figures: the same in both of WHMCS's answers and in all products
+/// of an option group, which then share it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape(Arc<[OptionShape]>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OptionShape {
+    id: OptionId,
+    name: Name,
+    kind: OptionKind,
+    hidden: bool,
+    choices: Box<[ChoiceShape]>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ChoiceShape {
+    id: ChoiceId,
+    name: Name,
+    hidden: bool,
+}
+
+/// The figures of all choices, one option after the other; in half the space where all of them fit.
+#[derive(Debug, Clone, PartialEq, Default)]
+enum Figures {
+    /// None was sent.
+    #[default]
+    None,
+    Small(Arc<[Small]>),
+    Wide(Arc<[(Option<i64>, Figure)]>),
+}
+
+/// Services in use and stock of a choice; the lowest numbers stand for what is no number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Small(i32, i32);
+
+const ABSENT: i32 = i32::MIN;
+const UNREADABLE: i32 = i32::MIN + 1;
+
+/// An option as it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionView<'a> {
+    pub id: OptionId,
+    pub name: &'a Name,
+    pub kind: OptionKind,
+    pub hidden: bool,
+    choices: &'a [ChoiceShape],
+    figures: &'a Figures,
+    /// Where the option's figures begin.
+    first: usize,
+}
+
+/// A choice as it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct ChoiceView<'a> {
+    pub id: ChoiceId,
+    pub name: &'a Name,
+    pub hidden: bool,
+    /// As [`Choice::in_use`].
+    pub in_use: Option<i64>,
+    /// As [`Choice::stock`].
+    pub stock: Figure,
+}
+
+impl Options {
+    /// The options, in the order WHMCS sent them.
+    pub fn iter(&self) -> impl Iterator<Item = OptionView<'_>> {
+        let mut next = 0;
+        self.shape.0.iter().map(move |option| {
+            let first = next;
+            next += option.choices.len();
+            OptionView {
+                id: option.id,
+                name: &option.name,
+                kind: option.kind,
+                hidden: option.hidden,
+                choices: &option.choices,
+                figures: &self.figures,
+                first,
+            }
+        })
+    }
+
+    /// How many options there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shape.0.is_empty()
+    }
+
+    /// What the options and choices are, without the figures.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Whether any figure was sent of a choice.
+    #[must_use]
+    pub fn has_figures(&self) -> bool {
+        self.figures != Figures::None
+    }
+
+    /// The same options on another copy of their shape, which must be equal.
+    #[must_use]
+    pub fn on(self, shape: &Shape) -> Self {
+        debug_assert_eq!(self.shape, *shape, "another shape");
+        Self {
+            shape: shape.clone(),
+            figures: self.figures,
+        }
+    }
+
+    /// The options as they were sent.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<ConfigOption> {
+        self.iter()
+            .map(|option| ConfigOption {
+                id: option.id,
+                name: option.name.clone(),
+                kind: option.kind,
+                hidden: option.hidden,
+                choices: option.choices().map(ChoiceView::to_choice).collect(),
+            })
+            .collect()
+    }
+}
+
+impl Shape {
+    /// Options of this shape without figures.
+    #[must_use]
+    pub fn without_figures(&self) -> Options {
+        Options {
+            shape: self.clone(),
+            figures: Figures::None,
+        }
+    }
+
+    /// Whether no more than so many hold this very copy.
+    #[must_use]
+    pub fn is_held_by_at_most(&self, holders: usize) -> bool {
+        Arc::strong_count(&self.0) <= holders
+    }
+
+    /// The names of all options and choices.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().flat_map(|option| {
+            let choices = option.choices.iter().map(|choice| &choice.name);
+            std::iter::once(&option.name).chain(choices)
+        })
+    }
+}
+
+impl<'a> OptionView<'a> {
+    /// The choices, in the order WHMCS sent them.
+    pub fn choices(self) -> impl Iterator<Item = ChoiceView<'a>> {
+        (self.first..).zip(self.choices).map(move |(at, choice)| {
+            let (in_use, stock) = self.figures.at(at);
+            ChoiceView {
+                id: choice.id,
+                name: &choice.name,
+                hidden: choice.hidden,
+                in_use,
+                stock,
+            }
+        })
+    }
+}
+
+impl ChoiceView<'_> {
+    fn to_choice(self) -> Choice {
+        Choice {
+            id: self.id,
+            name: self.name.clone(),
+            hidden: self.hidden,
+            in_use: self.in_use,
+            stock: self.stock,
+        }
+    }
+}
+
+impl From<Vec<ConfigOption>> for Options {
+    fn from(options: Vec<ConfigOption>) -> Self {
+        let figures = Figures::of(options.iter().flat_map(|option| &option.choices));
+        let shape = options.into_iter().map(OptionShape::from).collect();
+        Self {
+            shape: Shape(shape),
+            figures,
+        }
+    }
+}
+
+impl FromIterator<ConfigOption> for Options {
+    fn from_iter<T: IntoIterator<Item = ConfigOption>>(options: T) -> Self {
+        options.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+impl From<ConfigOption> for OptionShape {
+    fn from(option: ConfigOption) -> Self {
+        let choice = |choice: Choice| ChoiceShape {
+            id: choice.id,
+            name: choice.name,
+            hidden: choice.hidden,
+        };
+        Self {
+            id: option.id,
+            name: option.name,
+            kind: option.kind,
+            hidden: option.hidden,
+            choices: option.choices.into_iter().map(choice).collect(),
+        }
+    }
+}
+
+impl Figures {
+    fn of<'a>(choices: impl Iterator<Item = &'a Choice> + Clone) -> Self {
+        let sent = choices.map(|choice| (choice.in_use, choice.stock));
+        if sent
+            .clone()
+            .all(|(in_use, stock)| in_use.is_none() && stock == Figure::Absent)
+        {
+            return Self::None;
+        }
+        let small: Option<Arc<[Small]>> = sent
+            .clone()
+            .map(|(in_use, stock)| {
+                Some(Small(
+                    small(in_use.map_or(Figure::Absent, Figure::Number))?,
+                    small(stock)?,
+                ))
+            })
+            .collect();
+        small.map_or_else(|| Self::Wide(sent.collect()), Self::Small)
+    }
+
+    fn at(&self, at: usize) -> (Option<i64>, Figure) {
+        let none = (None, Figure::Absent);
+        match self {
+            Self::None => none,
+            Self::Small(figures) => figures.get(at).map_or(none, |Small(in_use, stock)| {
+                (figure(*in_use).number(), figure(*stock))
+            }),
+            Self::Wide(figures) => figures.get(at).copied().unwrap_or(none),
+        }
+    }
+}
+
+/// The figure in half its space; `None` where it does not fit.
+fn small(figure: Figure) -> Option<i32> {
+    match figure {
+        Figure::Absent => Some(ABSENT),
+        Figure::Unreadable => Some(UNREADABLE),
+        Figure::Number(n) => i32::try_from(n).ok().filter(|n| *n > UNREADABLE),
+    }
+}
+
+fn figure(small: i32) -> Figure {
+    match small {
+        ABSENT => Figure::Absent,
+        UNREADABLE => Figure::Unreadable,
+        n => Figure::Number(i64::from(n)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some_figure() -> impl Strategy<Value = i64> {
+        let edge = i64::from(i32::MIN);
+        prop_oneof![
+            4 => -3i64..90,
+            1 => (edge - 3)..(edge + 3),
+            1 => Just(i64::from(i32::MAX)),
+            1 => any::<i64>(),
+        ]
+    }
+
+    fn some_choice() -> impl Strategy<Value = Choice> {
+        let stock = prop_oneof![
+            3 => Just(Figure::Absent),
+            1 => Just(Figure::Unreadable),
+            2 => some_figure().prop_map(Figure::Number),
+        ];
+        (
+            any::<i64>(),
+            "[a-c]{0,2}",
+            any::<bool>(),
+            prop::option::of(some_figure()),
+            stock,
+        )
+            .prop_map(|(id, name, hidden, in_use, stock)| Choice {
+                id,
+                name: Name::new(&name),
+                hidden,
+                in_use,
+                stock,
+            })
+    }
+
+    fn some_options() -> impl Strategy<Value = Vec<ConfigOption>> {
+        let option = (
+            any::<i64>(),
+            any::<bool>(),
+            prop::collection::vec(some_choice(), 0..4),
+        );
+        let option = option.prop_map(|(id, hidden, choices)| ConfigOption {
+            id,
+            name: Name::new(&format!("option {id}")),
+            kind: OptionKind::Radio,
+            hidden,
+            choices: choices.into(),
+        });
+        prop::collection::vec(option, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_what_was_sent(options in some_options()) {
+            let kept = Options::from(options.clone());
+            prop_assert_eq!(kept.to_vec(), options);
+        }
+    }
+
+    #[test]
+    fn twelve_choices_with_counts_take_less_than_half_a_kilobyte_and_their_twin_next_to_nothing() {
+        assert!(size_of::<OptionShape>() <= 40);
+        assert!(size_of::<ChoiceShape>() <= 24);
+        assert!(size_of::<Small>() <= 8);
+        assert!(size_of::<Options>() <= 40);
+    }
+}
