@@ -22,6 +22,7 @@ mod names;
 mod commands;
 mod secrets;
 mod prometheus;
+mod demo;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;

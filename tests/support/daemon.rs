@@ -153,11 +153,16 @@ impl Home {
 
     /// Starts the daemon and waits for nothing.
     pub fn spawn(&self) -> Daemon {
+        self.begin(&["run"])
+    }
+
+    /// Starts a command that goes on by itself; what it prints is in the log, too.
+    pub fn begin(&self, arguments: &[&str]) -> Daemon {
         let log = self.path(&format!("stderr-{}", self.logs.fetch_add(1, Ordering::SeqCst)));
         let file = File::create(&log).expect("makes the log");
         let child = self
-            .command(&["run"])
-            .stdout(Stdio::null())
+            .command(arguments)
+            .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
             .spawn()
             .expect("starts");
