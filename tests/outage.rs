@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -442,6 +444,56 @@ async fn an_attempt_that_a_crash_cut_off_does_not_lengthen_the_wait_after_the_ne
     let made = world.go_on_until(MINUTE + 36).await;
     let waits: Vec<Vec<i64>> = rhythm(&made, HOOK).into_values().collect();
     assert_eq!(waits, [[0, 5, 35]]);
+}
+
+#[tokio::test]
+async fn a_slow_receivers_round_ends_after_half_a_minute_and_the_rest_comes_in_the_next() {
+    let mut world = World::begin().await;
+    for minute in 1..=6 {
+        world.now = minute * MINUTE;
+        assert_eq!(world.stock(1, 20 - 16 * (minute % 2)).await, 2);
+    }
+    // Each look at the clock takes seven seconds, as if the receiver took its time.
+    let passed = AtomicI64::new(HOUR);
+    let clock = || time(passed.fetch_add(7, Ordering::SeqCst));
+    let never = CancellationToken::new();
+    let (mut sent, mut rounds) = (0, 0);
+    loop {
+        let delivered = world.channels[HOOK]
+            .run(&clock, &|| 0.5, &never)
+            .await
+            .expect("settles");
+        assert!(
+            delivered.attempts.len() <= 3,
+            "{} attempts in a round",
+            delivered.attempts.len()
+        );
+        assert!(
+            delivered
+                .attempts
+                .iter()
+                .all(|one| one.attempt == 1 && one.result.is_ok())
+        );
+        sent += delivered.attempts.len();
+        rounds += 1;
+        if rounds == 1 {
+            // Recorded while that round went on.
+            world.now = HOUR + 3;
+            assert_eq!(world.stock(1, 4).await, 2);
+        }
+        if !delivered.more {
+            break;
+        }
+        assert!(!delivered.attempts.is_empty(), "a round makes progress");
+    }
+    assert_eq!(sent, 7);
+    assert!(rounds > 1);
+    // In the order of recording, over all rounds.
+    let reasons: Vec<usize> = world.hook.requests()[1..]
+        .iter()
+        .map(|request| request.text().matches("recovered").count())
+        .collect();
+    assert_eq!(reasons, [0, 1, 0, 1, 0, 1, 0]);
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ use crate::store::outbox::Settlement;
 const LEASE: Duration = Duration::from_secs(600);
 /// Deliveries claimed at once.
 const BATCH: usize = 32;
+/// A round begins no further attempt after this long: how attempts ended is told with its end.
+const ROUND: Duration = Duration::from_secs(30);
 
 /// Delivers one channel's messages.
 #[derive(Debug)]
@@ -79,7 +81,8 @@ impl Deliver {
         &self.telling.channels[self.channel]
     }
 
-    /// Sends what is due. `clock` gives the time of each attempt; a cancelled round begins no further attempt.
+    /// Sends what is due. `clock` gives the time of each attempt; a cancelled round begins no further attempt, nor
+    /// does one that has lasted half a minute.
     pub async fn run(
         &self,
         clock: &(dyn Fn() -> Timestamp + Sync),
@@ -92,10 +95,11 @@ impl Deliver {
         }
         let name = self.channel().name();
         let claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
-        delivered.more = claims.len() == BATCH;
+        let claimed = claims.len();
         let (outcomes, settlements) = mpsc::unbounded_channel();
         let sending = self.send_all(claims, clock, jitter, cancel, outcomes);
         let (sent, settled) = tokio::join!(sending, self.settle_all(settlements, clock));
+        delivered.more = !cancel.is_cancelled() && (claimed == BATCH || sent.len() < claimed);
         delivered.attempts = sent;
         settled?;
         delivered.next_due = self.store.reader().next_due(name).await?;
@@ -112,9 +116,11 @@ impl Deliver {
         outcomes: mpsc::UnboundedSender<Settled>,
     ) -> Vec<Attempted> {
         let mut attempts = Vec::with_capacity(claims.len());
+        let end = clock().checked_add(ROUND).unwrap_or(Timestamp::MAX);
         for claim in claims {
             // A closed receiver means that outcomes can no longer be recorded: sending on would only repeat.
-            if cancel.is_cancelled() || outcomes.is_closed() || self.disabled.load(Ordering::Relaxed) {
+            let over = cancel.is_cancelled() || outcomes.is_closed() || clock() > end;
+            if over || self.disabled.load(Ordering::Relaxed) {
                 let settlement = Settlement::Untried;
                 let _ = outcomes.send(Settled {
                     delivery: claim.delivery,

@@ -186,11 +186,11 @@ impl Store {
 
     /// Makes due again what an earlier process had under way; at start only, when the lock proves that nobody else
     /// delivers. How many there were. The attempts do not count, since nobody saw their end and most never began: they
-    /// must not lengthen the wait after the next one.
+    /// must not lengthen the wait after the next one. What was queued meanwhile does not overtake them.
     pub async fn void_leases(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut tx = self.begin_write().await?;
         let done = sqlx::query(
-            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = ? \
+            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = min(queued_at, ?) \
              WHERE state = 'pending' AND leased = 1",
         )
         .bind(now.as_millisecond())
@@ -250,8 +250,9 @@ async fn settle_one(tx: &mut WriteTx, settled: &Settled, now: Timestamp) -> Resu
         .bind(at.as_millisecond())
         .bind(reason.as_str())
         .bind(error.as_str()),
+        // Due since it was queued: what was queued meanwhile must not overtake it.
         Settlement::Untried => sqlx::query(
-            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = ? WHERE id = ? \
+            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = min(queued_at, ?) WHERE id = ? \
              AND attempts = ? AND state = 'pending' AND leased = 1",
         )
         .bind(now),
