@@ -131,6 +131,7 @@ pub mod observe {
     pub mod view;
     pub mod counters;
     pub mod items;
+    pub mod lines;
     pub mod text;
     pub mod process;
     pub mod metrics;

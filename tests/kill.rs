@@ -330,11 +330,11 @@ fn rank(severity: &Value) -> i64 {
     i64::try_from(rank).expect("small")
 }
 
-/// What is to be told of the crossings: (product, severity last told, severity), poll by poll; and where that ends.
-fn to_be_told(
-    recorded: &Recorded,
-    crossings: &[Crossing],
-) -> (Vec<Vec<(i64, i64, i64)>>, BTreeMap<i64, i64>) {
+/// What a message says of a product: its id, the severity last told, the severity now.
+type Word = (i64, i64, i64);
+
+/// What is to be told of the crossings, poll by poll, and where that ends.
+fn to_be_told(recorded: &Recorded, crossings: &[Crossing]) -> (Vec<Vec<Word>>, BTreeMap<i64, i64>) {
     let first = &recorded.polls.first().expect("a poll").1;
     let mut told: BTreeMap<i64, i64> = first
         .iter()

@@ -85,6 +85,7 @@ class Talker(Child):
                 return line[1:]
 
     def hear_times(self, word, times):
+        line = None
         for _ in range(times):
             line = self.hear(word)
         return line
@@ -102,9 +103,9 @@ class Bench:
     """Where the programs are, and a folder for the databases on a real disk."""
 
     def __init__(self, target, quick):
-        self.programs = target / "release"
+        self.programs = target.resolve() / "release"
         self.quick = quick
-        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=target))
+        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=target.resolve()))
         self.count = 0
 
     def close(self):

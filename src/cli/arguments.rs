@@ -75,6 +75,9 @@ pub struct StatusArguments {
     /// For machines
     #[arg(long)]
     pub json: bool,
+    /// Show combinations without a figure of their own too, where they are known
+    #[arg(long)]
+    pub combinations: bool,
 }
 
 /// Options of `history`.

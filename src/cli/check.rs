@@ -28,6 +28,7 @@ use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::observe::items;
+use crate::observe::lines::Line;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::reader::Reader;
@@ -229,16 +230,17 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
         .collect();
+    if options.combinations
+        && let Some(unknown) = listing::unknown_options(&shown)
+    {
+        say(&unknown);
+    }
+    let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = shown
-            .iter()
-            .flat_map(|(instance, memory)| items::entries(instance, memory))
-            .filter(|entry| !entry.is_gone())
-            .map(|entry| entry.item())
-            .collect();
+        let items: Vec<items::Item<'_>> = listed.iter().map(Line::item).collect();
         print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
     } else {
-        print(&listing::table(&shown, &shown_in.zone, Timestamp::now()));
+        print(&listing::table(&shown, listed, &shown_in.zone, Timestamp::now()));
     }
     exit
 }

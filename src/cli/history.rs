@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::print;
 use crate::cli::run::exit_of;
+use crate::cli::say;
 use crate::cli::table;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
@@ -29,6 +30,8 @@ use crate::store::past::PastItem;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
+/// Said where a combination has no series.
+const DERIVED: &str = "The combination had no figure of its own then: it is what its product is.";
 /// Points read at once.
 const PAGE: usize = 1000;
 
@@ -211,10 +214,14 @@ async fn levels(
     let mut points = all_points(reader, subject, subject.combination.as_ref(), since)
         .await
         .map_err(broken)?;
-    if points.is_none() && subject.combination.is_some() {
+    let derived = points.is_none() && subject.combination.is_some();
+    if derived {
         points = all_points(reader, subject, None, since).await.map_err(broken)?;
     }
     let points = points.unwrap_or_default();
+    if derived && !options.json {
+        say(DERIVED);
+    }
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
         let head = json!({
@@ -222,6 +229,7 @@ async fn levels(
             "product_id": subject.product().id,
             "product": subject.product().name.shown(),
             "combination": combination_json(subject),
+            "derived": derived,
             "items": items,
         });
         print(&head.to_string());
@@ -344,6 +352,10 @@ async fn stood(
     };
     // A combination without a figure of its own is what its product is.
     let item = of_product(subject.combination.as_ref()).or_else(|| of_product(None));
+    let derived = item.is_some_and(|item| item.combination != subject.combination);
+    if derived && !options.json {
+        say(DERIVED);
+    }
     let Some(item) = item else {
         return Err(fail(Exit::Low, "The product was not seen by then."));
     };
@@ -409,6 +421,7 @@ fn past_json(subject: &Subject, item: &PastItem, observed_at: Timestamp, age_sec
         "thresholds": effective.thresholds,
         "days_of_cover": Value::Null,
         "bottleneck": Value::Null,
+        "derived": item.combination != subject.combination,
     })
 }
 

@@ -10,18 +10,53 @@ use crate::cli::table;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
 use crate::observe::items::Entry;
+use crate::observe::lines::Extent;
+use crate::observe::lines::Line;
+use crate::observe::lines::lines;
 
-/// The levels of the shops, worst first, with thresholds and where those come from.
+/// What of the shops is there now: products and the combinations with a figure of their own, or `all` combinations.
 #[must_use]
-pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> String {
+pub fn listed<'a>(shops: &[(&'a str, &'a Memory)], all: bool) -> Vec<Line<'a>> {
+    let series = |entry| Line { entry, derived: None };
+    let mut listed: Vec<Line<'_>> = Vec::new();
+    for (instance, memory) in shops {
+        if all {
+            let products = memory.products.iter();
+            listed.extend(products.flat_map(|product| lines(instance, memory, product)));
+        } else {
+            listed.extend(items::entries(instance, memory).map(series));
+        }
+    }
+    listed.retain(|line| !line.entry.is_gone());
+    listed
+}
+
+/// The products whose combinations are not known, in words; `None` where all are.
+#[must_use]
+pub fn unknown_options(shops: &[(&str, &Memory)]) -> Option<String> {
+    let products = shops.iter().flat_map(|(_, memory)| &memory.products);
+    let count = products
+        .filter(|product| Extent::of(product) == Some(Extent::Unknown))
+        .count();
+    (count > 0).then(|| {
+        format!(
+            "The options of {count} products are not known: the database does not hold them. `check --combinations` \
+             asks WHMCS."
+        )
+    })
+}
+
+/// The levels, worst first, with thresholds and where those come from.
+#[must_use]
+pub fn table(
+    shops: &[(&str, &Memory)],
+    mut entries: Vec<Line<'_>>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> String {
     let colours = table::colours();
     let several = shops.len() > 1;
-    let mut entries: Vec<Entry<'_>> = shops
-        .iter()
-        .flat_map(|(instance, memory)| items::entries(instance, memory))
-        .filter(|entry| !entry.is_gone())
-        .collect();
-    entries.sort_by_key(|entry| (Reverse(urgency(entry)), entry.level()));
+    entries.sort_by_key(|line| (Reverse(urgency(&line.entry)), line.entry.level()));
     let mut header = vec![
         "LEVEL", "SEVERITY", "ID", "PRODUCT", "LOW", "CRITICAL", "FROM", "NOTE",
     ];
@@ -29,7 +64,8 @@ pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> Stri
         header.insert(2, "SHOP");
     }
     let mut listed = table::new(&header);
-    for entry in &entries {
+    for line in &entries {
+        let entry = &line.entry;
         let thresholds = entry.thresholds();
         let mut row = vec![table::number(figure(entry)), table::severity(entry, colours)];
         if several {
@@ -37,11 +73,11 @@ pub fn table(shops: &[(&str, &Memory)], zone: &TimeZone, now: Timestamp) -> Stri
         }
         row.extend([
             table::number(entry.product.id),
-            Cell::new(name(entry)),
+            Cell::new(name(line)),
             table::number(thresholds.low),
             table::number(thresholds.critical),
             Cell::new(&thresholds.origin),
-            Cell::new(note(entry)),
+            Cell::new(note(line)),
         ]);
         listed.add_row(row);
     }
@@ -93,14 +129,19 @@ fn figure(entry: &Entry<'_>) -> String {
     }
 }
 
-fn name(entry: &Entry<'_>) -> String {
-    match entry.combination {
-        Some(combination) => format!("{} · {}", entry.product.name.shown(), combination.label),
-        None => entry.product.name.shown().to_owned(),
+fn name(line: &Line<'_>) -> String {
+    let product = line.entry.product.name.shown();
+    match line.label() {
+        Some(label) => format!("{product} · {label}"),
+        None => product.to_owned(),
     }
 }
 
-fn note(entry: &Entry<'_>) -> String {
+fn note(line: &Line<'_>) -> String {
+    let entry = &line.entry;
+    if line.derived.is_some() {
+        return "as its product".to_owned();
+    }
     let mut notes = Vec::new();
     if entry.combination.is_none() && entry.product.ambiguous_zero {
         notes.push("shows 0: sold out or not counted; install the companion or set stock_control".to_owned());

@@ -11,10 +11,12 @@ use crate::cli::fail;
 use crate::cli::listing;
 use crate::cli::print;
 use crate::cli::run::exit_of;
+use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
+use crate::observe::lines::Line;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 
@@ -45,16 +47,22 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
         .iter()
         .map(|(name, memory)| (name.as_str(), memory))
         .collect();
+    if options.combinations
+        && let Some(unknown) = listing::unknown_options(&shown)
+    {
+        say(&unknown);
+    }
+    let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = shown
-            .iter()
-            .flat_map(|(instance, memory)| items::entries(instance, memory))
-            .filter(|entry| !entry.is_gone())
-            .map(|entry| entry.item())
-            .collect();
+        let items: Vec<items::Item<'_>> = listed.iter().map(Line::item).collect();
         print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
     } else {
-        print(&listing::table(&shown, &config.timezone, Timestamp::now()));
+        print(&listing::table(
+            &shown,
+            listed,
+            &config.timezone,
+            Timestamp::now(),
+        ));
     }
     Exit::Ok
 }

@@ -54,6 +54,12 @@ pub struct Item<'a> {
     pub retired: Option<bool>,
     /// A 0 that may also mean that stock is not controlled.
     pub ambiguous_zero: bool,
+    /// Of a combination without a figure of its own: it is what its product is. Not there where false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// Of a product, where all combinations are listed: how far they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub combinations: Option<&'static str>,
     /// Only there while the level is unknown.
     #[serde(flatten)]
     pub last: Option<LastKnown>,
@@ -209,6 +215,8 @@ impl<'a> Entry<'a> {
             hidden: self.product.hidden,
             retired: self.product.retired,
             ambiguous_zero: self.product.ambiguous_zero,
+            derived: false,
+            combinations: None,
             last: unknown.then_some(LastKnown {
                 last_level: series.last_level,
                 last_known_at: series.last_known_at,

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::delivery::Medium;
+use crate::domain::offer;
 use crate::domain::source::Attempt;
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::DeliveryState;
@@ -65,6 +66,14 @@ struct LevelItem {
     observed_at: Timestamp,
     state: &'static str,
     level: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Levels {
+    items: Vec<LevelItem>,
+    cursor: Option<String>,
+    /// The combination has no figure of its own: these are its product's levels.
+    derived: bool,
 }
 
 /// `GET /api/v1/polls?instance=&cursor=&limit=`
@@ -124,13 +133,51 @@ pub async fn history(
         after,
         limit: limit + 1,
     };
-    match reader.level_history(&query).await.map_err(unreadable)? {
-        Some(points) => Ok(page(points, limit, |point| point.poll.0, level_item)),
-        None if combination.is_some() => Err(Problem::not_found(
-            "The combination was never seen, or never had a level of its own: then it is what its product is.",
+    if let Some(points) = reader.level_history(&query).await.map_err(unreadable)? {
+        return Ok(levels(points, limit, false));
+    }
+    let whole = LevelQuery {
+        combination: None,
+        ..query
+    };
+    match &combination {
+        Some(key) if is_offered(&app, &instance, product, key) => {
+            match reader.level_history(&whole).await.map_err(unreadable)? {
+                Some(points) => Ok(levels(points, limit, true)),
+                None => Err(Problem::not_found("No product of that id was ever seen.")),
+            }
+        }
+        Some(_) => Err(Problem::not_found(
+            "The combination never had a level of its own, and the product has no such options.",
         )),
         None => Err(Problem::not_found("No product of that id was ever seen.")),
     }
+}
+
+/// Whether the key names choices of the product, offered or hidden by now. Anything may be one of a product whose
+/// options are not known.
+fn is_offered(app: &AppState, instance: &str, product: i64, key: &CombinationKey) -> bool {
+    let seen = app.view.seen();
+    let known = seen
+        .instance(instance)
+        .and_then(|shop| shop.memory.product(product));
+    let Some((known, last)) = known.and_then(|known| Some((known, known.seen.as_ref()?))) else {
+        return true;
+    };
+    let effective = &known.effective;
+    offer::label_of(last, &effective.combine, effective.max_combinations, key).is_some()
+}
+
+fn levels(mut points: Vec<Point>, limit: usize, derived: bool) -> Response {
+    let more = points.len() > limit;
+    points.truncate(limit);
+    let cursor = points.last().filter(|_| more).map(|last| last.poll.0.to_string());
+    Json(Levels {
+        items: points.into_iter().map(level_item).collect(),
+        cursor,
+        derived,
+    })
+    .into_response()
 }
 
 /// The parameter `instance`, where given: one that was ever polled, configured still or not.

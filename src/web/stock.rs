@@ -7,15 +7,22 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::alerting::state::Memory;
+use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
 use crate::domain::message::Severity;
 use crate::observe::items::Entry;
+use crate::observe::items::Item;
 use crate::observe::items::of_product;
+use crate::observe::lines::Line;
+use crate::observe::lines::lines;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
+
+/// Products whose combinations are worked out before other requests get their turn.
+const PRODUCTS_AT_ONCE: usize = 64;
 
 /// A list of the API, and where the next page begins; null on the last.
 #[derive(Debug, Serialize)]
@@ -24,24 +31,107 @@ pub struct List<T> {
     pub cursor: Option<String>,
 }
 
-/// `GET /api/v1/stock?instance=&severity=&q=&cursor=&limit=`
+/// What is asked of the stock.
+struct Wanted<'a> {
+    instance: Option<&'a Instance>,
+    product: Option<i64>,
+    severity: Option<Severity>,
+    /// In lower case.
+    needle: Option<String>,
+    limit: usize,
+}
+
+/// `GET /api/v1/stock?instance=&product=&severity=&q=&combinations=&cursor=&limit=`
 pub async fn stock(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "severity", "q", "cursor", "limit"])?;
+    params.only(&[
+        "instance",
+        "product",
+        "severity",
+        "q",
+        "combinations",
+        "cursor",
+        "limit",
+    ])?;
     let seen = app.view.seen();
-    let instance = params.instance(&seen)?;
-    let severity = severity(&params)?;
-    let limit = params.limit()?;
-    let needle = params.get("q").map(str::to_lowercase);
-    let wanted = |entry: &Entry<'_>| {
-        severity.is_none_or(|severity| entry.severity() == Some(severity))
-            && needle.as_ref().is_none_or(|needle| entry.matches(needle))
+    let wanted = Wanted {
+        instance: params.instance(&seen)?,
+        product: params.parsed("product", "the id of a product")?,
+        severity: severity(&params)?,
+        needle: params.get("q").map(str::to_lowercase),
+        limit: params.limit()?,
     };
-    let mut found = from_cursor(&seen, instance, params.get("cursor"))?.filter(wanted);
-    let shown: Vec<Entry<'_>> = found.by_ref().take(limit).collect();
+    let cursor = params.get("cursor");
+    let all = params.chosen("combinations", "all or series", |value| match value {
+        "all" => Some(true),
+        "series" => Some(false),
+        _ => None,
+    })?;
+    if all == Some(true) {
+        return Ok(Json(everything(&seen, &wanted, cursor).await?).into_response());
+    }
+    let mut found = from_cursor(&seen, wanted.instance, cursor)?.filter(|entry| {
+        wanted.product.is_none_or(|id| entry.product.id == id)
+            && wanted.has_severity(entry)
+            && wanted.needle.as_ref().is_none_or(|needle| entry.matches(needle))
+    });
+    let shown: Vec<Entry<'_>> = found.by_ref().take(wanted.limit).collect();
     let more = found.next().is_some();
     let cursor = shown.last().filter(|_| more).map(Entry::alert_id);
     let items: Vec<_> = shown.iter().map(Entry::item).collect();
     Ok(Json(List { items, cursor }).into_response())
+}
+
+/// Every combination that is offered too. There can be hundreds for each product: others get their turn in between.
+async fn everything<'a>(
+    seen: &'a Seen,
+    wanted: &Wanted<'a>,
+    cursor: Option<&str>,
+) -> Result<List<Item<'a>>, Problem> {
+    let after = cursor.map(|cursor| position(seen, cursor)).transpose()?;
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut last = None;
+    for (place, shop) in seen.instances.iter().enumerate() {
+        let here = after.as_ref().filter(|after| after.instance == place);
+        let passed = after.as_ref().is_some_and(|after| place < after.instance);
+        if passed || wanted.instance.is_some_and(|only| only.name != shop.name) {
+            continue;
+        }
+        let first = here.map_or(0, |after| first_product(&shop.memory, after.product));
+        for (nth, product) in shop.memory.products[first..].iter().enumerate() {
+            if nth % PRODUCTS_AT_ONCE == PRODUCTS_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
+            if wanted.product.is_some_and(|id| id != product.id) {
+                continue;
+            }
+            for line in lines(&shop.name, &shop.memory, product) {
+                let told = here.is_some_and(|after| !after.is_before(product.id, line.key()));
+                if told || !wanted.is_line(&line) {
+                    continue;
+                }
+                if items.len() == wanted.limit {
+                    return Ok(List { items, cursor: last });
+                }
+                items.push(line.item());
+                if items.len() == wanted.limit {
+                    last = Some(line.id());
+                }
+            }
+        }
+    }
+    Ok(List { items, cursor: None })
+}
+
+impl Wanted<'_> {
+    fn has_severity(&self, entry: &Entry<'_>) -> bool {
+        self.severity
+            .is_none_or(|severity| entry.severity() == Some(severity))
+    }
+
+    fn is_line(&self, line: &Line<'_>) -> bool {
+        let named = self.needle.as_ref().is_none_or(|needle| line.matches(needle));
+        named && self.has_severity(&line.entry)
+    }
 }
 
 /// The parameter `severity`, where given.
@@ -91,7 +181,11 @@ fn from_cursor<'a>(
         shop.memory.products[first..]
             .iter()
             .flat_map(|product| of_product(&shop.name, &shop.memory, product))
-            .filter(move |entry| here.as_ref().is_none_or(|after| after.is_before(entry)))
+            .filter(move |entry| {
+                let key = entry.combination.map(|combination| &combination.key);
+                here.as_ref()
+                    .is_none_or(|after| after.is_before(entry.product.id, key))
+            })
     });
     Ok(entries)
 }
@@ -101,13 +195,12 @@ fn from_cursor<'a>(
 struct Position {
     instance: usize,
     product: i64,
-    combination: Option<crate::domain::catalogue::CombinationKey>,
+    combination: Option<CombinationKey>,
 }
 
 impl Position {
-    fn is_before(&self, entry: &Entry<'_>) -> bool {
-        let key = entry.combination.map(|combination| &combination.key);
-        (self.product, self.combination.as_ref()) < (entry.product.id, key)
+    fn is_before(&self, product: i64, combination: Option<&CombinationKey>) -> bool {
+        (self.product, self.combination.as_ref()) < (product, combination)
     }
 }
 

@@ -20,22 +20,27 @@ pub struct Options {
 /// What the options and choices are, without the figures: the same in both of WHMCS's answers and in all products
 /// of an option group, which then share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(Arc<[OptionShape]>);
+pub struct Shape(Arc<[Entry]>);
 
+/// An option, or one of the choices that follow it.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct OptionShape {
-    id: OptionId,
+struct Entry {
+    id: i64,
     name: Name,
-    kind: OptionKind,
-    hidden: bool,
-    choices: Box<[ChoiceShape]>,
+    what: What,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ChoiceShape {
-    id: ChoiceId,
-    name: Name,
-    hidden: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    Option {
+        kind: OptionKind,
+        hidden: bool,
+        /// How many of its choices follow.
+        choices: u32,
+    },
+    Choice {
+        hidden: bool,
+    },
 }
 
 /// The figures of all choices, one option after the other; in half the space where all of them fit.
@@ -62,7 +67,7 @@ pub struct OptionView<'a> {
     pub name: &'a Name,
     pub kind: OptionKind,
     pub hidden: bool,
-    choices: &'a [ChoiceShape],
+    choices: &'a [Entry],
     figures: &'a Figures,
     /// Where the option's figures begin.
     first: usize,
@@ -83,26 +88,38 @@ pub struct ChoiceView<'a> {
 impl Options {
     /// The options, in the order WHMCS sent them.
     pub fn iter(&self) -> impl Iterator<Item = OptionView<'_>> {
+        let mut rest = &*self.shape.0;
         let mut next = 0;
-        self.shape.0.iter().map(move |option| {
+        std::iter::from_fn(move || {
+            let (head, after) = rest.split_first()?;
+            let What::Option {
+                kind,
+                hidden,
+                choices,
+            } = head.what
+            else {
+                return None;
+            };
+            let (choices, after) = after.split_at_checked(choices as usize)?;
             let first = next;
-            next += option.choices.len();
-            OptionView {
-                id: option.id,
-                name: &option.name,
-                kind: option.kind,
-                hidden: option.hidden,
-                choices: &option.choices,
+            next += choices.len();
+            rest = after;
+            Some(OptionView {
+                id: head.id,
+                name: &head.name,
+                kind,
+                hidden,
+                choices,
                 figures: &self.figures,
                 first,
-            }
+            })
         })
     }
 
     /// How many options there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shape.0.len()
+        self.iter().count()
     }
 
     /// Whether there is none.
@@ -166,10 +183,7 @@ impl Shape {
 
     /// The names of all options and choices.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.0.iter().flat_map(|option| {
-            let choices = option.choices.iter().map(|choice| &choice.name);
-            std::iter::once(&option.name).chain(choices)
-        })
+        self.0.iter().map(|entry| &entry.name)
     }
 }
 
@@ -181,7 +195,7 @@ impl<'a> OptionView<'a> {
             ChoiceView {
                 id: choice.id,
                 name: &choice.name,
-                hidden: choice.hidden,
+                hidden: matches!(choice.what, What::Choice { hidden: true }),
                 in_use,
                 stock,
             }
@@ -204,9 +218,28 @@ impl ChoiceView<'_> {
 impl From<Vec<ConfigOption>> for Options {
     fn from(options: Vec<ConfigOption>) -> Self {
         let figures = Figures::of(options.iter().flat_map(|option| &option.choices));
-        let shape = options.into_iter().map(OptionShape::from).collect();
+        let count = options.iter().map(|option| 1 + option.choices.len()).sum();
+        let mut entries = Vec::with_capacity(count);
+        for option in options {
+            entries.push(Entry {
+                id: option.id,
+                name: option.name,
+                what: What::Option {
+                    kind: option.kind,
+                    hidden: option.hidden,
+                    choices: u32::try_from(option.choices.len()).unwrap_or(u32::MAX),
+                },
+            });
+            entries.extend(option.choices.into_iter().map(|choice| Entry {
+                id: choice.id,
+                name: choice.name,
+                what: What::Choice {
+                    hidden: choice.hidden,
+                },
+            }));
+        }
         Self {
-            shape: Shape(shape),
+            shape: Shape(entries.into()),
             figures,
         }
     }
@@ -215,23 +248,6 @@ impl From<Vec<ConfigOption>> for Options {
 impl FromIterator<ConfigOption> for Options {
     fn from_iter<T: IntoIterator<Item = ConfigOption>>(options: T) -> Self {
         options.into_iter().collect::<Vec<_>>().into()
-    }
-}
-
-impl From<ConfigOption> for OptionShape {
-    fn from(option: ConfigOption) -> Self {
-        let choice = |choice: Choice| ChoiceShape {
-            id: choice.id,
-            name: choice.name,
-            hidden: choice.hidden,
-        };
-        Self {
-            id: option.id,
-            name: option.name,
-            kind: option.kind,
-            hidden: option.hidden,
-            choices: option.choices.into_iter().map(choice).collect(),
-        }
     }
 }
 
@@ -348,10 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn twelve_choices_with_counts_take_less_than_half_a_kilobyte_and_their_twin_next_to_nothing() {
-        assert!(size_of::<OptionShape>() <= 40);
-        assert!(size_of::<ChoiceShape>() <= 24);
-        assert!(size_of::<Small>() <= 8);
-        assert!(size_of::<Options>() <= 40);
+    fn a_choice_takes_24_bytes_and_its_counts_8() {
+        assert!(size_of::<Entry>() <= 24, "{}", size_of::<Entry>());
+        assert!(size_of::<Small>() <= 8, "{}", size_of::<Small>());
+        assert!(size_of::<Options>() <= 40, "{}", size_of::<Options>());
     }
 }
