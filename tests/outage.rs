@@ -425,6 +425,26 @@ async fn a_channel_that_hangs_holds_up_neither_polls_nor_the_other_and_a_crash_t
 }
 
 #[tokio::test]
+async fn an_attempt_that_a_crash_cut_off_does_not_lengthen_the_wait_after_the_next() {
+    let mut world = World::begin().await;
+    world.hook.always(Reply::Hang);
+    world.now = MINUTE;
+    world.stock(1, 4).await;
+    for crash in 1..=20 {
+        let mut arrived = world.hook.subscribe();
+        tokio::select! {
+            ended = world.deliver(HOOK) => panic!("it did not hang: {ended:?}"),
+            heard = arrived.wait_for(|requests| requests.len() == 1 + crash) => drop(heard.expect("it is there")),
+        }
+        assert_eq!(world.restart().await, 1);
+    }
+    world.hook.always(Reply::Status(500));
+    let made = world.go_on_until(MINUTE + 36).await;
+    let waits: Vec<Vec<i64>> = rhythm(&made, HOOK).into_values().collect();
+    assert_eq!(waits, [[0, 5, 35]]);
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_gone_is_left_alone_until_the_next_start() {
     let mut world = World::begin().await;
     world.hook.always(Reply::Status(410));
