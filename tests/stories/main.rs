@@ -18,6 +18,7 @@ mod receivers;
 
 mod alerts;
 mod life;
+mod channels;
 mod names;
 mod commands;
 mod secrets;

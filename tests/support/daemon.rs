@@ -83,6 +83,16 @@ impl Home {
     /// Sets a line of `.env`, for the next start or reload.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self.write_settings();
+    }
+
+    /// Takes a line out of `.env`.
+    pub fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
+        self.write_settings();
+    }
+
+    fn write_settings(&self) {
         let lines: String = self
             .settings
             .iter()
