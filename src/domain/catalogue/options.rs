@@ -334,30 +334,24 @@ impl FromIterator<ConfigOption> for Options {
 impl Figures {
     fn of<'a>(choices: impl Iterator<Item = &'a Choice> + Clone) -> Self {
         let sent = choices.map(|choice| (choice.in_use, choice.stock));
-        if sent
-            .clone()
-            .all(|(in_use, stock)| in_use.is_none() && stock == Figure::Absent)
-        {
-            return Self::None;
+        let (mut length, mut none, mut counts, mut fit) = (0, true, true, true);
+        for (in_use, stock) in sent.clone() {
+            length += 1;
+            none &= in_use.is_none() && stock == Figure::Absent;
+            counts &= stock == Figure::Absent;
+            fit &= small(count(in_use)).is_some() && small(stock).is_some();
         }
-        let count = |(in_use, stock): (Option<i64>, Figure)| match stock {
-            Figure::Absent => small(in_use.map_or(Figure::Absent, Figure::Number)),
-            Figure::Unreadable | Figure::Number(_) => None,
-        };
-        let counts: Option<Vec<i32>> = sent.clone().map(count).collect();
-        if let Some(counts) = counts {
-            return Self::Counts(counts.into());
+        let in_use = |in_use| small(count(in_use)).unwrap_or(ABSENT);
+        if none {
+            Self::None
+        } else if counts && fit {
+            Self::Counts(exact(length, sent.map(|(n, _)| in_use(n))))
+        } else if fit {
+            let stock = |stock| small(stock).unwrap_or(ABSENT);
+            Self::Small(exact(length, sent.map(|(n, left)| Small(in_use(n), stock(left)))))
+        } else {
+            Self::Wide(exact(length, sent))
         }
-        let small: Option<Vec<Small>> = sent
-            .clone()
-            .map(|(in_use, stock)| {
-                Some(Small(
-                    small(in_use.map_or(Figure::Absent, Figure::Number))?,
-                    small(stock)?,
-                ))
-            })
-            .collect();
-        small.map_or_else(|| Self::Wide(sent.collect()), |small| Self::Small(small.into()))
     }
 
     fn at(&self, at: usize) -> (Option<i64>, Figure) {
@@ -373,6 +367,17 @@ impl Figures {
             Self::Wide(figures) => figures.get(at).copied().unwrap_or(none),
         }
     }
+}
+
+/// Without a detour over buffers that grow, whose holes would cost more than what is kept.
+fn exact<T>(length: usize, items: impl Iterator<Item = T>) -> Arc<[T]> {
+    let mut kept = Vec::with_capacity(length);
+    kept.extend(items);
+    kept.into()
+}
+
+fn count(in_use: Option<i64>) -> Figure {
+    in_use.map_or(Figure::Absent, Figure::Number)
 }
 
 /// The figure in half its space; `None` where it does not fit.
