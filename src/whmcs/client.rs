@@ -287,7 +287,7 @@ impl Client {
                     return Ok(none());
                 }
             }
-            return Ok(ids.iter().map(|id| foreign.of(*id, round.now)).collect());
+            return Ok(ids.iter().map(|id| foreign.of(*id)).collect());
         }
         Ok(none())
     }

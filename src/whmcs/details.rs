@@ -70,6 +70,8 @@ struct Asked {
     /// `None` where the action does not know the product.
     details: Option<Arc<Details>>,
     at: Timestamp,
+    /// Whether that was in the last look; the time does not tell while the clock stands still.
+    fresh: bool,
     /// The product's bytes in GetProducts at that time.
     listing: u64,
 }
@@ -141,6 +143,7 @@ impl Round {
             .map(|listing| (listing.id, listing.source_hash))
             .collect();
         foreign.0.retain(|id, _| listed.contains_key(id));
+        foreign.0.values_mut().for_each(|asked| asked.fresh = false);
         let mut due = foreign.due(listings, interval, self.now).into_iter();
         let mut under_way: JoinSet<Answered> = JoinSet::new();
         let mut failed = 0;
@@ -185,6 +188,7 @@ impl Round {
                 Asked {
                     details,
                     at: self.now,
+                    fresh: true,
                     listing,
                 },
             );
@@ -213,11 +217,11 @@ impl Round {
 }
 
 impl Foreign {
-    /// What is known of a product, and whether it was asked at that time.
+    /// What is known of a product, and whether it was asked in the last look.
     #[must_use]
-    pub fn of(&self, id: ProductId, now: Timestamp) -> Option<Seen> {
+    pub fn of(&self, id: ProductId) -> Option<Seen> {
         let asked = self.0.get(&id)?;
-        Some((Arc::clone(asked.details.as_ref()?), asked.at == now))
+        Some((Arc::clone(asked.details.as_ref()?), asked.fresh))
     }
 
     /// Whose turn it is: those that changed, those never asked, then the oldest.

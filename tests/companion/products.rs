@@ -131,6 +131,15 @@ async fn older_details_only_settle_whether_stock_is_counted() {
 }
 
 #[tokio::test]
+async fn details_of_an_earlier_poll_are_older_even_while_the_clock_stands_still() {
+    let mut world = World::open(shop(Companion::Foreign, [plain(1).with_stock(5)])).await;
+    assert_eq!(level(&world.look().await, 1), Level::Known(5));
+    world.site.faults().keep(Some("GetProductDetails"), Fault::Reset);
+    world.site.shop().set_qty(1, 3).unwrap();
+    assert_eq!(level(&world.look_after(0).await, 1), Level::Known(3));
+}
+
+#[tokio::test]
 async fn fresh_details_win_over_what_is_listed() {
     let listed = r#"{"result":"success","totalresults":1,"products":{"product":[
         {"pid":1,"name":"VPS 1","quantity_available":5}]}}"#;

@@ -113,15 +113,18 @@ fn make(shop: &mut Shop, removed: &mut BTreeMap<i64, Product>, pid: i64, what: &
     });
 }
 
-/// Every way to take one visible choice of each option, with the stocks of the choices taken.
-fn ways(options: &[ConfigOption]) -> Vec<(Vec<(i64, i64)>, Vec<i64>)> {
+/// Options with the choices taken, and the stocks of these choices.
+type Way = (Vec<(i64, i64)>, Vec<i64>);
+
+/// Every way to take one visible choice of each option.
+fn ways(options: &[ConfigOption]) -> Vec<Way> {
     let mut found = vec![(Vec::new(), Vec::new())];
     for option in options {
         let visible: Vec<&Choice> = option.choices.iter().filter(|choice| !choice.hidden).collect();
         if visible.is_empty() {
             continue;
         }
-        let with = |(pairs, stocks): &(Vec<_>, Vec<i64>), choice: &Choice| {
+        let with = |(pairs, stocks): &Way, choice: &Choice| {
             let (mut pairs, mut stocks) = (pairs.clone(), stocks.clone());
             pairs.push((option.id, choice.id));
             stocks.extend(choice.stock);

@@ -18,37 +18,45 @@ pub struct Options {
 }
 
 /// What the options and choices are, without the figures: the same in both of WHMCS's answers and in all products
-/// of an option group, which then share it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(Arc<[Entry]>);
+/// of an option group, which then share it. In two thirds of the space where the ids fit, as WHMCS's own do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shape(Entries);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Entries {
+    Small(Arc<[Entry<i32, u16>]>),
+    Wide(Arc<[Entry<i64, u32>]>),
+}
 
 /// An option, or one of the choices that follow it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Entry {
-    id: i64,
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Entry<Id, Count> {
     name: Name,
-    what: What,
+    id: Id,
+    what: What<Count>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum What {
+enum What<Count> {
     Option {
         kind: OptionKind,
         hidden: bool,
         /// How many of its choices follow.
-        choices: u32,
+        choices: Count,
     },
     Choice {
         hidden: bool,
     },
 }
 
-/// The figures of all choices, one option after the other; in half the space where all of them fit.
+/// The figures of all choices, one option after the other; in as little space as they fit.
 #[derive(Debug, Clone, PartialEq, Default)]
 enum Figures {
     /// None was sent.
     #[default]
     None,
+    /// Services in use, where no stock was sent.
+    Counts(Arc<[i32]>),
     Small(Arc<[Small]>),
     Wide(Arc<[(Option<i64>, Figure)]>),
 }
@@ -67,9 +75,10 @@ pub struct OptionView<'a> {
     pub name: &'a Name,
     pub kind: OptionKind,
     pub hidden: bool,
-    choices: &'a [Entry],
-    figures: &'a Figures,
-    /// Where the option's figures begin.
+    options: &'a Options,
+    /// Where the option's choices are in the shape, and where its figures begin.
+    place: usize,
+    count: usize,
     first: usize,
 }
 
@@ -88,31 +97,31 @@ pub struct ChoiceView<'a> {
 impl Options {
     /// The options, in the order WHMCS sent them.
     pub fn iter(&self) -> impl Iterator<Item = OptionView<'_>> {
-        let mut rest = &*self.shape.0;
-        let mut next = 0;
+        let (mut place, mut first) = (0, 0);
         std::iter::from_fn(move || {
-            let (head, after) = rest.split_first()?;
+            let (id, name, what) = self.shape.at(place)?;
             let What::Option {
                 kind,
                 hidden,
                 choices,
-            } = head.what
+            } = what
             else {
                 return None;
             };
-            let (choices, after) = after.split_at_checked(choices as usize)?;
-            let first = next;
-            next += choices.len();
-            rest = after;
-            Some(OptionView {
-                id: head.id,
-                name: &head.name,
+            let count = choices as usize;
+            let view = OptionView {
+                id,
+                name,
                 kind,
                 hidden,
-                choices,
-                figures: &self.figures,
+                options: self,
+                place: place + 1,
+                count,
                 first,
-            })
+            };
+            place += 1 + count;
+            first += count;
+            Some(view)
         })
     }
 
@@ -125,7 +134,7 @@ impl Options {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.shape.0.is_empty()
+        self.shape.len() == 0
     }
 
     /// What the options and choices are, without the figures.
@@ -178,27 +187,118 @@ impl Shape {
     /// Whether no more than so many hold this very copy.
     #[must_use]
     pub fn is_held_by_at_most(&self, holders: usize) -> bool {
-        Arc::strong_count(&self.0) <= holders
+        match &self.0 {
+            Entries::Small(entries) => Arc::strong_count(entries) <= holders,
+            Entries::Wide(entries) => Arc::strong_count(entries) <= holders,
+        }
     }
 
     /// The names of all options and choices.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.0.iter().map(|entry| &entry.name)
+        (0..self.len()).filter_map(|place| Some(self.at(place)?.1))
+    }
+
+    fn len(&self) -> usize {
+        match &self.0 {
+            Entries::Small(entries) => entries.len(),
+            Entries::Wide(entries) => entries.len(),
+        }
+    }
+
+    fn at(&self, place: usize) -> Option<(i64, &Name, What<u32>)> {
+        match &self.0 {
+            Entries::Small(entries) => {
+                let entry = entries.get(place)?;
+                Some((i64::from(entry.id), &entry.name, entry.what.wide()))
+            }
+            Entries::Wide(entries) => entries
+                .get(place)
+                .map(|entry| (entry.id, &entry.name, entry.what)),
+        }
+    }
+
+    fn of(options: Vec<ConfigOption>) -> Self {
+        let fits = options.iter().all(|option| {
+            let small = |id: i64| i32::try_from(id).is_ok();
+            small(option.id)
+                && u16::try_from(option.choices.len()).is_ok()
+                && option.choices.iter().all(|choice| small(choice.id))
+        });
+        Self(if fits {
+            let id = |id| i32::try_from(id).unwrap_or_default();
+            let count = |count| u16::try_from(count).unwrap_or_default();
+            Entries::Small(entries(options, id, count).into())
+        } else {
+            let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            Entries::Wide(entries(options, |id| id, count).into())
+        })
+    }
+}
+
+fn entries<Id, Count>(
+    options: Vec<ConfigOption>,
+    id: impl Fn(i64) -> Id,
+    count: impl Fn(usize) -> Count,
+) -> Vec<Entry<Id, Count>> {
+    let length = options.iter().map(|option| 1 + option.choices.len()).sum();
+    let mut entries = Vec::with_capacity(length);
+    for option in options {
+        entries.push(Entry {
+            name: option.name,
+            id: id(option.id),
+            what: What::Option {
+                kind: option.kind,
+                hidden: option.hidden,
+                choices: count(option.choices.len()),
+            },
+        });
+        entries.extend(option.choices.into_iter().map(|choice| Entry {
+            name: choice.name,
+            id: id(choice.id),
+            what: What::Choice {
+                hidden: choice.hidden,
+            },
+        }));
+    }
+    entries
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self(Entries::Small(Arc::default()))
+    }
+}
+
+impl What<u16> {
+    fn wide(self) -> What<u32> {
+        match self {
+            Self::Option {
+                kind,
+                hidden,
+                choices,
+            } => What::Option {
+                kind,
+                hidden,
+                choices: u32::from(choices),
+            },
+            Self::Choice { hidden } => What::Choice { hidden },
+        }
     }
 }
 
 impl<'a> OptionView<'a> {
     /// The choices, in the order WHMCS sent them.
     pub fn choices(self) -> impl Iterator<Item = ChoiceView<'a>> {
-        (self.first..).zip(self.choices).map(move |(at, choice)| {
-            let (in_use, stock) = self.figures.at(at);
-            ChoiceView {
-                id: choice.id,
-                name: &choice.name,
-                hidden: matches!(choice.what, What::Choice { hidden: true }),
+        (0..self.count).filter_map(move |nth| {
+            let (id, name, what) = self.options.shape.at(self.place + nth)?;
+            let (in_use, stock) = self.options.figures.at(self.first + nth);
+            Some(ChoiceView {
+                id,
+                name,
+                hidden: matches!(what, What::Choice { hidden: true }),
                 in_use,
                 stock,
-            }
+            })
         })
     }
 }
@@ -218,28 +318,8 @@ impl ChoiceView<'_> {
 impl From<Vec<ConfigOption>> for Options {
     fn from(options: Vec<ConfigOption>) -> Self {
         let figures = Figures::of(options.iter().flat_map(|option| &option.choices));
-        let count = options.iter().map(|option| 1 + option.choices.len()).sum();
-        let mut entries = Vec::with_capacity(count);
-        for option in options {
-            entries.push(Entry {
-                id: option.id,
-                name: option.name,
-                what: What::Option {
-                    kind: option.kind,
-                    hidden: option.hidden,
-                    choices: u32::try_from(option.choices.len()).unwrap_or(u32::MAX),
-                },
-            });
-            entries.extend(option.choices.into_iter().map(|choice| Entry {
-                id: choice.id,
-                name: choice.name,
-                what: What::Choice {
-                    hidden: choice.hidden,
-                },
-            }));
-        }
         Self {
-            shape: Shape(entries.into()),
+            shape: Shape::of(options),
             figures,
         }
     }
@@ -254,34 +334,50 @@ impl FromIterator<ConfigOption> for Options {
 impl Figures {
     fn of<'a>(choices: impl Iterator<Item = &'a Choice> + Clone) -> Self {
         let sent = choices.map(|choice| (choice.in_use, choice.stock));
-        if sent
-            .clone()
-            .all(|(in_use, stock)| in_use.is_none() && stock == Figure::Absent)
-        {
-            return Self::None;
+        let (mut length, mut none, mut counts, mut fit) = (0, true, true, true);
+        for (in_use, stock) in sent.clone() {
+            length += 1;
+            none &= in_use.is_none() && stock == Figure::Absent;
+            counts &= stock == Figure::Absent;
+            fit &= small(count(in_use)).is_some() && small(stock).is_some();
         }
-        let small: Option<Arc<[Small]>> = sent
-            .clone()
-            .map(|(in_use, stock)| {
-                Some(Small(
-                    small(in_use.map_or(Figure::Absent, Figure::Number))?,
-                    small(stock)?,
-                ))
-            })
-            .collect();
-        small.map_or_else(|| Self::Wide(sent.collect()), Self::Small)
+        let in_use = |in_use| small(count(in_use)).unwrap_or(ABSENT);
+        if none {
+            Self::None
+        } else if counts && fit {
+            Self::Counts(exact(length, sent.map(|(n, _)| in_use(n))))
+        } else if fit {
+            let stock = |stock| small(stock).unwrap_or(ABSENT);
+            Self::Small(exact(length, sent.map(|(n, left)| Small(in_use(n), stock(left)))))
+        } else {
+            Self::Wide(exact(length, sent))
+        }
     }
 
     fn at(&self, at: usize) -> (Option<i64>, Figure) {
         let none = (None, Figure::Absent);
         match self {
             Self::None => none,
+            Self::Counts(counts) => counts
+                .get(at)
+                .map_or(none, |in_use| (figure(*in_use).number(), Figure::Absent)),
             Self::Small(figures) => figures.get(at).map_or(none, |Small(in_use, stock)| {
                 (figure(*in_use).number(), figure(*stock))
             }),
             Self::Wide(figures) => figures.get(at).copied().unwrap_or(none),
         }
     }
+}
+
+/// Without a detour over buffers that grow, whose holes would cost more than what is kept.
+fn exact<T>(length: usize, items: impl Iterator<Item = T>) -> Arc<[T]> {
+    let mut kept = Vec::with_capacity(length);
+    kept.extend(items);
+    kept.into()
+}
+
+fn count(in_use: Option<i64>) -> Figure {
+    in_use.map_or(Figure::Absent, Figure::Number)
 }
 
 /// The figure in half its space; `None` where it does not fit.
@@ -319,7 +415,7 @@ mod tests {
 
     fn some_choice() -> impl Strategy<Value = Choice> {
         let stock = prop_oneof![
-            3 => Just(Figure::Absent),
+            9 => Just(Figure::Absent),
             1 => Just(Figure::Unreadable),
             2 => some_figure().prop_map(Figure::Number),
         ];
@@ -364,9 +460,18 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_takes_24_bytes_and_its_counts_8() {
-        assert!(size_of::<Entry>() <= 24, "{}", size_of::<Entry>());
+    fn a_choice_takes_16_bytes_and_its_count_4() {
+        assert!(
+            size_of::<Entry<i32, u16>>() <= 16,
+            "{}",
+            size_of::<Entry<i32, u16>>()
+        );
         assert!(size_of::<Small>() <= 8, "{}", size_of::<Small>());
-        assert!(size_of::<Options>() <= 40, "{}", size_of::<Options>());
+        assert!(size_of::<Options>() <= 48, "{}", size_of::<Options>());
+    }
+
+    #[test]
+    fn no_options_are_equal_however_they_came_to_be() {
+        assert_eq!(Options::from(Vec::new()), Options::default());
     }
 }
