@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import statistics
+import subprocess
 import time
 import uuid
 
@@ -280,6 +281,18 @@ def queue(database, count):
     connection.close()
 
 
+def build(bench):
+    """A build from nothing, the crates themselves being there."""
+    target = bench.place()
+    began = time.monotonic()
+    command = ["cargo", "build", "--quiet", "--locked", "--release", "--target-dir", target]
+    subprocess.run(command, check=True)
+    took = time.monotonic() - began
+    yield Line("cold build", "≤ 6 minutes", [took / 60], unit=" minutes")
+    program = target / "release/whmcs-stock-monitor"
+    yield Line("the program", "≤ 15 MB", [program.stat().st_size / 1e6], unit=" MB")
+
+
 ROWS = {
     "poll-100": poll_100,
     "poll-1000": poll_1000,
@@ -294,5 +307,8 @@ ROWS = {
     "start": start,
     "outbox": outbox,
     "flat": flat,
+    "build": build,
 }
+# Only when named: a quarter of an hour, and all cores for minutes.
+LONG = ["flat", "build"]
 QUICK = ["poll-100", "poll-1000", "poll-10000", "unchanged", "metrics", "alert", "outbox"]
