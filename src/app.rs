@@ -213,7 +213,8 @@ async fn generations(
             web_stop.cancel();
         }
         loops.stop(GRACE).await;
-        let Some(config) = next else {
+        // Told to stop while a reload waited for what hung: nothing new is begun.
+        let Some(config) = next.filter(|_| !control.stop.is_cancelled()) else {
             tracing::info!("Stopped.");
             return Ok(());
         };

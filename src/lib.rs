@@ -17,10 +17,12 @@ pub mod domain {
         pub mod decision;
         pub mod judge;
         pub mod series;
+        mod about;
         mod telling;
         mod walk;
         mod combination;
         pub mod product;
+        mod source;
         pub mod decide;
         pub mod remind;
     }

@@ -557,8 +557,11 @@ fn some_pairs() -> impl Strategy<Value = Vec<(i64, i64)>> {
         .prop_map(|pairs| pairs.into_iter().map(|(o, c)| (o, o * 10 + c)).collect())
 }
 
+/// The pairs of a key, ascending.
+type Pairs = Vec<(i64, i64)>;
+
 /// What is left of each capacity: the last one declared for the same pairs.
-fn declared(rules: &[(Vec<(i64, i64)>, i64)]) -> BTreeMap<Vec<(i64, i64)>, i64> {
+fn declared(rules: &[(Pairs, i64)]) -> BTreeMap<Pairs, i64> {
     rules.iter().cloned().collect()
 }
 
@@ -576,14 +579,11 @@ fn every_way(lists: &[Vec<(i64, i64)>]) -> Vec<Vec<(i64, i64)>> {
     found
 }
 
-/// Services in use and stock of each combination.
-type Uses = BTreeMap<Vec<(i64, i64)>, (i64, Option<i64>)>;
-
 /// The text of the design, one sentence after the other, without regard to speed.
 fn brute_force(
     options: &[ConfigOption],
-    uses: &Uses,
-    rules: &[(Vec<(i64, i64)>, i64)],
+    uses: &BTreeMap<Pairs, (i64, Option<i64>)>,
+    rules: &[(Pairs, i64)],
     level: Level,
     limit: usize,
 ) -> (BTreeMap<String, i64>, bool) {

@@ -125,7 +125,7 @@ async fn the_metrics_hold_what_is_known_and_nothing_else() {
     );
     assert_eq!(
         of("whmcs_stock_severity"),
-        [(1, 0), (2, 1), (3, 3), (5, 2), (8, 3), (9, 0)].map(|(id, n)| format!("{}}} {n}", label(id)))
+        [(1, 0), (2, 1), (3, 3), (5, 2), (9, 0)].map(|(id, n)| format!("{}}} {n}", label(id)))
     );
     assert_eq!(
         of("whmcs_stock_combination_level"),
@@ -733,10 +733,13 @@ async fn the_levels_of_a_product_are_told_from_any_time_on() {
     let cursor = first["cursor"].as_str().unwrap();
     let rest = site.get(&format!("{path}?limit=3&cursor={cursor}")).await.json();
     assert_eq!(fields(&rest, &names), json!([point(4, 30)]));
+    // A combination without a figure of its own is what its product is, and says so.
+    let derived = site.get(&format!("{path}?combination=4%3D11")).await.json();
+    assert_eq!(derived["derived"], json!(true));
+    assert_eq!(fields(&derived, &names), fields(&whole, &names));
     for (path, status) in [
         ("/api/v1/products/default/2/history", 404),
         ("/api/v1/products/mars/1/history", 404),
-        ("/api/v1/products/default/1/history?combination=4%3D11", 404),
         ("/api/v1/products/default/1/history?combination=x", 400),
         ("/api/v1/products/default/x/history", 400),
         ("/api/v1/products/default/1/history?to=now", 400),

@@ -19,6 +19,7 @@ use crate::cli::print;
 use crate::cli::run;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
+use crate::domain::catalogue::Name;
 use crate::observe::log;
 use crate::observe::log::Format;
 use crate::observe::log::Place;
@@ -182,7 +183,8 @@ async fn tell_all(
             _ = beat.tick() => {
                 let changes = story.lock().unwrap_or_else(PoisonError::into_inner).step(&mut shop.lock());
                 for change in changes {
-                    print(&format!("shop     {}: {} -> {}", change.name, change.from, change.to));
+                    let name = Name::new(&change.name);
+                    print(&format!("shop     {}: {} -> {}", name.shown(), change.from, change.to));
                 }
             }
             Ok(()) = shows.mails.changed() => {

@@ -11,6 +11,7 @@ use crate::app::RunError;
 use crate::app::settings::secrets;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::cli::say;
 use crate::config::daemon::LogFormat;
 use crate::config::findings::ConfigErrors;
 use crate::config::load::Config;
@@ -56,7 +57,12 @@ pub async fn run(sources: Sources) -> Exit {
 #[must_use]
 pub fn exit_of(ended: Result<(), RunError>) -> Exit {
     let Err(error) = ended else { return Exit::Ok };
-    tracing::error!("{error}");
+    // Only the daemon sets up a log; what other commands have to say goes to stderr as it is.
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{error}");
+    } else {
+        say(&error.to_string());
+    }
     match error {
         RunError::Open(error) => Exit::from_number(error.exit_code()),
         RunError::Store(error) => match error.kind() {

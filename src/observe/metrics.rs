@@ -166,11 +166,12 @@ fn severities(out: &mut String, shops: &[Shop<'_>]) {
         out,
         name,
         "gauge",
-        "0 ok, 1 low, 2 critical, 3 out; kept while the level is unknown, absent when not controlled.",
+        "0 ok, 1 low, 2 critical, 3 out; kept while the level is unknown, absent when not controlled or never alerted.",
     );
     for shop in shops {
         for entry in shop.products() {
-            if let Some(severity) = entry.severity() {
+            // Nobody is told of a retired product; a rule on this series must not be either.
+            if let Some(severity) = entry.severity().filter(|_| !entry.is_silent()) {
                 begin(out, name, shop, &entry);
                 end(out, i64::from(severity.rank()));
             }

@@ -185,11 +185,13 @@ impl Store {
     }
 
     /// Makes due again what an earlier process had under way; at start only, when the lock proves that nobody else
-    /// delivers. How many there were.
+    /// delivers. How many there were. The attempts do not count, since nobody saw their end and most never began: they
+    /// must not lengthen the wait after the next one.
     pub async fn void_leases(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut tx = self.begin_write().await?;
         let done = sqlx::query(
-            "UPDATE outbox SET leased = 0, next_attempt_at = ? WHERE state = 'pending' AND leased = 1",
+            "UPDATE outbox SET leased = 0, attempts = attempts - 1, next_attempt_at = ? \
+             WHERE state = 'pending' AND leased = 1",
         )
         .bind(now.as_millisecond())
         .execute(tx.conn())

@@ -310,3 +310,30 @@ fn more_than_a_hundred_reminders_go_in_further_messages() {
         .collect();
     assert_eq!(sizes, [100, 100, 30]);
 }
+
+#[test]
+fn the_example_of_the_documentation_is_true() {
+    let mut shop = Shop::open(plain_rules(), &[(1, 20), (2, 20)]);
+    let at = |shop: &mut Shop, time: &str, level: Option<i64>| {
+        shop.now = format!("2026-11-22T{time}:00Z").parse().expect("a time");
+        let figure = level.map_or(Figure::Unreadable, Figure::Number);
+        shop.edit(1, |item| item.quantity = figure);
+        shop.later(minutes(0))
+    };
+    for (time, level, said) in [
+        ("09:00", Some(20), None),
+        ("09:05", Some(4), Some("1 first low")),
+        ("09:10", Some(6), None),
+        ("09:15", Some(1), Some("1 worse critical")),
+        ("09:20", Some(3), None),
+        ("09:25", Some(0), Some("1 worse out")),
+        ("09:30", None, None),
+        ("09:35", Some(3), None),
+        ("09:40", Some(3), Some("1 better low")),
+        ("10:00", Some(0), Some("1 worse out")),
+    ] {
+        assert_eq!(at(&mut shop, time, level), Vec::from_iter(said), "{time}");
+    }
+    assert_eq!(at_nine(&mut shop), ["1 reminder out"]);
+    assert_eq!(shop.shows(1, 30), ["1 recovered ok"]);
+}

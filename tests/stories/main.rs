@@ -17,3 +17,27 @@ mod peers;
 mod receivers;
 
 mod alerts;
+mod life;
+mod channels;
+mod names;
+mod commands;
+mod secrets;
+mod prometheus;
+mod demo;
+
+use crate::daemon::Home;
+use crate::receivers::Receivers;
+use crate::shop::Shop;
+
+/// Without the companion a first zero is ambiguous; this settles it.
+pub const CONTROLLED: &str = "[[rule]]\nstock_control = \"on\"\n";
+
+/// A home whose daemon watches that shop and tells those receivers.
+pub fn home(shop: &Shop, receivers: &Receivers) -> Home {
+    let settings = receivers.settings(&shop.url());
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Home::new(&settings)
+}

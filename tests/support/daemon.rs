@@ -83,6 +83,16 @@ impl Home {
     /// Sets a line of `.env`, for the next start or reload.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self.write_settings();
+    }
+
+    /// Takes a line out of `.env`.
+    pub fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
+        self.write_settings();
+    }
+
+    fn write_settings(&self) {
         let lines: String = self
             .settings
             .iter()
@@ -153,11 +163,16 @@ impl Home {
 
     /// Starts the daemon and waits for nothing.
     pub fn spawn(&self) -> Daemon {
+        self.begin(&["run"])
+    }
+
+    /// Starts a command that goes on by itself; what it prints is in the log, too.
+    pub fn begin(&self, arguments: &[&str]) -> Daemon {
         let log = self.path(&format!("stderr-{}", self.logs.fetch_add(1, Ordering::SeqCst)));
         let file = File::create(&log).expect("makes the log");
         let child = self
-            .command(&["run"])
-            .stdout(Stdio::null())
+            .command(arguments)
+            .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
             .spawn()
             .expect("starts");
@@ -228,28 +243,7 @@ impl Daemon {
 
     /// Asks with these header lines.
     pub fn ask(&self, path: &str, headers: &str) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let host = self.address;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n"
-        )?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8(answer).expect("UTF-8");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let body = if head.to_lowercase().contains("transfer-encoding: chunked") {
-            unchunked(body)
-        } else {
-            body.to_owned()
-        };
-        Ok(Answer {
-            status: status.expect("a status"),
-            head: head.to_owned(),
-            body,
-        })
+        ask(self.address, path, headers)
     }
 
     /// The answer's body as JSON.
@@ -313,8 +307,17 @@ impl Daemon {
 
     /// Resident memory in bytes.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that was ever resident, in bytes.
+    pub fn peak_resident(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, figure: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("is alive");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let line = status.lines().find(|line| line.starts_with(figure));
         let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         kilobytes.expect("a figure") * 1024
     }
@@ -360,6 +363,31 @@ impl Drop for Daemon {
             }
         }
     }
+}
+
+/// GET over a connection of its own.
+pub fn ask(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8(answer).expect("UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = if head.to_lowercase().contains("transfer-encoding: chunked") {
+        unchunked(body)
+    } else {
+        body.to_owned()
+    };
+    Ok(Answer {
+        status: status.expect("a status"),
+        head: head.to_owned(),
+        body,
+    })
 }
 
 /// The value of a series in that text.

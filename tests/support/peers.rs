@@ -7,6 +7,7 @@ use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -43,7 +44,7 @@ pub struct Peer {
 
 impl Peer {
     /// Starts a script of `tests/peers` and waits for its ports.
-    pub fn start(python: &PathBuf, script: &str, arguments: &[&str]) -> Self {
+    pub fn start(python: &Path, script: &str, arguments: &[&str]) -> Self {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("tests/peers")
             .join(script);

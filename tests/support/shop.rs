@@ -32,6 +32,10 @@ pub enum Mode {
     Catalogue,
     /// Not a word; the connection stays.
     Hang,
+    /// 403 and a page that quotes the request, as some firewalls do.
+    Echo,
+    /// 403 and an error of the API that quotes the credentials.
+    EchoRefusal,
     /// This status, these header lines (each with its line end), this body.
     Plain(u16, String, String),
 }
@@ -89,6 +93,11 @@ impl Shop {
         shop
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The `WHMCS_API_URL` of it.
     pub fn url(&self) -> String {
         format!("http://{}/includes/api.php", self.address)
@@ -137,6 +146,10 @@ impl Shop {
 
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
+        // A TLS client is answered as a plain server would, and at once.
+        if reader.fill_buf()?.first() == Some(&0x16) {
+            return (&stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
         loop {
             let mut head = String::new();
             let mut length = 0;
@@ -169,6 +182,12 @@ impl Shop {
             .find_map(|pair| pair.strip_prefix("action="))
             .unwrap_or_default()
             .to_owned();
+        let page = format!("<html><body>Access denied. Your request: {form}</body></html>");
+        let credentials: Vec<(String, String)> = reqwest::Url::parse(&format!("form:?{form}"))
+            .map(|url| url.query_pairs().into_owned().collect())
+            .unwrap_or_default();
+        let refusal =
+            json!({"result": "error", "message": format!("Authentication Failed: {credentials:?}")});
         let (mode, catalogue) = {
             let mut state = self.state();
             state.asked.push(Asked {
@@ -184,6 +203,8 @@ impl Shop {
                 let _ = stream.read(&mut [0])?;
                 return Ok(false);
             }
+            Mode::Echo => (403, String::new(), page),
+            Mode::EchoRefusal => (403, String::new(), refusal.to_string()),
             Mode::Plain(status, headers, body) => (status, headers, body),
             Mode::Catalogue if action == "GetProducts" => (200, String::new(), catalogue.to_string()),
             Mode::Catalogue => {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::alerting::about::About;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::NamedPair;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
-use crate::domain::alerting::telling::About;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity;

@@ -4,13 +4,13 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use crate::domain::alerting::about::About;
 use crate::domain::alerting::judge::MISSING_POLLS;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
-use crate::domain::alerting::telling::About;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;

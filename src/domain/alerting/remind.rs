@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::domain::alerting::about::worst_first;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Repeat;
@@ -15,7 +16,6 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Telling;
-use crate::domain::alerting::telling::worst_first;
 use crate::domain::catalogue::Level;
 use crate::domain::message::ALERTS_PER_MESSAGE;
 use crate::domain::message::Alert;

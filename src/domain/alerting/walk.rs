@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::alerting::about::product_ref;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Event;
 use crate::domain::alerting::decision::EventKind;
@@ -13,7 +14,6 @@ use crate::domain::alerting::series::Moved;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Telling;
-use crate::domain::alerting::telling::product_ref;
 use crate::domain::capacity::Capacities;
 use crate::domain::capacity::ProductLevel;
 use crate::domain::catalogue::CombinationKey;
