@@ -579,14 +579,11 @@ fn every_way(lists: &[Vec<(i64, i64)>]) -> Vec<Vec<(i64, i64)>> {
     found
 }
 
-/// Services in use and stock of each combination.
-type Uses = BTreeMap<Vec<(i64, i64)>, (i64, Option<i64>)>;
-
 /// The text of the design, one sentence after the other, without regard to speed.
 fn brute_force(
     options: &[ConfigOption],
-    uses: &Uses,
-    rules: &[(Vec<(i64, i64)>, i64)],
+    uses: &BTreeMap<Pairs, (i64, Option<i64>)>,
+    rules: &[(Pairs, i64)],
     level: Level,
     limit: usize,
 ) -> (BTreeMap<String, i64>, bool) {
