@@ -33,6 +33,8 @@ use crate::store::error::StoreError;
 const REMIND_EVERY: Duration = Duration::from_secs(20);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
 const DELIVER_AT_LEAST: Duration = Duration::from_secs(60);
+/// The most products named one by one in the log of a poll.
+const NAMED: usize = 20;
 /// After the database failed a delivery loop.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -259,6 +261,20 @@ fn log_poll(shop: &str, checked: &Checked) {
             cause.words(),
             cause.mend()
         ),
+    }
+    for product in checked.per_choice.iter().take(NAMED) {
+        tracing::warn!(
+            shop,
+            product,
+            "It has more combinations than max_combinations: each choice is followed instead."
+        );
+    }
+    if checked.per_choice.len() > NAMED {
+        tracing::warn!(
+            shop,
+            more = checked.per_choice.len() - NAMED,
+            "More products are followed per choice."
+        );
     }
     for (channel, headline) in &checked.headlines {
         tracing::info!(shop, channel, headline, "Telling.");

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::alerting::decide::Seen;
 use crate::domain::alerting::decide::decide;
+use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::product::Policy;
@@ -52,6 +53,8 @@ pub struct Checked {
     pub detail: String,
     pub memory: Arc<Memory>,
     pub level_changes: usize,
+    /// Products that are followed per choice from now on: they have more combinations than the limit.
+    pub per_choice: Vec<String>,
     /// Channel and subject of each message that was queued.
     pub headlines: Vec<(String, String)>,
 }
@@ -158,12 +161,22 @@ fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
 
 impl Checked {
     fn new(look: Look, decision: Decision, headlines: Vec<(String, String)>) -> Self {
+        let newly = |change: &&Change| {
+            change.after.per_choice && !change.before.as_ref().is_some_and(|before| before.per_choice)
+        };
+        let per_choice = decision
+            .changes
+            .iter()
+            .filter(newly)
+            .map(|change| change.after.name.shown().to_owned())
+            .collect();
         Self {
             look,
             outcome: decision.outcome,
             detail: decision.detail,
             memory: Arc::new(decision.next),
             level_changes: decision.level_changes,
+            per_choice,
             headlines,
         }
     }

@@ -35,6 +35,8 @@ use crate::whmcs::listings;
 
 /// How long an action that was not available is left alone.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
+/// The same for one that was there before: a role edited for a moment must not cost a day of knowledge.
+const ASK_AGAIN_SOON: Duration = Duration::from_hours(1);
 /// Looks that fail because nobody can tell whether GetProductDetails is there; then it counts as absent.
 const PROBES: u8 = 3;
 
@@ -104,6 +106,10 @@ pub enum Standing {
     Absent {
         since: Timestamp,
     },
+    /// It was there and is no longer available; asked again an hour later.
+    Vanished {
+        since: Timestamp,
+    },
     Contract1,
     Foreign,
 }
@@ -111,7 +117,7 @@ pub enum Standing {
 impl Standing {
     fn companion(self) -> Companion {
         match self {
-            Self::NotAsked { .. } | Self::Absent { .. } => Companion::Absent,
+            Self::NotAsked { .. } | Self::Absent { .. } | Self::Vanished { .. } => Companion::Absent,
             Self::Contract1 => Companion::Contract1,
             Self::Foreign => Companion::Foreign,
         }
@@ -267,7 +273,7 @@ impl Client {
         if standing == Standing::Contract1 {
             match round.contract(&ids, &memory.products, journal).await? {
                 Gathered::Details(details) => return Ok(aligned(&ids, &details)),
-                Gathered::Unavailable => standing = Standing::Absent { since: round.now },
+                Gathered::Unavailable => standing = Standing::Vanished { since: round.now },
                 Gathered::Changed => standing = Standing::Foreign,
             }
             self.stand(standing);
@@ -283,7 +289,7 @@ impl Client {
                 Gathered::Changed => self.stand(Standing::Contract1),
                 Gathered::Unavailable => {
                     *foreign = Foreign::default();
-                    self.stand(Standing::Absent { since: round.now });
+                    self.stand(Standing::Vanished { since: round.now });
                     return Ok(none());
                 }
             }
@@ -294,12 +300,19 @@ impl Client {
 
     /// Who answers GetProductDetails, asking where that is not known.
     async fn probed(&self, round: &Round, id: ProductId, journal: &mut Journal) -> Result<Standing, Stop> {
-        let failures = match self.standing() {
+        let before = self.standing();
+        let vanished = matches!(before, Standing::Vanished { .. });
+        let failures = match before {
             Standing::NotAsked { failures } => failures,
             Standing::Absent { since } if is_past(since, ASK_AGAIN, round.now) => 0,
-            known @ (Standing::Absent { .. } | Standing::Contract1 | Standing::Foreign) => return Ok(known),
+            Standing::Vanished { since } if is_past(since, ASK_AGAIN_SOON, round.now) => 0,
+            known @ (Standing::Absent { .. }
+            | Standing::Vanished { .. }
+            | Standing::Contract1
+            | Standing::Foreign) => return Ok(known),
         };
         let standing = match round.probe(id, journal).await {
+            Ok(Probe::Absent) if vanished => Standing::Vanished { since: round.now },
             Ok(Probe::Absent) => Standing::Absent { since: round.now },
             Ok(Probe::Contract1) => Standing::Contract1,
             Ok(Probe::Foreign) => Standing::Foreign,
