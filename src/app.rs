@@ -30,6 +30,7 @@ use crate::scheduler::ticker::Ticker;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
+use crate::web::access::Door;
 use crate::web::server;
 use crate::web::server::BindError;
 use crate::web::state::AppState;
@@ -147,12 +148,21 @@ async fn run_on(
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;
     let address = bound.address().unwrap_or(settings.listen);
+    let door = bound.door();
     let web_stop = CancellationToken::new();
     let mut web = JoinSet::new();
     web.spawn(bound.serve(web_stop.clone()));
     tracing::info!(%address, "Listening: page, API and metrics.");
     listening(address);
-    let result = generations(&lasting, &mut generation, control, load, &mut web, &web_stop).await;
+    let result = generations(
+        &lasting,
+        &mut generation,
+        control,
+        load,
+        &mut web,
+        (&web_stop, &door),
+    )
+    .await;
     web_stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), web.join_next()).await;
     result
@@ -165,7 +175,7 @@ async fn generations(
     control: &Control,
     load: &mut (dyn FnMut() -> Option<Config> + Send),
     web: &mut JoinSet<()>,
-    web_stop: &CancellationToken,
+    (web_stop, door): (&CancellationToken, &Door),
 ) -> Result<(), RunError> {
     loop {
         let names = generation.channel_names();
@@ -219,7 +229,11 @@ async fn generations(
             return Ok(());
         };
         match Generation::new(config, &lasting.store, &generation.shops).await {
-            Ok(fresh) => *generation = fresh,
+            Ok(fresh) => {
+                warn_of_restart(&generation.config, &fresh.config);
+                door.change(&web_settings(&fresh.config));
+                *generation = fresh;
+            }
             Err(error) => {
                 lasting.counters.reloaded(false);
                 tracing::error!(%error, "The new configuration cannot be used; the old one stays.");
@@ -234,6 +248,20 @@ async fn generations(
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
         tracing::info!("The new configuration is in force.");
+    }
+}
+
+/// Names what a reload cannot change.
+fn warn_of_restart(old: &Config, new: &Config) {
+    let differs = [
+        ("HTTP_LISTEN", old.http.listen != new.http.listen),
+        ("DATABASE_URL", old.store.path != new.store.path),
+        ("LOG_LEVEL, LOG_FORMAT", old.log != new.log),
+    ];
+    for (keys, differs) in differs {
+        if differs {
+            tracing::warn!("{keys} changed: that takes a restart; until then the old value holds.");
+        }
     }
 }
 

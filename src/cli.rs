@@ -74,7 +74,12 @@ async fn dispatch(arguments: Arguments) -> Exit {
     }
 }
 
-/// The configuration; what is wrong with it is said on stderr.
+/// The configuration for commands that only read: what is wrong is said, what is risky is the daemon's to say.
+fn configured_quietly(sources: &Sources) -> Result<Config, Exit> {
+    Config::load(sources).map_err(|errors| misconfigured(&errors))
+}
+
+/// The configuration; what is wrong with it, or risky, is said on stderr.
 fn configured(sources: &Sources) -> Result<Config, Exit> {
     match Config::load(sources) {
         Ok(config) => {

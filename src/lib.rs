@@ -14,6 +14,7 @@ pub mod domain {
         pub mod rules;
         pub mod state;
         mod attach;
+        pub mod unmatched;
         pub mod decision;
         pub mod judge;
         pub mod series;

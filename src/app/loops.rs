@@ -13,6 +13,10 @@ use crate::app::Generation;
 use crate::app::Lasting;
 use crate::config::instances::InstanceConfig;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::unmatched;
+use crate::domain::alerting::unmatched::MATCHING;
 use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
@@ -21,6 +25,7 @@ use crate::jobs::remind::Remind;
 use crate::observe::counters::Counters;
 use crate::observe::counters::Request;
 use crate::observe::view::LastPoll;
+use crate::observe::view::Seen;
 use crate::observe::view::View;
 use crate::scheduler;
 use crate::scheduler::After;
@@ -33,6 +38,8 @@ use crate::store::error::StoreError;
 const REMIND_EVERY: Duration = Duration::from_secs(20);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
 const DELIVER_AT_LEAST: Duration = Duration::from_secs(60);
+/// A `Retry-After` moves the next poll at most this far beyond the schedule, as failures do.
+const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
 /// The most products named one by one in the log of a poll.
 const NAMED: usize = 20;
 /// After the database failed a delivery loop.
@@ -92,6 +99,7 @@ impl Loops {
             config.timezone.clone(),
         );
         tasks.spawn(remind_loop(
+            Arc::clone(&generation.rules),
             remind,
             Arc::clone(&lasting.view),
             nudges,
@@ -207,7 +215,9 @@ impl Poll {
             .as_ref()
             .err()
             .and_then(|failure| failure.retry_after);
-        After::In(asked.map_or(wait, |asked| wait.max(asked)))
+        // Obeyed, but never so long that the shop would count as down much later than it is.
+        let longest = self.schedule.typical_interval(now) + LONGEST_ASKED;
+        After::In(asked.map_or(wait, |asked| wait.max(asked.min(longest))))
     }
 
     fn not_recorded(&self, error: &StoreError) -> After {
@@ -231,7 +241,11 @@ impl Poll {
 
 fn log_poll(shop: &str, checked: &Checked) {
     let took_ms = u64::try_from(checked.look.duration.as_millis()).unwrap_or(u64::MAX);
-    let products = checked.memory.products.len();
+    let products = checked
+        .look
+        .result
+        .as_ref()
+        .map_or(0, |snapshot| snapshot.products.len());
     match checked.outcome {
         Outcome::Accepted if checked.level_changes == 0 => {
             tracing::debug!(shop, products, took_ms, "Polled: nothing changed.");
@@ -288,6 +302,7 @@ async fn deliver_loop(
     cancel: CancellationToken,
 ) {
     let channel = deliver.channel().name().to_owned();
+    let mut disabled = false;
     while !cancel.is_cancelled() {
         let wait = match deliver.run(&Timestamp::now, &random, &cancel).await {
             Ok(delivered) => {
@@ -296,6 +311,14 @@ async fn deliver_loop(
                     counters.delivery(
                         &channel,
                         attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()),
+                    );
+                }
+                if deliver.is_disabled() && !disabled {
+                    disabled = true;
+                    tracing::error!(
+                        channel,
+                        "The receiver says it is gone (410): nothing more is sent there. Mend or remove the channel, \
+                         then reload or restart; what waits is sent then."
                     );
                 }
                 if delivered.more {
@@ -341,8 +364,18 @@ fn log_attempt(channel: &str, attempted: &Attempted) {
     }
 }
 
-async fn remind_loop(remind: Remind, view: Arc<View>, nudges: Nudges, cancel: CancellationToken) {
+async fn remind_loop(
+    rules: Arc<Rules>,
+    remind: Remind,
+    view: Arc<View>,
+    nudges: Nudges,
+    cancel: CancellationToken,
+) {
+    let mut looked_for_unmatched = false;
     while !cancel.is_cancelled() {
+        if !looked_for_unmatched {
+            looked_for_unmatched = warn_of_unmatched(&rules, &view.seen());
+        }
         // Not before every shop was asked since the start: what recovered meanwhile needs no reminder.
         if view.seen().not_attempted().next().is_none() {
             match remind.run(Timestamp::now()).await {
@@ -367,4 +400,20 @@ async fn remind_loop(remind: Remind, view: Arc<View>, nudges: Nudges, cancel: Ca
             () = tokio::time::sleep(REMIND_EVERY) => {}
         }
     }
+}
+
+/// Once every shop was read: names the rules that concern nothing. Whether it could be told.
+fn warn_of_unmatched(rules: &Rules, seen: &Seen) -> bool {
+    if !seen.instances.iter().all(|instance| instance.up() == Some(true)) {
+        return false;
+    }
+    let shops: Vec<(&str, &Memory)> = seen
+        .instances
+        .iter()
+        .map(|instance| (&*instance.name, &*instance.memory))
+        .collect();
+    for origin in unmatched::unmatched(rules, &shops) {
+        tracing::warn!("{origin} matches no product. {MATCHING}");
+    }
+    true
 }

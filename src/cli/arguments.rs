@@ -139,9 +139,9 @@ pub struct DemoArguments {
     /// End by itself after this long ("60s")
     #[arg(long = "for", value_name = "DURATION")]
     pub for_: Option<String>,
-    /// The page's address
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9717")]
-    pub listen: String,
+    /// The page's address; where not given, 127.0.0.1:9717, or a free port if that is taken
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// The story's seed: the same seed tells the same story
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -22,7 +22,10 @@ use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::unmatched;
+use crate::domain::alerting::unmatched::MATCHING;
 use crate::domain::message::Severity;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
@@ -40,12 +43,14 @@ const DETAILS_BUDGET: Duration = Duration::from_secs(600);
 /// How times are shown.
 struct Shown {
     zone: jiff::tz::TimeZone,
+    rules: Arc<Rules>,
 }
 
 /// One shop's outcome.
 struct Looked {
     instance: String,
     checked: Checked,
+    recorded: bool,
 }
 
 /// Polls once.
@@ -66,6 +71,7 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     let progress = progress(&config);
     let shown = Shown {
         zone: config.timezone.clone(),
+        rules: Arc::clone(&config.rules),
     };
     let looked = looked(config, options.dry_run).await;
     progress.finish_and_clear();
@@ -111,6 +117,7 @@ async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
             looked.push(Looked {
                 instance: check.shop.name.clone(),
                 checked,
+                recorded: true,
             });
         }
     }
@@ -166,6 +173,7 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
         looked.extend(checked.map(|checked| Looked {
             instance: instance.name.clone(),
             checked,
+            recorded: false,
         }));
     }
     if let Some(reader) = reader {
@@ -207,7 +215,12 @@ fn progress(config: &Config) -> ProgressBar {
 
 fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
-    for Looked { instance, checked } in looked {
+    for Looked {
+        instance,
+        checked,
+        recorded,
+    } in looked
+    {
         if let Some(cause) = checked.outcome.cause() {
             let detail = if checked.detail.is_empty() {
                 String::new()
@@ -222,7 +235,8 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
             ));
         }
         for (channel, headline) in &checked.headlines {
-            say(&format!("{instance}: to {channel}: {headline}"));
+            let told = if *recorded { "told" } else { "would tell" };
+            say(&format!("{instance}: {told} {channel}: {headline}"));
         }
         exit = worst(exit, exit_for(checked));
     }
@@ -230,6 +244,16 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
         .collect();
+    // With one shop of several asked for, what matches elsewhere is not known.
+    if options.instance.is_none()
+        && looked
+            .iter()
+            .all(|looked| looked.checked.outcome == Outcome::Accepted)
+    {
+        for origin in unmatched::unmatched(&shown_in.rules, &shown) {
+            say(&format!("warning: {origin} matches no product. {MATCHING}"));
+        }
+    }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
     {

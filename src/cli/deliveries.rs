@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::arguments::DeliveriesCommand;
-use crate::cli::configured;
+use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::print;
@@ -23,7 +23,7 @@ const LISTED: usize = 1000;
 
 /// Lists or replays.
 pub async fn deliveries(sources: &Sources, what: Option<&DeliveriesCommand>) -> Exit {
-    let config = match configured(sources) {
+    let config = match configured_quietly(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

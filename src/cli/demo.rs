@@ -1,5 +1,6 @@
 //! `demo`: a simulated WHMCS, the real daemon on a temporary database, and the messages it sends, in the terminal.
 
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -64,7 +65,7 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         Some(limit) => limit,
         None => None,
     };
-    let Ok(listen) = options.listen.parse::<SocketAddr>() else {
+    let Some(listen) = listen(options.listen.as_deref()) else {
         return fail(Exit::Usage, "--listen takes an address such as 127.0.0.1:9717.");
     };
     let stage = match Stage::set().await {
@@ -104,6 +105,22 @@ pub async fn demo(options: &DemoArguments) -> Exit {
     control.stop.cancel();
     let _ = telling.await;
     run::exit_of(ended)
+}
+
+/// What was asked for, else the daemon's own address, else any free port beside a daemon that has it.
+fn listen(asked: Option<&str>) -> Option<SocketAddr> {
+    match asked {
+        Some(text) => text.parse().ok(),
+        None => {
+            let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 9717));
+            let free = std::net::TcpListener::bind(usual).is_ok();
+            Some(if free {
+                usual
+            } else {
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+            })
+        }
+    }
 }
 
 impl Stage {

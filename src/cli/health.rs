@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::cli::configured;
+use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::print;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// 0 where the daemon answers, else 1.
 pub async fn check(sources: &Sources) -> Exit {
-    let listen = match configured(sources) {
+    let listen = match configured_quietly(sources) {
         Ok(config) => config.http.listen,
         Err(exit) => return exit,
     };

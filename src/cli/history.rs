@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::arguments::HistoryArguments;
 use crate::cli::check::remembered;
-use crate::cli::configured;
+use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::print;
@@ -53,7 +53,7 @@ impl Subject {
 
 /// Prints the history.
 pub async fn history(sources: &Sources, options: &HistoryArguments) -> Exit {
-    let config = match configured(sources) {
+    let config = match configured_quietly(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

@@ -94,7 +94,10 @@ fn reload(sources: &Sources, redactor: &Redactor) -> Option<Config> {
 }
 
 fn say_errors(errors: &ConfigErrors) {
-    tracing::error!("The configuration cannot be used; the old one stays.\n{errors}");
+    tracing::error!("The configuration cannot be used; the old one stays.");
+    for problem in &errors.problems {
+        tracing::error!("{problem}");
+    }
 }
 
 fn warn(config: &Config) {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::arguments::StatusArguments;
 use crate::cli::check::remembered;
-use crate::cli::configured;
+use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::listing;
@@ -22,7 +22,7 @@ use crate::store::reader::Reader;
 
 /// Prints the latest levels.
 pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
-    let config = match configured(sources) {
+    let config = match configured_quietly(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

@@ -14,6 +14,9 @@ use jiff::tz::TimeZone;
 use crate::domain::message::Severity;
 use crate::observe::items::Entry;
 
+/// Columns below which a table is not fitted any more.
+const NARROWEST: u16 = 40;
+
 /// Whether to colour: only on a terminal, and not where NO_COLOR is set.
 #[must_use]
 pub fn colours() -> bool {
@@ -27,6 +30,10 @@ pub fn new(header: &[&str]) -> Table {
     table
         .load_preset(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not know its width must not break every letter onto a line of its own.
+    if table.width().is_some_and(|width| width < NARROWEST) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(header.iter().map(Cell::new));
     table
 }

@@ -191,7 +191,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
     Some(Config {
         instances: shops.good,
         channels: telling.good,
-        rules: Arc::new(rules?),
+        rules: Arc::new(rules::under(rules?, &capacities)),
         capacities: Arc::new(capacities),
         timezone: zone.zone,
         timezone_name: zone.name,

@@ -18,6 +18,7 @@ use crate::domain::alerting::rules::Rule;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::rules::StockControl;
+use crate::domain::capacity::Capacities;
 use crate::domain::pattern::Pattern;
 
 /// What the rules refer to: the names of all instances and channels, also of those that are broken.
@@ -55,11 +56,10 @@ pub fn read(
             low.value,
         );
     }
-    let global = critical.clone().good().map(|placed| placed.value);
     let mut rules = Vec::new();
     for (index, table) in root.tables(reader, "rule").into_iter().enumerate() {
         let mut section = Section::new(format!("rule {}", index + 1), table);
-        rules.extend(rule(reader, &mut section, names, global));
+        rules.extend(rule(reader, &mut section, names));
         section.finish(reader);
     }
     let mut all = Rules::new(low.good()?.value, critical.good()?.value, rules, channels);
@@ -75,6 +75,16 @@ fn epoch(rules: &Rules) -> u64 {
     let mut hasher = StableHasher::default();
     hasher.write(format!("{:?}", (rules.low, rules.critical, &rules.rules, &rules.channels)).as_bytes());
     hasher.finish()
+}
+
+/// The rules as they hold together with these capacities: another epoch where either differs.
+#[must_use]
+pub fn under(mut rules: Rules, capacities: &Capacities) -> Rules {
+    let mut hasher = StableHasher::default();
+    hasher.write_u64(rules.epoch);
+    hasher.write(format!("{capacities:?}").as_bytes());
+    rules.epoch = hasher.finish();
+    rules
 }
 
 fn warn_of_clash(reader: &mut Reader, key: &str, place: Place, critical: i64, low: i64) {
@@ -108,12 +118,7 @@ pub fn labelled(reader: &mut Reader, section: &mut Section<'_>) -> String {
     section.label.clone()
 }
 
-fn rule(
-    reader: &mut Reader,
-    section: &mut Section<'_>,
-    names: &Names,
-    critical: Option<i64>,
-) -> Option<Rule> {
+fn rule(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option<Rule> {
     let broken_before = reader.findings.problems.len();
     let mut rule = Rule {
         origin: labelled(reader, section),
@@ -139,7 +144,7 @@ fn rule(
     if reader.findings.problems.len() > broken_before {
         return None;
     }
-    warn(reader, section, &rule, critical);
+    warn(reader, section, &rule);
     Some(rule)
 }
 
@@ -242,7 +247,7 @@ fn hidden(text: &str) -> Result<bool, Wrong> {
     }
 }
 
-fn warn(reader: &mut Reader, section: &Section<'_>, rule: &Rule, global_critical: Option<i64>) {
+fn warn(reader: &mut Reader, section: &Section<'_>, rule: &Rule) {
     let place = reader.line(section.table.line);
     if sets_nothing(rule) {
         let wrong = Wrong::new(
@@ -251,18 +256,13 @@ fn warn(reader: &mut Reader, section: &Section<'_>, rule: &Rule, global_critical
         );
         reader.findings.warn(section.label.clone(), place.clone(), wrong);
     }
-    let critical = rule.critical.or(global_critical);
-    if let (Some(low), Some(critical)) = (rule.low, critical)
+    // A low below the inherited critical is meant to lower both; only two numbers of one rule can clash.
+    if let (Some(low), Some(critical)) = (rule.low, rule.critical)
         && critical > low
     {
-        let key = if rule.critical.is_some() {
-            "critical"
-        } else {
-            "low"
-        };
         let line = section
             .table
-            .get(key)
+            .get("critical")
             .map_or(section.table.line, |entry| entry.line);
         let place = reader.line(line);
         warn_of_clash(reader, &section.key("critical"), place, critical, low);

@@ -75,6 +75,12 @@ impl Deliver {
         }
     }
 
+    /// Whether the receiver said it is gone: nothing is sent until the next start or reload.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.disabled.load(Ordering::Relaxed)
+    }
+
     /// The channel.
     #[must_use]
     pub fn channel(&self) -> &Channel {

@@ -30,10 +30,8 @@ pub fn subject(message: &Message) -> String {
     let text = match &message.body {
         Body::Alerts { alerts, .. } => alerts_line(alerts) + &suffix,
         Body::Baseline { products, counts, .. } => {
-            let watching = format!(
-                "{} baseline: watching {products} products",
-                words::source(instance)
-            );
+            let noun = if *products == 1 { "product" } else { "products" };
+            let watching = format!("{} baseline: watching {products} {noun}", words::source(instance));
             [watching, counted(*counts)]
                 .join(", ")
                 .trim_end_matches(", ")

@@ -85,7 +85,8 @@ impl View {
                 counts,
                 open,
             } => {
-                self.headline = format!("Now watching {products} products of {source}");
+                let noun = if *products == 1 { "product" } else { "products" };
+                self.headline = format!("Now watching {products} {noun} of {source}");
                 self.intro = vec![
                     "This is the baseline: what stands below counts as told. From now on you hear of what changes."
                         .to_owned(),

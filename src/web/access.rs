@@ -1,6 +1,9 @@
 //! Who may read: the token, the names this host answers to, and the headers that keep browsers careful.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
 
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
@@ -35,6 +38,29 @@ const HEADERS: [(HeaderName, &str); 6] = [
         "same-origin",
     ),
 ];
+
+/// The checks in force; replaced as a whole at a reload.
+#[derive(Debug, Clone)]
+pub struct Door(Arc<RwLock<Arc<Access>>>);
+
+impl Door {
+    /// A door with the checks that the settings ask for.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(Access::new(settings)))))
+    }
+
+    /// The checks in force.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From the next request on other checks hold: a token that was changed is worth nothing any more.
+    pub fn change(&self, settings: &Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Access::new(settings));
+    }
+}
 
 /// The checks that every request passes first.
 #[derive(Debug)]

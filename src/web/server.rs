@@ -31,7 +31,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
-use crate::web::access::Access;
+use crate::web::access::Door;
 use crate::web::alerts;
 use crate::web::health;
 use crate::web::page;
@@ -71,6 +71,7 @@ pub enum BindError {
 pub struct Bound {
     listener: TcpListener,
     router: Router,
+    door: Door,
 }
 
 /// Takes the port, so that a start can fail before anything else runs.
@@ -85,14 +86,25 @@ pub async fn bind(settings: &Settings, state: AppState) -> Result<Bound, BindErr
                 source: error,
             },
         })?;
-    let router = router(Access::new(settings), state);
-    Ok(Bound { listener, router })
+    let door = Door::new(settings);
+    let router = router(door.clone(), state);
+    Ok(Bound {
+        listener,
+        router,
+        door,
+    })
 }
 
 impl Bound {
     /// The address it listens on; the port is the one that was found where 0 was asked for.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The checks before every answer; they can be changed while it serves.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Answers until cancelled, then for at most a few seconds more what was already asked.
@@ -151,7 +163,7 @@ async fn connection(stream: TcpStream, router: Router, cancel: CancellationToken
     let _ = timeout(STOP_TIMEOUT, served).await;
 }
 
-fn router(access: Access, state: AppState) -> Router {
+fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
         .route("/style.css", get(page::style))
@@ -165,21 +177,24 @@ fn router(access: Access, state: AppState) -> Router {
         .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
         .fallback(nothing_here)
         .with_state(state);
-    guarded(routes, access)
+    guarded(routes, door)
 }
 
 /// Puts everything between a connection and the routes; the last layer is the outermost.
-fn guarded(routes: Router, access: Access) -> Router {
+fn guarded(routes: Router, door: Door) -> Router {
     routes
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(Arc::new(access), guard))
+        .layer(middleware::from_fn_with_state(door, guard))
 }
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
-async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let mut response = match access.check(request.method(), request.uri(), request.headers()) {
+async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let mut response = match door
+        .access()
+        .check(request.method(), request.uri(), request.headers())
+    {
         Err(problem) => problem.into_response(),
         Ok(()) => timeout(ANSWER_TIMEOUT, next.run(request))
             .await
@@ -230,8 +245,15 @@ mod tests {
             .route("/healthz", get(health::alive));
         let listener = TcpListener::bind(settings.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = guarded(routes, Access::new(&settings));
-        tokio::spawn(Bound { listener, router }.serve(CancellationToken::new()));
+        let router = guarded(routes, Door::new(&settings));
+        tokio::spawn(
+            Bound {
+                listener,
+                router,
+                door: Door::new(&settings),
+            }
+            .serve(CancellationToken::new()),
+        );
         for (path, status) in [("/faulty", "500"), ("/healthz", "200")] {
             let mut stream = TcpStream::connect(address).await.unwrap();
             let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -8,7 +8,6 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SourceState;
 use crate::domain::alerting::state::SuspectRun;
 use crate::domain::catalogue::Companion;
-use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
@@ -84,11 +83,11 @@ impl Abilities {
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let stock_fields = snapshot.products.iter().any(|product| {
-            product.listing.quantity != Figure::Absent
+            product.listing.quantity.number().is_some()
                 || product
                     .details
                     .as_ref()
-                    .is_some_and(|details| details.quantity != Figure::Absent)
+                    .is_some_and(|details| details.quantity.number().is_some())
         });
         Self {
             stock_fields,
