@@ -153,7 +153,14 @@ impl Store {
         .bind(limit_of(limit))
         .fetch_all(tx.conn())
         .await?;
-        let claims = rows.iter().map(claim).collect::<Result<Vec<_>, _>>()?;
+        let mut claims = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match claim(row) {
+                Ok(claim) => claims.push(claim),
+                // One row that cannot be understood must not hold up the channel.
+                Err(error) => bury(&mut tx, row.try_get("id")?, &error, now).await?,
+            }
+        }
         for chunk in claims.chunks(500) {
             let mut update = QueryBuilder::<Sqlite>::new("UPDATE outbox SET leased = 1, next_attempt_at = ");
             update.push_bind(until.as_millisecond());
@@ -270,6 +277,19 @@ async fn settle_one(tx: &mut WriteTx, settled: &Settled, now: Timestamp) -> Resu
         .execute(tx.conn())
         .await?;
     Ok(done.rows_affected())
+}
+
+async fn bury(tx: &mut WriteTx, delivery: i64, error: &StoreError, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE outbox SET state = 'dead', leased = 0, settled_at = ?, reason = 'unreadable', last_error = ? \
+         WHERE id = ?",
+    )
+    .bind(now.as_millisecond())
+    .bind(error.to_string())
+    .bind(delivery)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {

@@ -20,7 +20,7 @@ use crate::store::value::InstanceId;
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers at once.
-const READERS: u32 = 4;
+const READERS: u32 = 2;
 
 /// The database, opened for reading; works beside a running daemon and never waits for a write.
 #[derive(Debug, Clone)]

@@ -151,6 +151,7 @@ impl Round {
         loop {
             while under_way.len() < self.at_once
                 && failed < GIVE_UP
+                && Instant::now() < deadline
                 && let Some(id) = due.next()
             {
                 let known = foreign.0.get(&id).and_then(|asked| asked.details.clone());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
 use whmcs_stock_monitor::domain::delivery::Medium;
 use whmcs_stock_monitor::store::db::Store;
@@ -124,6 +126,39 @@ async fn the_same_message_is_not_queued_twice() {
     drop(tx);
     assert_eq!(store.reader().deliveries(None, None, 10).await.unwrap().len(), 1);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_understood_becomes_a_dead_letter_and_holds_up_nothing() {
+    let place = Place::new();
+    let store = place.open().await;
+    queue(
+        &store,
+        &[
+            message("webhook", 1000, &["webhook"]),
+            message("webhook", 2000, &["webhook"]),
+        ],
+    )
+    .await;
+    let mut other = SqliteConnectOptions::new()
+        .filename(&place.settings.path)
+        .connect()
+        .await
+        .unwrap();
+    sqlx::query("UPDATE messages SET id = 'no uuid' WHERE number = 1")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let claims = claim(&store, "webhook", 3000).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].recorded_at, at(2000));
+    let dead = store
+        .reader()
+        .deliveries(Some(DeliveryState::Dead), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].reason.as_deref(), Some("unreadable"));
 }
 
 #[tokio::test]

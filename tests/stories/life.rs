@@ -51,6 +51,53 @@ fn new_thresholds_are_in_force_after_sighup_and_one_message_says_what_that_chang
 }
 
 #[test]
+fn a_token_that_is_set_at_a_reload_is_asked_for_from_then_on() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(daemon.ask("/api/v1/stock", "").unwrap().status, 200);
+    home.set("HTTP_TOKEN", "first-token-0123");
+    home.set("LOG_FORMAT", "json");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("The new configuration is in force.");
+    assert!(
+        daemon
+            .log()
+            .contains("LOG_LEVEL, LOG_FORMAT changed: that takes a restart")
+    );
+    assert_eq!(daemon.ask("/api/v1/stock", "").unwrap().status, 401);
+    assert_eq!(
+        daemon
+            .ask("/api/v1/stock", &bearer("first-token-0123"))
+            .unwrap()
+            .status,
+        200
+    );
+    daemon.stop();
+}
+
+#[test]
+fn a_rule_that_matches_no_product_is_named_by_the_daemon_and_by_check() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    home.write(
+        "config/monitor.toml",
+        "[[rule]]\nproducts = [\"DS-*\"]\nlow = 3\n[[rule]]\nproducts = [\"DX-*\"]\nlow = 3\n[[rule]]\ngroups = [\"Dedicated\"]\nlow = 3\n",
+    );
+    let mut daemon = home.start();
+    daemon.wait_for_log("rule 3 matches no product");
+    assert!(daemon.log().contains("rule 2 matches no product"));
+    assert!(!daemon.log().contains("rule 1 matches no product"));
+    daemon.stop();
+    let checked = home.run(&["check", "--dry-run"]);
+    assert!(checked.err.contains("rule 2 matches no product"), "{checked:?}");
+    assert!(!checked.err.contains("rule 1 matches no product"), "{checked:?}");
+}
+
+#[test]
 fn a_broken_file_keeps_the_old_configuration_and_says_so() {
     let shop = Shop::open(vec![item(1, "A", 9)]);
     let receivers = Receivers::start();
