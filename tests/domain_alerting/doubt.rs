@@ -262,6 +262,18 @@ fn stock_fields_that_vanish_are_one_message_and_no_alert() {
 }
 
 #[test]
+fn stock_fields_that_are_there_but_unreadable_everywhere_are_the_same_loss() {
+    let mut shop = shop_of(10);
+    for id in 1..=9 {
+        shop.edit(id, |item| item.quantity = Figure::Unreadable);
+    }
+    assert_eq!(shop.later(minutes(1)), NOTHING, "one can still be read");
+    shop.edit(10, |item| item.quantity = Figure::Unreadable);
+    assert_eq!(shop.later(minutes(1)), ["lost stock_fields"]);
+    assert_eq!(shop.later(minutes(1)), NOTHING);
+}
+
+#[test]
 fn zeros_in_the_place_of_lost_levels_are_doubted() {
     let mut shop = shop_of(10);
     for id in 1..=10 {

@@ -617,6 +617,18 @@ fn the_same_rules_have_the_same_epoch_and_others_another() {
         epoch("LOG_LEVEL=debug\n", "[[rule]]\nlow = 3\n")
     );
     assert_ne!(epoch("", "[[rule]]\nlow = 3\n"), epoch("", "[[rule]]\nlow = 4\n"));
+    let capacity = |count: i64| {
+        epoch(
+            "",
+            &format!("[[capacity]]\noptions = {{ RAM = \"64 GB\" }}\ncapacity = {count}\n"),
+        )
+    };
+    assert_eq!(capacity(3), capacity(3));
+    assert_ne!(
+        capacity(3),
+        capacity(4),
+        "a capacity changed at a reload must be decided anew"
+    );
     assert_ne!(epoch("", ""), epoch("LOW_STOCK=6\n", ""));
     assert_ne!(epoch("", ""), epoch("WEBHOOK_URL=https://hooks.example/x\n", ""));
 }
