@@ -39,6 +39,7 @@ fn shop(wanted: usize) -> Seen {
     Seen {
         instances: vec![Instance::new("default", memory(products.collect()))],
         channels: vec![Arc::from("email")],
+        pools: Arc::default(),
     }
 }
 

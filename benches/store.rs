@@ -150,6 +150,7 @@ fn catalogue(products: u32, combinations: bool) -> Memory {
             options_key: u64::from(index) << 40,
             per_choice: false,
             ambiguous_zero: false,
+            bottleneck: None,
             series: series(index, i64::from(index % 50)),
             effective: Arc::clone(&effective),
             combinations: if combinations {

@@ -7,6 +7,7 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod offer;
+    pub mod pool;
     pub mod capacity;
     pub mod message;
     pub mod delivery;

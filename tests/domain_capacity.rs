@@ -261,17 +261,23 @@ fn a_combination_is_the_smallest_of_what_is_known_and_names_what_limits_it() {
     );
     let own = vec![capacity(1, &[(4, 12), (5, 20)], 5)];
     let found = derive(&seen, Level::Known(20), own, 256).combinations;
-    let told: Vec<(String, Option<i64>, Option<&str>)> = found
+    let told: Vec<(String, Option<i64>, Option<String>)> = found
         .iter()
-        .map(|c| (c.key.to_string(), c.level.known(), c.bottleneck.as_deref()))
+        .map(|c| {
+            (
+                c.key.to_string(),
+                c.level.known(),
+                c.bottleneck.as_ref().map(ToString::to_string),
+            )
+        })
         .collect();
     assert_eq!(
         told,
         [
-            ("4=11;5=20".to_owned(), Some(8), Some("o4: c11")),
-            ("4=11;5=21".to_owned(), Some(2), Some("o5: c21")),
-            ("4=12;5=20".to_owned(), Some(1), Some("capacity 1")),
-            ("4=12;5=21".to_owned(), Some(2), Some("o5: c21")),
+            ("4=11;5=20".to_owned(), Some(8), Some("o4: c11".to_owned())),
+            ("4=11;5=21".to_owned(), Some(2), Some("o5: c21".to_owned())),
+            ("4=12;5=20".to_owned(), Some(1), Some("capacity 1".to_owned())),
+            ("4=12;5=21".to_owned(), Some(2), Some("o5: c21".to_owned())),
         ]
     );
     assert_eq!(found[0].label, "o4: c11, o5: c20");

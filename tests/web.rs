@@ -47,6 +47,7 @@ use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::delivery::Medium;
 use whmcs_stock_monitor::domain::message::Reason;
 use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::source::Attempt;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::observe::counters::Counters;
@@ -84,7 +85,7 @@ fn every_state() -> Arc<Memory> {
         combination("4=11;5=20", "RAM: 32 GB, Disk: NVMe", series(Level::Known(0))),
         combination("4=12;5=20", "RAM: 64 GB, Disk: NVMe", series(Level::Known(7))),
     ];
-    options.combinations[0].bottleneck = Some(Arc::from("RAM: 32 GB"));
+    options.combinations[0].bottleneck = Some(Bottleneck::Choice(Arc::from("RAM: 32 GB")));
     memory(vec![
         product(1, "Plenty", series(Level::Known(40))),
         product(2, "Low", series(Level::Known(4))),

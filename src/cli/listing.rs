@@ -158,10 +158,7 @@ fn note(line: &Line<'_>) -> String {
     if entry.combination.is_none() && entry.product.per_choice {
         notes.push("too many combinations: followed per choice".to_owned());
     }
-    if let Some(bottleneck) = entry
-        .combination
-        .and_then(|combination| combination.bottleneck.as_deref())
-    {
+    if let Some(bottleneck) = entry.bottleneck() {
         notes.push(format!("limited by {bottleneck}"));
     }
     notes.join("; ")

@@ -10,9 +10,9 @@ use crate::config::section::Section;
 use crate::config::values;
 use crate::domain::capacity::Capacities;
 use crate::domain::capacity::CapacityRule;
-use crate::domain::capacity::PoolRule;
-use crate::domain::capacity::PoolUse;
-use crate::domain::capacity::PoolUser;
+use crate::domain::pool::PoolRule;
+use crate::domain::pool::PoolUse;
+use crate::domain::pool::PoolUser;
 
 /// All capacities and pools.
 pub fn read(reader: &mut Reader, root: &mut Section<'_>, names: &Names) -> Capacities {
@@ -129,6 +129,9 @@ fn pool(
         name,
         capacity: capacity?,
         uses,
+        low: None,
+        critical: None,
+        channels: None,
     })
 }
 

@@ -13,6 +13,8 @@ use crate::domain::offer;
 use crate::domain::offer::Offer;
 use crate::domain::offer::Pick;
 use crate::domain::pattern::Pattern;
+use crate::domain::pool::Bottleneck;
+use crate::domain::pool::PoolRule;
 
 /// One `[[capacity]]`: how many of a choice (one pair) or of a combination (several pairs) there are in all.
 #[derive(Debug, Clone)]
@@ -25,29 +27,6 @@ pub struct CapacityRule {
     /// Option and choice.
     pub options: Vec<(Pattern, Pattern)>,
     pub capacity: i64,
-}
-
-/// One `[[pool]]`: stock shared by choices of several products, or by whole products.
-#[derive(Debug, Clone)]
-pub struct PoolRule {
-    pub name: String,
-    pub capacity: i64,
-    pub uses: Vec<PoolUse>,
-}
-
-/// Who draws on a pool, and how many each takes.
-#[derive(Debug, Clone)]
-pub struct PoolUse {
-    pub instance: Option<Pattern>,
-    pub what: PoolUser,
-    pub need: i64,
-}
-
-/// A choice of an option, or a whole product.
-#[derive(Debug, Clone)]
-pub enum PoolUser {
-    Choice { option: Pattern, choice: Pattern },
-    Product(Pattern),
 }
 
 /// All declared capacities and pools.
@@ -111,7 +90,7 @@ pub struct Derived {
     pub label: String,
     pub level: Level,
     /// What limits it below its product.
-    pub bottleneck: Option<String>,
+    pub bottleneck: Option<Bottleneck>,
 }
 
 /// A product's combinations with a figure of their own, ascending by key.
@@ -136,7 +115,7 @@ pub struct Owner<'a> {
 /// A choice on offer, and what is left of it with what that comes from.
 struct Counted<'a> {
     pick: Pick<'a>,
-    left: Option<(i64, String)>,
+    left: Option<(i64, Bottleneck)>,
 }
 
 /// A declared capacity that was resolved to pairs of one product.
@@ -205,10 +184,10 @@ fn counted<'a>(product: &Product, picks: Vec<Pick<'a>>, resolved: &[Resolved<'_>
 }
 
 /// What is left of a choice by itself: its stock, or its declared capacity less what is in use.
-fn left_of(product: &Product, pick: Pick<'_>, resolved: &[Resolved<'_>]) -> Option<(i64, String)> {
+fn left_of(product: &Product, pick: Pick<'_>, resolved: &[Resolved<'_>]) -> Option<(i64, Bottleneck)> {
     let stock = pick.choice.and_then(|choice| choice.stock.number());
     if let Some(stock) = stock {
-        return Some((stock, pick.label()));
+        return Some((stock, Bottleneck::Choice(pick.label().into())));
     }
     let key = CombinationKey::new(vec![pick.pair()]);
     let declared = resolved.iter().find(|capacity| capacity.key == key)?;
@@ -217,7 +196,10 @@ fn left_of(product: &Product, pick: Pick<'_>, resolved: &[Resolved<'_>]) -> Opti
         // Nobody counts "no" by itself.
         None => in_use_of(product, &key)?,
     };
-    Some((declared.rule.capacity.saturating_sub(in_use), pick.label()))
+    Some((
+        declared.rule.capacity.saturating_sub(in_use),
+        Bottleneck::Choice(pick.label().into()),
+    ))
 }
 
 fn single_choice(choice: &Counted<'_>, level: Level) -> Option<Derived> {
@@ -247,7 +229,7 @@ fn one_combination(
             bottleneck: None,
         });
     }
-    let mut limits: Vec<(i64, String)> = chosen.iter().filter_map(|choice| choice.left.clone()).collect();
+    let mut limits: Vec<(i64, Bottleneck)> = chosen.iter().filter_map(|choice| choice.left.clone()).collect();
     for capacity in resolved {
         if capacity.key.pairs().len() > 1
             && capacity.key.is_part_of(&key)
@@ -255,7 +237,7 @@ fn one_combination(
         {
             limits.push((
                 capacity.rule.capacity.saturating_sub(in_use),
-                capacity.rule.origin.clone(),
+                Bottleneck::Capacity(capacity.rule.origin.as_str().into()),
             ));
         }
     }
@@ -279,7 +261,7 @@ fn in_use_of(product: &Product, key: &CombinationKey) -> Option<i64> {
         .try_fold(0i64, |sum, used| Some(sum.saturating_add(used.in_use?)))
 }
 
-fn smallest(key: CombinationKey, label: String, level: Level, limits: Vec<(i64, String)>) -> Derived {
+fn smallest(key: CombinationKey, label: String, level: Level, limits: Vec<(i64, Bottleneck)>) -> Derived {
     let tightest = limits.into_iter().min_by_key(|(left, _)| *left);
     match (level.known(), tightest) {
         (Some(n), Some((left, limiter))) if left < n => Derived {

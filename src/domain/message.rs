@@ -127,6 +127,35 @@ pub struct CombinationRef {
     pub label: String,
 }
 
+/// A pool, as an alert names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolRef {
+    pub name: String,
+    pub capacity: i64,
+    /// What is left; `None` while that is not known.
+    pub level: Option<i64>,
+    /// What it holds back now (beside the alert's own product), at most [`HELD_LISTED`].
+    pub holds_back: Vec<HeldBack>,
+    /// How many it holds back in all.
+    pub holds_back_total: usize,
+}
+
+/// Something that cannot be ordered because a pool does not suffice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldBack {
+    pub instance: String,
+    pub product_id: ProductId,
+    /// The readable name.
+    pub product: String,
+    /// `RAM: 64 GB`; `None` for the whole product.
+    pub choice: Option<String>,
+    /// How many of the pool one order takes.
+    pub need: i64,
+}
+
+/// The most that a [`PoolRef`] lists as held back.
+pub const HELD_LISTED: usize = 20;
+
 /// One series that speaks (or is still open).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
@@ -139,8 +168,15 @@ pub struct Alert {
     pub severity: Severity,
     /// What this channel was last told.
     pub previous_severity: Severity,
-    pub product: ProductRef,
+    /// `None` where it is about a pool.
+    pub product: Option<ProductRef>,
     pub combination: Option<CombinationRef>,
+    /// The pool it is about; or, beside a product, the pool that limits it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolRef>,
+    /// What limits the level, where that is not the product itself: `pool 64 GB DIMM kits`, `RAM: 64 GB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<String>,
     /// The last known level.
     pub level: Option<i64>,
     /// The last known level that differs.
@@ -153,6 +189,24 @@ pub struct Alert {
     pub days_of_cover: Option<f64>,
     /// A zero that may also mean that stock control was switched off.
     pub ambiguous_zero: bool,
+}
+
+impl Alert {
+    /// The readable name of the product, or of the pool.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match (&self.product, &self.pool) {
+            (Some(product), _) => &product.name,
+            (None, Some(pool)) => &pool.name,
+            (None, None) => "",
+        }
+    }
+
+    /// The product's number, where it is about one.
+    #[must_use]
+    pub fn product_id(&self) -> Option<ProductId> {
+        self.product.as_ref().map(|product| product.id)
+    }
 }
 
 /// Whether an alert is open.

@@ -112,7 +112,7 @@ impl Reading<'_> {
         Card {
             tone: tone(alert),
             label: label(alert),
-            title: words::product(&alert.product, clean::NAME),
+            title: words::subject(alert, clean::NAME),
             choice: words::choice(alert, clean::NAME),
             figure: figure(alert),
             lead: lead(alert),
@@ -123,7 +123,9 @@ impl Reading<'_> {
     fn facts(&self, alert: &Alert) -> Vec<String> {
         let mut facts = Vec::new();
         facts.extend(explained(alert));
-        facts.push(self.place(&alert.instance, alert.product.id, alert.product.group.as_deref()));
+        if let Some(product) = &alert.product {
+            facts.push(self.place(&alert.instance, product.id, product.group.as_deref()));
+        }
         facts.push(words::thresholds(&alert.thresholds));
         if let Some(started) = alert.started_at {
             let span = words::span(started, self.at);

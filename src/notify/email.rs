@@ -82,7 +82,11 @@ pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Con
 /// The thread: one per product for mails about a single product, else one per shop.
 fn thread(message: &Message) -> String {
     let product = match &message.body {
-        Body::Alerts { alerts, .. } => single(alerts.iter().map(|alert: &Alert| alert.product.id)),
+        Body::Alerts { alerts, .. } => single(
+            alerts
+                .iter()
+                .map(|alert: &Alert| alert.product.as_ref().map_or(-1, |product| product.id)),
+        ),
         Body::Products { events } => single(events.iter().map(|event: &ProductEvent| event.product.id)),
         Body::Baseline { .. }
         | Body::SourceDown { .. }

@@ -11,6 +11,7 @@ use crate::domain::message::CombinationRef;
 use crate::domain::message::Counts;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::ProductRef;
@@ -173,8 +174,12 @@ struct AlertJson<'a> {
     status: Status,
     severity: Severity,
     previous_severity: Severity,
-    product: &'a ProductRef,
+    product: Option<&'a ProductRef>,
     combination: Option<&'a CombinationRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'a PoolRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bottleneck: Option<&'a str>,
     level: Option<i64>,
     previous_level: Option<i64>,
     thresholds: &'a Thresholds,
@@ -195,7 +200,9 @@ impl<'a> AlertJson<'a> {
             status: alert.status,
             severity: alert.severity,
             previous_severity: alert.previous_severity,
-            product: &alert.product,
+            product: alert.product.as_ref(),
+            pool: alert.pool.as_ref(),
+            bottleneck: alert.bottleneck.as_deref(),
             combination: alert.combination.as_ref(),
             level: alert.level,
             previous_level: alert.previous_level,

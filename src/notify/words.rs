@@ -79,6 +79,16 @@ pub fn product(product: &ProductRef, limit: usize) -> String {
     }
 }
 
+/// The product or the pool that an alert is about.
+#[must_use]
+pub fn subject(alert: &Alert, limit: usize) -> String {
+    match (&alert.product, &alert.pool) {
+        (Some(about), _) => product(about, limit),
+        (None, Some(pool)) => format!("pool {}", clean::line(&pool.name, limit)),
+        (None, None) => String::new(),
+    }
+}
+
 /// The combination's label, at most `limit` characters; `None` for a product as a whole.
 #[must_use]
 pub fn choice(alert: &Alert, limit: usize) -> Option<String> {
@@ -94,7 +104,7 @@ pub fn choice(alert: &Alert, limit: usize) -> Option<String> {
 /// What the alert is about: the product, and the combination in brackets.
 #[must_use]
 pub fn title(alert: &Alert, limit: usize) -> String {
-    let product = product(&alert.product, limit);
+    let product = subject(alert, limit);
     match choice(alert, limit) {
         Some(choice) => format!("{product} [{choice}]"),
         None => product,

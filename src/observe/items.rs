@@ -17,6 +17,7 @@ use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::message::Status;
 use crate::domain::message::Thresholds;
+use crate::domain::pool::Bottleneck;
 
 /// A series of one moment: a product, or a combination with a figure of its own.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +50,7 @@ pub struct Item<'a> {
     pub thresholds: &'a Thresholds,
     pub days_of_cover: Option<f64>,
     /// What limits a combination, where that is not the product itself.
-    pub bottleneck: Option<&'a str>,
+    pub bottleneck: Option<String>,
     pub hidden: Option<bool>,
     pub retired: Option<bool>,
     /// A 0 that may also mean that stock is not controlled.
@@ -100,6 +101,15 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn series(&self) -> &'a SeriesState {
         self.combination.map_or(&self.product.series, |c| &c.series)
+    }
+
+    /// What limits its level, where that is not the product itself.
+    #[must_use]
+    pub fn bottleneck(&self) -> Option<&'a Bottleneck> {
+        match self.combination {
+            Some(combination) => combination.bottleneck.as_ref(),
+            None => self.product.bottleneck.as_ref(),
+        }
     }
 
     /// Whether the series is no longer there.
@@ -211,7 +221,7 @@ impl<'a> Entry<'a> {
             observed_at: self.observed_at,
             thresholds: self.thresholds(),
             days_of_cover: None,
-            bottleneck: self.combination.and_then(|c| c.bottleneck.as_deref()),
+            bottleneck: self.bottleneck().map(ToString::to_string),
             hidden: self.product.hidden,
             retired: self.product.retired,
             ambiguous_zero: self.product.ambiguous_zero,
@@ -240,11 +250,13 @@ impl<'a> Entry<'a> {
             status: Status::Firing,
             severity: series.severity,
             previous_severity: told.unwrap_or_default(),
-            product: ProductRef {
+            product: Some(ProductRef {
                 id: self.product.id,
                 name: self.product.name.shown().to_owned(),
                 group: self.product.group.as_ref().map(|group| group.shown().to_owned()),
-            },
+            }),
+            pool: None,
+            bottleneck: self.bottleneck().map(ToString::to_string),
             combination: self.combination_ref(),
             level: series.last_level,
             previous_level: series.previous_level,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
+use crate::domain::pool::Board;
 
 /// The state that pages, API and metrics are made from. A reader clones one `Arc` and never waits for a poll.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Seen {
     pub instances: Vec<Instance>,
     /// The names of the configured channels.
     pub channels: Vec<Arc<str>>,
+    /// The pools as they stand since the last evaluation.
+    pub pools: Arc<Board>,
 }
 
 /// What is known of one instance.
@@ -76,7 +79,11 @@ impl View {
     pub fn new(instances: Vec<Instance>, channels: &[String]) -> Self {
         let channels = channels.iter().map(|name| Arc::from(name.as_str())).collect();
         Self {
-            seen: RwLock::new(Arc::new(Seen { instances, channels })),
+            seen: RwLock::new(Arc::new(Seen {
+                instances,
+                channels,
+                pools: Arc::default(),
+            })),
         }
     }
 
@@ -104,6 +111,11 @@ impl View {
                 shown.memory = memory;
             }
         });
+    }
+
+    /// Shows the pools as they were evaluated last.
+    pub fn show_pools(&self, pools: Arc<Board>) {
+        self.change(|seen| seen.pools = pools);
     }
 
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;

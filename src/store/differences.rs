@@ -4,6 +4,7 @@ use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::pool::Bottleneck;
 use crate::store::value::Stood;
 
 /// The rows to write, by table.
@@ -58,9 +59,11 @@ impl<'a> SeriesRow<'a> {
         self.combination.map(|combination| &*combination.label)
     }
 
-    pub fn bottleneck(&self) -> Option<&'a str> {
-        self.combination
-            .and_then(|combination| combination.bottleneck.as_deref())
+    pub fn bottleneck(&self) -> Option<&'a Bottleneck> {
+        match self.combination {
+            Some(combination) => combination.bottleneck.as_ref(),
+            None => self.tracked.bottleneck.as_ref(),
+        }
     }
 
     fn same_row(&self, other: &Self) -> bool {

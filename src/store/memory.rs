@@ -18,6 +18,7 @@ use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
 use crate::domain::message::Severity;
+use crate::domain::pool::Bottleneck;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
@@ -266,7 +267,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
         let combination = Combination {
             key: key(&row.combination)?,
             label: Arc::from(row.label.unwrap_or_default()),
-            bottleneck: row.bottleneck.map(Arc::from),
+            bottleneck: row.bottleneck.as_deref().map(Bottleneck::parse),
             effective: Arc::clone(self.placeholder),
             gone: row.gone != 0,
             series,
@@ -296,6 +297,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             options_key: unsigned(product.options_key),
             per_choice: product.per_choice != 0,
             ambiguous_zero: product.ambiguous_zero != 0,
+            bottleneck: row.bottleneck.as_deref().map(Bottleneck::parse),
             series,
             effective: Arc::clone(self.placeholder),
             combinations: Vec::new(),

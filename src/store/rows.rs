@@ -9,6 +9,7 @@ use sqlx::query_builder::Separated;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::message::Severity;
+use crate::domain::pool::Bottleneck;
 use crate::store::differences::SeriesRow;
 use crate::store::differences::group_name;
 use crate::store::value::InstanceId;
@@ -113,7 +114,7 @@ pub(crate) async fn insert_series(
                 .push_bind(key)
                 .push_bind(state.number)
                 .push_bind(row.label())
-                .push_bind(row.bottleneck())
+                .push_bind(row.bottleneck().map(Bottleneck::stored))
                 .push_bind(row.gone)
                 .push_bind(level_code(state.level))
                 .push_bind(state.level.known())

@@ -64,7 +64,7 @@ struct Row<'a> {
     id: i64,
     combination: Option<&'a str>,
     folded: usize,
-    bottleneck: Option<&'a str>,
+    bottleneck: Option<String>,
     hidden: bool,
     retired: bool,
     per_choice: bool,

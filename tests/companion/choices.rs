@@ -80,7 +80,7 @@ async fn a_capacity_of_a_choice_is_less_what_is_in_use() {
         combinations(&checked, 1),
         known([("4=12;5=20", 7), ("4=12;5=21", 7)])
     );
-    assert_eq!(product_bottleneck(&checked), Some("RAM: 64 GB"));
+    assert_eq!(product_bottleneck(&checked).as_deref(), Some("RAM: 64 GB"));
     world.site.shop().order(1, &[(4, 12), (5, 20)]).unwrap();
     let checked = world.look().await;
     assert_eq!(
@@ -89,8 +89,9 @@ async fn a_capacity_of_a_choice_is_less_what_is_in_use() {
     );
 }
 
-fn product_bottleneck(checked: &Checked) -> Option<&str> {
-    product(checked, 1).combinations[0].bottleneck.as_deref()
+fn product_bottleneck(checked: &Checked) -> Option<String> {
+    let bottleneck = &product(checked, 1).combinations[0].bottleneck;
+    bottleneck.as_ref().map(ToString::to_string)
 }
 
 #[tokio::test]

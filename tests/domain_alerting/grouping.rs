@@ -38,7 +38,11 @@ fn the_alerts_of_one_poll_are_one_message_worst_first() {
     let decision = shop.look();
     let bodies = bodies(&decision.messages);
     assert_eq!(bodies.len(), 1);
-    let order: Vec<(i64, Severity)> = bodies[0].0.iter().map(|a| (a.product.id, a.severity)).collect();
+    let order: Vec<(i64, Severity)> = bodies[0]
+        .0
+        .iter()
+        .map(|a| (a.product_id().unwrap_or(0), a.severity))
+        .collect();
     assert_eq!(
         order,
         [
@@ -65,7 +69,7 @@ fn more_than_a_hundred_alerts_go_in_further_messages_and_none_is_lost() {
     let mut told: Vec<i64> = bodies
         .iter()
         .flat_map(|body| body.0)
-        .map(|a| a.product.id)
+        .map(|a| a.product_id().unwrap_or(0))
         .collect();
     assert!(
         told[..30].iter().all(|id| *id <= 30),
@@ -115,18 +119,18 @@ fn what_is_still_open_stands_apart_the_worst_twenty_and_how_many_there_are() {
     shop.wait(minutes(1));
     let decision = shop.look();
     let (alerts, open) = bodies(&decision.messages)[0];
-    let announced: Vec<i64> = alerts.iter().map(|a| a.product.id).collect();
+    let announced: Vec<i64> = alerts.iter().map(|a| a.product_id().unwrap_or(0)).collect();
     assert_eq!(announced, [11, 1]);
     assert_eq!((open.alerts.len(), open.total), (20, 29));
     assert_eq!(
-        (open.alerts[0].product.id, open.alerts[0].severity),
+        (open.alerts[0].product_id().unwrap_or(0), open.alerts[0].severity),
         (40, Severity::Out)
     );
     assert!(open.alerts.iter().all(|a| a.reason == Reason::Reminder));
     assert!(
         open.alerts
             .iter()
-            .all(|a| a.product.id != 11 && a.product.id != 1)
+            .all(|a| a.product_id().unwrap_or(0) != 11 && a.product_id().unwrap_or(0) != 1)
     );
 }
 
@@ -139,7 +143,7 @@ fn what_is_not_open_is_not_listed() {
     let (alerts, open) = bodies(&decision.messages)[0];
     assert_eq!(alerts[0].reason, Reason::Recovered);
     assert_eq!((open.alerts.len(), open.total), (1, 1));
-    assert_eq!(open.alerts[0].product.id, 12);
+    assert_eq!(open.alerts[0].product_id().unwrap_or(0), 12);
 }
 
 #[test]

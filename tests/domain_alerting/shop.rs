@@ -424,7 +424,7 @@ fn alert_line(alert: &Alert) -> String {
         .map_or_else(String::new, |c| format!("/{}", c.key));
     format!(
         "{}{combination} {} {}",
-        alert.product.id,
+        alert.product_id().unwrap_or(0),
         alert.reason.as_str(),
         alert.severity.as_str()
     )

@@ -7,7 +7,7 @@ use crate::samples::letter;
 fn a_name_is_text_and_never_markup() {
     let mut alerts = samples::hostile();
     alerts[0].combination = samples::combination("4=11", "<i>RAM</i>: \"64\"");
-    alerts[0].product.group = Some("<u>".to_owned());
+    alerts[0].product.as_mut().expect("a product").group = Some("<u>".to_owned());
     alerts[0].thresholds.origin = "<s>".to_owned();
     let html = letter(&samples::alerts(alerts)).html;
     for markup in ["<script", "<i>", "<u>", "<s>"] {

@@ -79,12 +79,14 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
         },
         severity,
         previous_severity: Severity::Ok,
-        product: ProductRef {
+        product: Some(ProductRef {
             id: product,
             name: name.to_owned(),
             group: Some("Dedicated".to_owned()),
-        },
+        }),
         combination: None,
+        pool: None,
+        bottleneck: None,
         level: Some(level),
         previous_level: None,
         thresholds: Thresholds {

@@ -15,6 +15,7 @@ use whmcs_stock_monitor::domain::catalogue::CombinationKey;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::history::LevelQuery;
@@ -178,7 +179,7 @@ fn apply(memory: &mut Memory, id: i64, step: &Step, now: Timestamp) {
         }
         Step::Bottleneck(key, what) => {
             if let Some(combination) = known(&mut tracked, KEYS[*key]) {
-                combination.bottleneck = what.as_deref().map(Arc::from);
+                combination.bottleneck = what.as_deref().map(Bottleneck::parse);
             }
         }
         Step::CombinationGone(key) => {

@@ -103,6 +103,7 @@ pub fn product(id: i64, number: u32, level: Level) -> Tracked {
         options_key: 0,
         per_choice: false,
         ambiguous_zero: false,
+        bottleneck: None,
         series: series(number, level),
         effective: placeholder(),
         combinations: Vec::new(),

@@ -84,6 +84,7 @@ pub fn product(id: i64, name: &str, series: SeriesState) -> Tracked {
         options_key: 0,
         per_choice: false,
         ambiguous_zero: false,
+        bottleneck: None,
         series,
         effective: effective(),
         combinations: Vec::new(),

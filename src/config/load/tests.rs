@@ -536,7 +536,7 @@ fn capacities_and_pools_are_read() {
          [[pool]]\nname = \"kits\"\ncapacity = 40\nuses = [{ option = \"RAM\", choice = \"128 GB\", need = 2 }, { product = \"VPS *\", instance = \"def*\" }]\n",
     );
     let capacities = format!("{:?}", config.capacities);
-    insta::assert_snapshot!(capacities, @r#"Capacities { capacities: [CapacityRule { origin: "capacity 1", instances: [], groups: [], products: [Id(42)], options: [(Glob("ram"), Glob("64 gb"))], capacity: 0 }], pools: [PoolRule { name: "kits", capacity: 40, uses: [PoolUse { instance: None, what: Choice { option: Glob("ram"), choice: Glob("128 gb") }, need: 2 }, PoolUse { instance: Some(Glob("def*")), what: Product(Glob("vps *")), need: 1 }] }] }"#);
+    insta::assert_snapshot!(capacities, @r#"Capacities { capacities: [CapacityRule { origin: "capacity 1", instances: [], groups: [], products: [Id(42)], options: [(Glob("ram"), Glob("64 gb"))], capacity: 0 }], pools: [PoolRule { name: "kits", capacity: 40, uses: [PoolUse { instance: None, what: Choice { option: Glob("ram"), choice: Glob("128 gb") }, need: 2 }, PoolUse { instance: Some(Glob("def*")), what: Product(Glob("vps *")), need: 1 }], low: None, critical: None, channels: None }] }"#);
 }
 
 #[test]

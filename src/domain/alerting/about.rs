@@ -71,7 +71,7 @@ pub(super) fn worst_first(alerts: &mut [Alert]) {
         (b.severity.cmp(&a.severity))
             .then(b.previous_severity.cmp(&a.previous_severity))
             .then(a.level.cmp(&b.level))
-            .then_with(|| a.product.name.cmp(&b.product.name))
+            .then_with(|| a.name().cmp(b.name()))
             .then_with(|| a.alert_id.cmp(&b.alert_id))
     });
 }

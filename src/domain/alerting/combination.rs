@@ -73,8 +73,8 @@ impl Walk<'_> {
         if *combination.label != *derived.label {
             combination.label = Arc::from(derived.label);
         }
-        if combination.bottleneck.as_deref() != derived.bottleneck.as_deref() {
-            combination.bottleneck = derived.bottleneck.map(Arc::from);
+        if combination.bottleneck != derived.bottleneck {
+            combination.bottleneck = derived.bottleneck;
         }
         combination.effective = effective;
         let rule_changed = self.take_level(tracked, &mut combination, derived.level, mode);

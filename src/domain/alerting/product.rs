@@ -61,6 +61,7 @@ impl Walk<'_> {
             options_key: options_key(product),
             per_choice: false,
             ambiguous_zero: look.level.ambiguous_zero,
+            bottleneck: None,
             series: SeriesState::first(number, look.level.level, &look.effective, self.now),
             effective: Arc::clone(&look.effective),
             combinations: Vec::new(),

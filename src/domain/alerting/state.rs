@@ -13,6 +13,7 @@ use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::message::Capability;
 use crate::domain::message::Severity;
+use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
 
 /// What is remembered of one series: a product, or a combination with a figure of its own.
@@ -78,7 +79,7 @@ pub struct Combination {
     /// `RAM: 32 GB, Disk: 2x NVMe`, for people.
     pub label: Arc<str>,
     /// What limits it, where that is not the product itself.
-    pub bottleneck: Option<Arc<str>>,
+    pub bottleneck: Option<Bottleneck>,
     pub effective: Arc<Effective>,
     /// No longer derived (options changed, capacity removed); kept for its number and history.
     pub gone: bool,
@@ -106,6 +107,8 @@ pub struct Tracked {
     pub per_choice: bool,
     /// A zero that could not be settled.
     pub ambiguous_zero: bool,
+    /// The pool that limits the whole product below what WHMCS says.
+    pub bottleneck: Option<Bottleneck>,
     pub series: SeriesState,
     pub effective: Arc<Effective>,
     /// Ascending by key; boxed since most products have none.

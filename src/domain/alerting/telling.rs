@@ -233,7 +233,9 @@ impl<'a> Telling<'a> {
             },
             severity: view,
             previous_severity: told,
-            product: product_ref(about.product),
+            product: Some(product_ref(about.product)),
+            pool: None,
+            bottleneck: None,
             combination: about.combination.map(|(key, label)| CombinationRef {
                 key: key.to_string(),
                 label: label.to_owned(),

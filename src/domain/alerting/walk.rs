@@ -164,6 +164,7 @@ impl Tracked {
             && self.options_key == other.options_key
             && self.per_choice == other.per_choice
             && self.ambiguous_zero == other.ambiguous_zero
+            && self.bottleneck == other.bottleneck
             && self.series == other.series
             && self.combinations.len() == other.combinations.len()
             && self.combinations.iter().zip(&other.combinations).all(|(a, b)| {

@@ -1,0 +1,161 @@
+//! Pools: stock that choices of several products (or whole products) draw on, counted from the services of all shops.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::Name;
+use crate::domain::catalogue::ProductId;
+use crate::domain::pattern::Pattern;
+
+/// The most users of a pool that are kept by name, those that need most first.
+pub const USERS_KEPT: usize = 100;
+
+/// One `[[pool]]`: stock shared by choices of several products, or by whole products.
+#[derive(Debug, Clone, Default)]
+pub struct PoolRule {
+    pub name: String,
+    pub capacity: i64,
+    pub uses: Vec<PoolUse>,
+    /// Thresholds of the pool's own level; the global ones where not given.
+    pub low: Option<i64>,
+    pub critical: Option<i64>,
+    /// The channels it speaks on; the default ones where not given.
+    pub channels: Option<Vec<String>>,
+}
+
+/// Who draws on a pool, and how many each takes.
+#[derive(Debug, Clone)]
+pub struct PoolUse {
+    /// All shops where not given.
+    pub instance: Option<Pattern>,
+    pub what: PoolUser,
+    pub need: i64,
+}
+
+/// A choice of an option, or a whole product.
+#[derive(Debug, Clone)]
+pub enum PoolUser {
+    Choice { option: Pattern, choice: Pattern },
+    Product(Pattern),
+}
+
+/// What limits a level below its product, or a product below what WHMCS says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Bottleneck {
+    /// A choice of the combination: `RAM: 64 GB`.
+    Choice(Arc<str>),
+    /// A declared capacity, by its origin: `capacity 1`.
+    Capacity(Arc<str>),
+    /// A pool, by its name.
+    Pool(Arc<str>),
+}
+
+impl Bottleneck {
+    /// The pool's name, if it is one.
+    #[must_use]
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Self::Pool(name) => Some(name),
+            Self::Choice(_) | Self::Capacity(_) => None,
+        }
+    }
+
+    /// The form in which it is stored; [`Bottleneck::parse`] reads it.
+    #[must_use]
+    pub fn stored(&self) -> String {
+        match self {
+            Self::Choice(label) => format!("choice:{label}"),
+            Self::Capacity(origin) => format!("capacity:{origin}"),
+            Self::Pool(name) => format!("pool:{name}"),
+        }
+    }
+
+    /// Reads the stored form; a text without a mark is a choice's label.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.split_once(':') {
+            Some(("choice", label)) => Self::Choice(label.into()),
+            Some(("capacity", origin)) => Self::Capacity(origin.into()),
+            Some(("pool", name)) => Self::Pool(name.into()),
+            Some(_) | None => Self::Choice(text.into()),
+        }
+    }
+}
+
+/// `RAM: 64 GB`, `capacity 1`, `pool 64 GB DIMM kits`.
+impl fmt::Display for Bottleneck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Choice(text) | Self::Capacity(text) => f.write_str(text),
+            Self::Pool(name) => write!(f, "pool {name}"),
+        }
+    }
+}
+
+/// Somebody who draws on a pool: a product, or a choice of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub instance: Arc<str>,
+    pub product_id: ProductId,
+    pub product: Name,
+    /// `RAM: 64 GB`; `None` for the whole product.
+    pub choice: Option<Arc<str>>,
+    /// How many of the pool one order of it takes.
+    pub need: i64,
+}
+
+/// A pool as it stands: what pages, metrics and messages show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    pub name: Arc<str>,
+    pub capacity: i64,
+    /// What all services together take of it; `None` while that is not known.
+    pub used: Option<i64>,
+    /// `Known(capacity - used)`, else `Unknown`.
+    pub level: Level,
+    /// Why it is not known, in words; "" where it is.
+    pub unknown: String,
+    /// Those who draw on it and are on offer, the greatest need first; at most [`USERS_KEPT`] a shop.
+    pub users: Vec<User>,
+    /// How many users (also those not kept by name) need how many; the greatest need first.
+    pub by_need: Vec<(i64, usize)>,
+    /// When it was last evaluated.
+    pub observed_at: Option<Timestamp>,
+}
+
+impl Pool {
+    /// Whether one order of that need can no longer be filled.
+    #[must_use]
+    pub fn holds(&self, need: i64) -> bool {
+        self.level.known().is_some_and(|left| left < need)
+    }
+
+    /// Those it holds back now: what is left does not suffice for one of them.
+    pub fn holds_back(&self) -> impl Iterator<Item = &User> {
+        self.users.iter().filter(|user| self.holds(user.need))
+    }
+
+    /// How many it holds back, also those not kept by name.
+    #[must_use]
+    pub fn held_back(&self) -> usize {
+        let held = self.by_need.iter().filter(|(need, _)| self.holds(*need));
+        held.map(|(_, users)| users).sum()
+    }
+}
+
+/// All pools as they stand, in the order of the configuration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Board {
+    pub pools: Vec<Pool>,
+}
+
+impl Board {
+    /// The pool of that name.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| &*pool.name == name)
+    }
+}
