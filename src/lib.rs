@@ -7,9 +7,9 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod offer;
+    pub mod message;
     pub mod pool;
     pub mod capacity;
-    pub mod message;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;

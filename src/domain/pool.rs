@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::message::Severity;
+use crate::domain::message::Thresholds;
 use crate::domain::pattern::Pattern;
 
 /// The most users of a pool that are kept by name, those that need most first.
@@ -124,9 +126,58 @@ pub struct Pool {
     pub by_need: Vec<(i64, usize)>,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
+    /// How it stands as a series that speaks; `None` before the first decision about it.
+    pub standing: Option<Standing>,
+}
+
+/// How a pool stands as a series that speaks: what is remembered of it, as plain values for those who show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// As its alerts carry them.
+    pub alert_id: String,
+    pub instance: String,
+    /// Confirmed; frozen while the level is unknown.
+    pub severity: Severity,
+    /// Since when `severity` holds.
+    pub since: Timestamp,
+    /// When it last left ok.
+    pub started_at: Option<Timestamp>,
+    /// The last figure seen; the level itself while that is known. `None` where there never was one.
+    pub last_level: Option<i64>,
+    /// When the last figure was last seen, once the level is no longer known.
+    pub last_known_at: Option<Timestamp>,
+    /// The last known level that differs from `last_level`.
+    pub previous_level: Option<i64>,
+    pub thresholds: Thresholds,
+    /// The worst that one of its channels was told last.
+    pub told: Severity,
 }
 
 impl Pool {
+    /// A pool that was never evaluated.
+    #[must_use]
+    pub fn new(name: &str, capacity: i64) -> Self {
+        Self {
+            name: name.into(),
+            capacity,
+            used: None,
+            level: Level::Unknown,
+            unknown: String::new(),
+            users: Vec::new(),
+            by_need: Vec::new(),
+            observed_at: None,
+            standing: None,
+        }
+    }
+
+    /// The severity; frozen while the level is unknown; `None` where there never was a figure.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        let standing = self.standing.as_ref()?;
+        let ever = self.level.known().or(standing.last_level);
+        ever.map(|_| standing.severity)
+    }
+
     /// Whether one order of that need can no longer be filled.
     #[must_use]
     pub fn holds(&self, need: i64) -> bool {
