@@ -12,6 +12,7 @@ pub mod status;
 pub mod history;
 pub mod config;
 pub mod deliveries;
+pub mod notify;
 pub mod health;
 pub mod demo;
 
@@ -69,6 +70,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Show,
         } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
     }

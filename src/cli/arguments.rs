@@ -43,6 +43,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<DeliveriesCommand>,
     },
+    /// Try the channels
+    Notify {
+        #[command(subcommand)]
+        what: NotifyCommand,
+    },
     /// A simulated WHMCS, the real daemon on a temporary database
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
@@ -130,6 +135,16 @@ pub enum DeliveriesCommand {
     Replay {
         /// Its number in the list
         id: i64,
+    },
+}
+
+/// What to do with the channels.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test message by each channel and print what the other side answers
+    Test {
+        /// Only this channel
+        channel: Option<String>,
     },
 }
 

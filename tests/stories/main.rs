@@ -19,6 +19,7 @@ mod receivers;
 mod alerts;
 mod life;
 mod channels;
+mod notify;
 mod names;
 mod commands;
 mod secrets;
