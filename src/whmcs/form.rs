@@ -37,14 +37,14 @@ impl Credentials {
         // Room for all from the start: a buffer that grows leaves copies behind.
         let room = pairs
             .iter()
-            .map(|(key, value)| key.len() + 3 * value.len() + 2)
+            .map(|(key, value)| 3 * (key.len() + value.len()) + 2)
             .sum();
         let mut form = Zeroizing::new(Vec::with_capacity(room));
         for (key, value) in pairs {
             if !form.is_empty() {
                 form.push(b'&');
             }
-            form.extend_from_slice(key.as_bytes());
+            encode(key, &mut form);
             form.push(b'=');
             encode(value, &mut form);
         }
@@ -54,15 +54,22 @@ impl Credentials {
     /// The beginning of a text that came from outside, readable and without any credential in it.
     #[must_use]
     pub fn shown(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in [
+        let text = readable(&self.redacted(text.to_owned()));
+        match text.char_indices().nth(SHOWN) {
+            Some((cut, _)) => format!("{}…", &text[..cut]),
+            None => text,
+        }
+    }
+
+    /// A text from outside without any credential in it, however it is written.
+    #[must_use]
+    pub fn redacted(&self, mut text: String) -> String {
+        let secrets = [
             Some(&self.identifier),
             Some(&self.secret),
             self.access_key.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        ];
+        for secret in secrets.into_iter().flatten() {
             let plain = secret.expose_secret();
             let mut encoded = Vec::new();
             encode(plain, &mut encoded);
@@ -73,11 +80,7 @@ impl Credentials {
                 }
             }
         }
-        let text = readable(&text);
-        match text.char_indices().nth(SHOWN) {
-            Some((cut, _)) => format!("{}…", &text[..cut]),
-            None => text,
-        }
+        text
     }
 }
 
