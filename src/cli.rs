@@ -13,6 +13,8 @@ pub mod history;
 pub mod config;
 pub mod deliveries;
 pub mod health;
+pub mod pretty;
+pub mod call;
 pub mod demo;
 
 use crate::cli::arguments::Arguments;
@@ -69,6 +71,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Show,
         } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Call(options) => call::call(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
     }

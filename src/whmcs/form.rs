@@ -10,6 +10,22 @@ use crate::domain::catalogue::readable;
 /// Longest text of a foreign answer that is shown, in characters.
 const SHOWN: usize = 200;
 
+/// Whether a parameter of that name is ours to send: it signs us in, or says what is asked and how to answer.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    const OURS: [&str; 7] = [
+        "action",
+        "identifier",
+        "secret",
+        "username",
+        "password",
+        "accesskey",
+        "responsetype",
+    ];
+    let name = name.split('[').next().unwrap_or_default().trim();
+    OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
 /// What signs us in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
