@@ -63,12 +63,14 @@ pub mod whmcs {
     pub mod recall;
     pub mod form;
     pub mod refusal;
+    pub mod judge;
     pub mod answer;
     pub mod retry;
     pub mod fault;
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod call;
     pub mod client;
 }
 pub mod store {
