@@ -691,6 +691,7 @@ fn poll_record(at: i64, outcome: Outcome, detail: &str) -> PollRecord {
         cause: Some(cause),
     });
     PollRecord {
+        part: false,
         observed_at: minute(at),
         duration: Duration::from_millis(250),
         outcome,
