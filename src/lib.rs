@@ -160,6 +160,7 @@ pub mod web {
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod hints;
     pub mod page;
     pub mod server;
 }
