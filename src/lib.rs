@@ -105,6 +105,15 @@ pub mod notify {
     pub mod webhook;
     pub mod channel;
 }
+pub mod hints {
+    pub mod signature;
+    pub mod replay;
+    pub mod bucket;
+    pub mod tally;
+    pub mod wanted;
+    pub mod letter;
+    pub mod desk;
+}
 pub mod config {
     pub mod findings;
     pub mod dotenv;
@@ -153,6 +162,7 @@ pub mod web {
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod hints;
     pub mod page;
     pub mod server;
 }
