@@ -9,6 +9,7 @@ pub mod domain {
     pub mod offer;
     pub mod message;
     pub mod pool;
+    pub mod limit;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
