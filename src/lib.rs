@@ -10,11 +10,13 @@ pub mod domain {
     pub mod message;
     pub mod pool;
     pub mod limit;
+    pub mod draw;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod pools;
         mod attach;
         pub mod unmatched;
         pub mod decision;
@@ -22,9 +24,11 @@ pub mod domain {
         pub mod series;
         mod about;
         mod telling;
+        mod pooling;
         mod walk;
         mod combination;
         pub mod product;
+        mod looks;
         mod source;
         pub mod decide;
         pub mod remind;

@@ -674,6 +674,7 @@ async fn record(store: &Store, at: i64, before: Option<&Tracked>, level: i64) ->
         events: event.into_iter().collect(),
         messages: Vec::new(),
         level_changes: 1,
+        pools: None,
     };
     let instance = store.instance("default").await.unwrap();
     let mut tx = store.begin_write().await.unwrap();

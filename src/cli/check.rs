@@ -159,6 +159,7 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
             instance: &instance.name,
             rules: &config.rules,
             capacities: &config.capacities,
+            pools: None,
         };
         let cancel = CancellationToken::new();
         let checked = check::dry(
