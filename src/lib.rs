@@ -9,6 +9,7 @@ pub mod domain {
     pub mod offer;
     pub mod message;
     pub mod pool;
+    pub mod limit;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
@@ -63,12 +64,14 @@ pub mod whmcs {
     pub mod recall;
     pub mod form;
     pub mod refusal;
+    pub mod judge;
     pub mod answer;
     pub mod retry;
     pub mod fault;
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod call;
     pub mod client;
 }
 pub mod store {

@@ -48,6 +48,8 @@ pub enum Command {
         #[command(subcommand)]
         what: NotifyCommand,
     },
+    /// Call any action of a shop's API once and print its answer (for troubleshooting)
+    Call(CallArguments),
     /// A simulated WHMCS, the real daemon on a temporary database
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
@@ -108,6 +110,22 @@ pub struct HistoryArguments {
     /// For machines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `call`.
+#[derive(Debug, Args)]
+pub struct CallArguments {
+    /// The action, such as GetProducts
+    pub action: String,
+    /// Its parameters; one may come more than once ("pid[]=1")
+    #[arg(value_name = "KEY=VALUE")]
+    pub params: Vec<String>,
+    /// The shop, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// The action may change something in WHMCS
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// What to do with the configuration.

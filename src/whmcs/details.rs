@@ -17,11 +17,11 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::whmcs::answer::Page;
-use crate::whmcs::answer::Refusal;
 use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
 use crate::whmcs::api::Question;
 use crate::whmcs::api::Stop;
+use crate::whmcs::judge::Refusal;
 use crate::whmcs::retry::TRIES;
 
 const ACTION: &str = "GetProductDetails";

@@ -17,6 +17,7 @@ mod peers;
 mod receivers;
 
 mod alerts;
+mod call;
 mod life;
 mod channels;
 mod notify;
