@@ -39,7 +39,7 @@ pub fn web_settings(config: &Config) -> Settings {
 pub fn secrets(config: &Config) -> Vec<String> {
     let mut secrets: Vec<&SecretString> = Vec::new();
     for instance in &config.instances {
-        secrets.extend([&instance.api.identifier, &instance.api.secret]);
+        secrets.extend(instance.api.sign_in.secrets());
         secrets.extend(&instance.api.access_key);
     }
     for channel in &config.channels {
