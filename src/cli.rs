@@ -12,6 +12,7 @@ pub mod status;
 pub mod history;
 pub mod config;
 pub mod deliveries;
+pub mod notify;
 pub mod health;
 pub mod pretty;
 pub mod call;
@@ -71,6 +72,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Show,
         } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,

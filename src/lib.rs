@@ -7,9 +7,10 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod offer;
-    pub mod pool;
-    pub mod capacity;
     pub mod message;
+    pub mod pool;
+    pub mod limit;
+    pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
@@ -105,6 +106,15 @@ pub mod notify {
     pub mod webhook;
     pub mod channel;
 }
+pub mod hints {
+    pub mod signature;
+    pub mod replay;
+    pub mod bucket;
+    pub mod tally;
+    pub mod wanted;
+    pub mod letter;
+    pub mod desk;
+}
 pub mod config {
     pub mod findings;
     pub mod dotenv;
@@ -154,6 +164,7 @@ pub mod web {
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod hints;
     pub mod page;
     pub mod server;
 }

@@ -43,6 +43,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<DeliveriesCommand>,
     },
+    /// Try the channels
+    Notify {
+        #[command(subcommand)]
+        what: NotifyCommand,
+    },
     /// Call any action of a shop's API once and print its answer (for troubleshooting)
     Call(CallArguments),
     /// A simulated WHMCS, the real daemon on a temporary database
@@ -148,6 +153,16 @@ pub enum DeliveriesCommand {
     Replay {
         /// Its number in the list
         id: i64,
+    },
+}
+
+/// What to do with the channels.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test message by each channel and print what the other side answers
+    Test {
+        /// Only this channel
+        channel: Option<String>,
     },
 }
 

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod part;
+
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Details;
 use crate::domain::catalogue::Listing;
@@ -96,6 +98,8 @@ pub struct Look {
     pub attempts: Vec<Attempt>,
     /// Every request.
     pub requests: Vec<RequestStat>,
+    /// Only some products were looked at; of the others the result says nothing.
+    pub part: bool,
     pub result: Result<Snapshot, Failure>,
 }
 
@@ -188,6 +192,19 @@ impl Client {
         details_budget: Duration,
         cancel: &CancellationToken,
     ) -> Option<Look> {
+        self.look_at(&[], now, details_budget, cancel).await
+    }
+
+    /// Looks once at these products, ascending by id; at all where none is named, or where the answer for some does
+    /// not add up (the look says which it was). Those that the shop does not list are missing in the result.
+    /// `None` if it was cancelled first.
+    pub async fn look_at(
+        &self,
+        ids: &[ProductId],
+        now: Timestamp,
+        details_budget: Duration,
+        cancel: &CancellationToken,
+    ) -> Option<Look> {
         let started = Instant::now();
         let mut memory = tokio::select! {
             biased;
@@ -201,7 +218,19 @@ impl Client {
             at_once: self.at_once,
         };
         let mut journal = Journal::default();
-        let result = match self.see(&round, &mut memory, details_budget, &mut journal).await {
+        let seen = if ids.is_empty() {
+            Ok(None)
+        } else {
+            self.see_part(&round, ids, &mut memory, details_budget, &mut journal)
+                .await
+        };
+        let part = !matches!(seen, Ok(None));
+        let seen = match seen {
+            Ok(Some(snapshot)) => Ok(snapshot),
+            Ok(None) => self.see(&round, &mut memory, details_budget, &mut journal).await,
+            Err(stop) => Err(stop),
+        };
+        let result = match seen {
             Ok(snapshot) => Ok(snapshot),
             Err(Stop::Refused(refusal)) => Err(refusal.failure),
             Err(Stop::Cancelled) => return None,
@@ -211,6 +240,7 @@ impl Client {
             duration: started.elapsed(),
             attempts: journal.attempts,
             requests: journal.requests,
+            part,
             result,
         })
     }

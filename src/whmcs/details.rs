@@ -225,6 +225,17 @@ impl Foreign {
         Some((Arc::clone(asked.details.as_ref()?), asked.fresh))
     }
 
+    /// What is known of these products alone; it is no longer known here.
+    #[must_use]
+    pub fn take(&mut self, ids: &[ProductId]) -> Self {
+        Self(ids.iter().filter_map(|id| self.0.remove_entry(id)).collect())
+    }
+
+    /// Knows again what was taken out.
+    pub fn put_back(&mut self, part: Self) {
+        self.0.extend(part.0);
+    }
+
     /// Whose turn it is: those that changed, those never asked, then the oldest.
     fn due(&self, listings: &[Arc<Listing>], interval: Duration, now: Timestamp) -> Vec<ProductId> {
         let mut due: Vec<(u8, Option<Timestamp>, ProductId)> = listings

@@ -20,6 +20,7 @@ mod alerts;
 mod call;
 mod life;
 mod channels;
+mod notify;
 mod names;
 mod commands;
 mod secrets;
