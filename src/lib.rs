@@ -132,6 +132,7 @@ pub mod config {
     pub mod settings;
     pub mod smtp;
     pub mod sender;
+    pub mod sign_in;
     pub mod instances;
     pub mod channels;
     pub mod rules;
