@@ -133,6 +133,7 @@ pub mod jobs {
 pub mod observe {
     pub mod view;
     pub mod counters;
+    pub mod pools;
     pub mod items;
     pub mod lines;
     pub mod text;
@@ -146,6 +147,7 @@ pub mod web {
     pub mod problem;
     pub mod params;
     pub mod overview;
+    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
