@@ -129,6 +129,7 @@ fn decided(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
 
 fn record(snapshot: &Snapshot, decision: &Decision) -> PollRecord {
     PollRecord {
+        part: false,
         observed_at: snapshot.observed_at,
         duration: Duration::from_secs(1),
         outcome: decision.outcome,

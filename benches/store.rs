@@ -217,6 +217,7 @@ async fn save(store: &Store, instance: InstanceId, millis: i64, decided: &Decisi
     let begun = Instant::now();
     let mut tx = store.begin_write().await.unwrap();
     let record = PollRecord {
+        part: false,
         observed_at: at(millis),
         duration: Duration::from_millis(120),
         outcome: Outcome::Accepted,

@@ -64,12 +64,14 @@ pub mod whmcs {
     pub mod recall;
     pub mod form;
     pub mod refusal;
+    pub mod judge;
     pub mod answer;
     pub mod retry;
     pub mod fault;
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod call;
     pub mod client;
 }
 pub mod store {
@@ -103,6 +105,15 @@ pub mod notify {
     pub mod address;
     pub mod webhook;
     pub mod channel;
+}
+pub mod hints {
+    pub mod signature;
+    pub mod replay;
+    pub mod bucket;
+    pub mod tally;
+    pub mod wanted;
+    pub mod letter;
+    pub mod desk;
 }
 pub mod config {
     pub mod findings;
@@ -154,6 +165,7 @@ pub mod web {
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod hints;
     pub mod page;
     pub mod server;
 }

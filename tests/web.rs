@@ -586,6 +586,7 @@ async fn a_taken_port_is_named() {
         view: Arc::default(),
         counters: Arc::new(Counters::new(&[], &[]).unwrap()),
         scrapes: Arc::default(),
+        desk: Arc::default(),
         store,
     };
     let error = server::serve(&taken, state, CancellationToken::new())
@@ -693,6 +694,7 @@ fn poll_record(at: i64, outcome: Outcome, detail: &str) -> PollRecord {
         cause: Some(cause),
     });
     PollRecord {
+        part: false,
         observed_at: minute(at),
         duration: Duration::from_millis(250),
         outcome,
@@ -995,6 +997,7 @@ async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_writt
         view: Arc::clone(&view),
         counters: Arc::new(Counters::new(&[], &[]).unwrap()),
         scrapes: Arc::default(),
+        desk: Arc::default(),
         store,
     };
     let bound = server::bind(&settings(None), state).await.unwrap();

@@ -27,6 +27,10 @@ pub struct InstanceConfig {
     pub name: String,
     pub api: ApiSettings,
     pub schedule: Schedule,
+    /// What this shop signs its hints with, where it has a secret of its own.
+    pub hint_secret: Option<SecretString>,
+    /// The least between two polls that hints lead to.
+    pub hint_min_interval: Duration,
 }
 
 /// The name of the environment's shop.
@@ -45,6 +49,7 @@ struct Shared {
     max_body: Option<u64>,
     max_requests: Option<usize>,
     details_interval: Option<Duration>,
+    hint_min_interval: Option<Duration>,
 }
 
 /// The shops, and the names of those that are there but broken too.
@@ -117,6 +122,7 @@ fn shared(reader: &mut Reader, zone: &TimeZone) -> Shared {
         max_body: value(reader.setting(&keys::MAX_BODY, values::size)),
         max_requests: value(reader.setting(&keys::MAX_REQUESTS, values::positive)),
         details_interval: value(reader.setting(&keys::DETAILS_INTERVAL, values::time_limit)),
+        hint_min_interval: value(reader.setting(&keys::HINT_MIN_INTERVAL, values::distance)),
     }
 }
 
@@ -174,6 +180,8 @@ fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut S
                 details_interval: shared.details_interval?,
             }),
             schedule: shared.schedule.clone()?,
+            hint_secret: None,
+            hint_min_interval: shared.hint_min_interval?,
         })
     };
     shops.good.extend(settings());
@@ -200,6 +208,8 @@ fn instance(
     let schedule = section.one(reader, "schedule", Kind::Plain, |text| {
         Ok(Schedule::parse(text, zone)?)
     });
+    let hint_secret = section.secret(reader, "hint_secret", Kind::Secret, values::hint_secret);
+    let distance = section.one(reader, "hint_min_interval", Kind::Plain, values::distance);
     if let Given::Is(schedule) = &schedule {
         warn_if_often(reader, &section.key("schedule"), schedule);
     }
@@ -234,6 +244,8 @@ fn instance(
         name: name?,
         api,
         schedule: or(schedule, shared.schedule.clone())?,
+        hint_secret: value(hint_secret),
+        hint_min_interval: or(distance, shared.hint_min_interval)?,
     })
 }
 

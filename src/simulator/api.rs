@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Refusal;
@@ -93,6 +95,11 @@ pub fn respond(shop: &mut Shop, access: &Access, params: &Params, fault: Option<
     if json && shop.habits().byte_order_mark {
         answer.body.insert(0, Bytes::from_static(b"\xef\xbb\xbf\r\n"));
     }
+    let clock = Timestamp::now().saturating_add(shop.habits().clock_ahead);
+    let date = clock
+        .ok()
+        .and_then(|clock| DateTimePrinter::new().timestamp_to_rfc9110_string(&clock).ok());
+    answer.headers.extend(date.map(|date| ("Date", date)));
     answer
 }
 

@@ -10,6 +10,22 @@ use crate::domain::catalogue::readable;
 /// Longest text of a foreign answer that is shown, in characters.
 const SHOWN: usize = 200;
 
+/// Whether a parameter of that name is ours to send: it signs us in, or says what is asked and how to answer.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    const OURS: [&str; 7] = [
+        "action",
+        "identifier",
+        "secret",
+        "username",
+        "password",
+        "accesskey",
+        "responsetype",
+    ];
+    let name = name.split('[').next().unwrap_or_default().trim();
+    OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
 /// What signs us in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -37,14 +53,14 @@ impl Credentials {
         // Room for all from the start: a buffer that grows leaves copies behind.
         let room = pairs
             .iter()
-            .map(|(key, value)| key.len() + 3 * value.len() + 2)
+            .map(|(key, value)| 3 * (key.len() + value.len()) + 2)
             .sum();
         let mut form = Zeroizing::new(Vec::with_capacity(room));
         for (key, value) in pairs {
             if !form.is_empty() {
                 form.push(b'&');
             }
-            form.extend_from_slice(key.as_bytes());
+            encode(key, &mut form);
             form.push(b'=');
             encode(value, &mut form);
         }
@@ -54,15 +70,22 @@ impl Credentials {
     /// The beginning of a text that came from outside, readable and without any credential in it.
     #[must_use]
     pub fn shown(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in [
+        let text = readable(&self.redacted(text.to_owned()));
+        match text.char_indices().nth(SHOWN) {
+            Some((cut, _)) => format!("{}…", &text[..cut]),
+            None => text,
+        }
+    }
+
+    /// A text from outside without any credential in it, however it is written.
+    #[must_use]
+    pub fn redacted(&self, mut text: String) -> String {
+        let secrets = [
             Some(&self.identifier),
             Some(&self.secret),
             self.access_key.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        ];
+        for secret in secrets.into_iter().flatten() {
             let plain = secret.expose_secret();
             let mut encoded = Vec::new();
             encode(plain, &mut encoded);
@@ -73,11 +96,7 @@ impl Credentials {
                 }
             }
         }
-        let text = readable(&text);
-        match text.char_indices().nth(SHOWN) {
-            Some((cut, _)) => format!("{}…", &text[..cut]),
-            None => text,
-        }
+        text
     }
 }
 

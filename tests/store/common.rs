@@ -151,6 +151,7 @@ pub fn decision(before: &Memory, next: Memory) -> Decision {
 
 pub fn record(observed_at: Timestamp, outcome: Outcome, decision: &Decision) -> PollRecord {
     PollRecord {
+        part: false,
         observed_at,
         duration: Duration::from_millis(120),
         outcome,

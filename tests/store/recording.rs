@@ -410,6 +410,7 @@ async fn polls_are_listed_newest_first_in_pages_with_their_cause() {
     assert_eq!(store.instance("eu").await.unwrap(), eu);
     let mut tx = store.begin_write().await.unwrap();
     let failed = PollRecord {
+        part: false,
         observed_at: at(1),
         duration: Duration::from_millis(30_001),
         outcome: Outcome::Failed(Cause::Timeout),
@@ -430,6 +431,7 @@ async fn polls_are_listed_newest_first_in_pages_with_their_cause() {
     tx.poll(eu, &failed).await.unwrap();
     for millis in 2..6 {
         let poll = PollRecord {
+            part: false,
             observed_at: at(millis),
             outcome: Outcome::Accepted,
             detail: String::new(),

@@ -135,6 +135,7 @@ fn with_variables(place: Place) -> Place {
         .env("EU_IDENTIFIER", "CANARY-id")
         .env("EU_SECRET", "CANARY-eu")
         .env("EU_ACCESS_KEY", "CANARY-key")
+        .env("EU_HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .env("SALES_SMTP_PASSWORD", "CANARY-smtp")
         .env(
             "WAREHOUSE_WEBHOOK_SECRET",
@@ -216,6 +217,7 @@ fn every_secret_of_the_example_may_come_from_a_file() {
                 "identifier",
                 "secret",
                 "access_key",
+                "hint_secret",
                 "smtp_url",
                 "smtp_password",
                 "url",
@@ -230,6 +232,7 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("secrets/eu_identifier", "id\n")
         .file("secrets/eu_secret", "CANARY-eu\r\n")
         .file("secrets/eu_access_key", "key")
+        .file("secrets/eu_hint_secret", "CANARY of twenty-four bytes\n")
         .file("secrets/smtp_url", "smtp://user@mx.example\n")
         .file("secrets/smtp_password", "CANARY p\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
@@ -239,6 +242,11 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         );
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.instances[1].api.secret.expose_secret(), "CANARY-eu");
+    let hints = config.instances[1].hint_secret.as_ref();
+    assert_eq!(
+        hints.map(ExposeSecret::expose_secret),
+        Some("CANARY of twenty-four bytes")
+    );
     let email = email(&config, "sales");
     assert_eq!(
         email.password.as_ref().map(ExposeSecret::expose_secret),
@@ -290,7 +298,7 @@ fn known_keys(section: &str, body: &str) -> Vec<String> {
 fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     let example = uncommented(TOML_EXAMPLE);
     for (section, body, count) in [
-        ("instance", "", 15),
+        ("instance", "", 18),
         ("channel", "type = \"email\"", 11),
         ("channel", "type = \"webhook\"", 11),
         ("rule", "", 18),
@@ -1369,4 +1377,32 @@ proptest::proptest! {
             Err(errors) => proptest::prop_assert!(!errors.problems.is_empty()),
         }
     }
+}
+
+#[test]
+fn hints_have_a_secret_for_all_or_for_one_shop_and_a_distance() {
+    let config = good("", "");
+    assert!(config.http.hint_secret.is_none());
+    assert_eq!(config.instances[0].hint_min_interval, Duration::from_secs(10));
+    let file = "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/includes/api.php\"\nidentifier = \"x\"\n\
+                secret = \"y\"\nhint_secret = \"four and twenty blackbirds\"\nhint_min_interval = \"0\"\n";
+    let config = good(
+        "HINT_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nHINT_MIN_INTERVAL=1m\n",
+        file,
+    );
+    assert!(config.http.hint_secret.is_some() && config.instances[1].hint_secret.is_some());
+    let distances = config
+        .instances
+        .iter()
+        .map(|shop| shop.hint_min_interval.as_secs());
+    assert_eq!(distances.collect::<Vec<_>>(), [60, 0]);
+    let wrong = errors(
+        "HINT_SECRET=whsec_CANARY!\nHINT_MIN_INTERVAL=soon\n",
+        &file.replace("four and twenty", "CANARY"),
+    );
+    insta::assert_snapshot!(wrong, @r#"
+    HINT_MIN_INTERVAL (.env line 5) is not a duration (it says "soon"). Write a number with a unit: 100ms, 30s, 5m, 1h30m, 7d.
+    instance "eu": hint_secret (config/monitor.toml line 6) holds fewer than 24 bytes. Make one with: echo "whsec_$(openssl rand -base64 32)".
+    HINT_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo "whsec_$(openssl rand -base64 32)".
+    "#);
 }

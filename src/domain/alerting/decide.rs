@@ -36,7 +36,20 @@ use crate::domain::source::Failure;
 #[derive(Debug, Clone, Copy)]
 pub enum Seen<'a> {
     Catalogue(&'a Snapshot),
+    /// Some products only, asked out of turn; see [`can_take_part`].
+    Part(&'a Snapshot),
     Failed(&'a Failure),
+}
+
+/// Whether a look at some products only can be judged: the last look at all of them was accepted. Where it cannot, a
+/// [`Seen::Part`] changes nothing.
+#[must_use]
+pub fn can_take_part(memory: &Memory) -> bool {
+    let source = &memory.source;
+    source.last_accepted_at.is_some()
+        && source.failures == 0
+        && source.suspect.is_none()
+        && source.down.is_none()
 }
 
 /// Decides what a look at `now` means, given what is remembered. Pure: nothing holds until the caller commits it.
@@ -60,10 +73,8 @@ pub fn decide(
         ),
         Seen::Catalogue(snapshot) => {
             let looks = looks(policy, before, snapshot);
-            let levels: Vec<(ProductId, Level)> = looks
-                .iter()
-                .map(|look| (look.product.id(), look.level.level))
-                .collect();
+            let levels = levels(&looks);
+            let mut counted_polls = 1;
             if let Some(doubt) = judge::suspicion(before, &levels) {
                 let run = judge::suspect_run(before.source.suspect, &levels);
                 if run.polls < judge::AGREEING_POLLS {
@@ -71,11 +82,38 @@ pub fn decide(
                     decision.next.source.suspect = Some(run);
                     return decision;
                 }
-                return accept(policy, before, snapshot, looks, run.polls, now, new_id);
+                counted_polls = run.polls;
             }
-            accept(policy, before, snapshot, looks, 1, now, new_id)
+            let extent = Extent::Whole { counted_polls };
+            accept(policy, before, snapshot, looks, extent, now, new_id)
+        }
+        Seen::Part(snapshot) => {
+            if !can_take_part(before) {
+                return unmoved(before, Outcome::Accepted, "");
+            }
+            let looks = looks(policy, before, snapshot);
+            match judge::suspicion_of_part(before, &levels(&looks)) {
+                Some(doubt) => unmoved(before, Outcome::Suspect, &doubt),
+                None => accept(policy, before, snapshot, looks, Extent::Part, now, new_id),
+            }
         }
     }
+}
+
+/// How much of the catalogue an accepted look shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it; it stands for this many looks in a row (suspect ones that agreed).
+    Whole { counted_polls: u32 },
+    /// The products that were asked for; of the others and of the source it says nothing.
+    Part,
+}
+
+fn levels(looks: &[Look<'_>]) -> Vec<(ProductId, Level)> {
+    looks
+        .iter()
+        .map(|look| (look.product.id(), look.level.level))
+        .collect()
 }
 
 /// Each product of the catalogue with its rules and its level; what did not change is taken from the memory.
@@ -141,13 +179,16 @@ fn accept(
     before: &Memory,
     snapshot: &Snapshot,
     looks: Vec<Look<'_>>,
-    counted_polls: u32,
+    extent: Extent,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
     let first_sight = before.source.last_accepted_at.is_none();
     let mut telling = Telling::new(policy.rules, policy.instance, now);
-    let baselining = baselining(policy, before, &looks);
+    let (baselining, counted_polls) = match extent {
+        Extent::Whole { counted_polls } => (baselining(policy, before, &looks), counted_polls),
+        Extent::Part => (Vec::new(), 0),
+    };
     telling.set_baselining(&baselining);
     let mut decision = empty_decision(before, Outcome::Accepted, "");
     decision.next.products = Vec::with_capacity(before.products.len().max(looks.len()));
@@ -165,26 +206,33 @@ fn accept(
         events: Vec::new(),
         level_changes: 0,
     };
+    let not_shown = |walk: &mut Walk<'_>, tracked: &Arc<Tracked>| match extent {
+        Extent::Whole { .. } => walk.absent(tracked),
+        Extent::Part => Arc::clone(tracked),
+    };
     let mut remembered = before.products.iter().peekable();
     for look in looks {
         while let Some(absent) = remembered.next_if(|tracked| tracked.id < look.product.id()) {
-            decision.next.products.push(walk.absent(absent));
+            decision.next.products.push(not_shown(&mut walk, absent));
         }
         let _ = remembered.next_if(|tracked| tracked.id == look.product.id());
         decision.next.products.push(walk.present(&look));
     }
     for absent in remembered {
-        decision.next.products.push(walk.absent(absent));
+        decision.next.products.push(not_shown(&mut walk, absent));
     }
-    accept_source(
-        policy,
-        before,
-        snapshot,
-        &mut decision,
-        &mut walk,
-        &baselining,
-        new_id,
-    );
+    match extent {
+        Extent::Whole { .. } => accept_source(
+            policy,
+            before,
+            snapshot,
+            &mut decision,
+            &mut walk,
+            &baselining,
+            new_id,
+        ),
+        Extent::Part => decision.next.source.next_series = walk.next_series,
+    }
     decision
         .messages
         .extend(walk.telling.messages(&decision.next, new_id));
@@ -204,8 +252,7 @@ fn not_accepted(
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
-    let mut decision = empty_decision(before, outcome, detail);
-    decision.next.products.clone_from(&before.products);
+    let mut decision = unmoved(before, outcome, detail);
     let source = &mut decision.next.source;
     source.failures = source.failures.saturating_add(1);
     let since = *source.failing_since.get_or_insert(now);
@@ -235,6 +282,12 @@ fn not_accepted(
         }
     }
     decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
+    decision
+}
+
+fn unmoved(before: &Memory, outcome: Outcome, detail: &str) -> Decision {
+    let mut decision = empty_decision(before, outcome, detail);
+    decision.next.products.clone_from(&before.products);
     decision
 }
 
