@@ -149,6 +149,7 @@ pub mod jobs {
 pub mod observe {
     pub mod view;
     pub mod counters;
+    pub mod pools;
     pub mod items;
     pub mod lines;
     pub mod text;
@@ -162,6 +163,7 @@ pub mod web {
     pub mod problem;
     pub mod params;
     pub mod overview;
+    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
