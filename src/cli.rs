@@ -16,6 +16,7 @@ pub mod notify;
 pub mod health;
 pub mod pretty;
 pub mod call;
+pub mod doctor;
 pub mod demo;
 
 use crate::cli::arguments::Arguments;
@@ -74,6 +75,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
+        Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
     }

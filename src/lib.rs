@@ -76,6 +76,7 @@ pub mod whmcs {
     pub mod details;
     pub mod listings;
     pub mod call;
+    pub mod probe;
     pub mod client;
 }
 pub mod store {
@@ -145,6 +146,13 @@ pub mod jobs {
     pub mod check;
     pub mod deliver;
     pub mod remind;
+}
+pub mod doctor {
+    pub mod finding;
+    pub mod way;
+    pub mod guide;
+    pub mod stock;
+    pub mod shop;
 }
 pub mod observe {
     pub mod view;

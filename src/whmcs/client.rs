@@ -35,9 +35,11 @@ use crate::whmcs::details::Probe;
 use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
+use crate::whmcs::fault::Broken;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::form::SignIn;
 use crate::whmcs::listings;
+use crate::whmcs::probe::Knock;
 
 /// How long an action that was not available is left alone.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
@@ -280,6 +282,20 @@ impl Client {
     ) -> Option<Result<String, Box<Uncalled>>> {
         let answer = self.call("WhmcsDetails", &[], now, cancel).await?;
         Some(answer.and_then(call::version))
+    }
+
+    /// The API's address.
+    #[must_use]
+    pub fn url(&self) -> &reqwest::Url {
+        &self.api.url
+    }
+
+    /// Knocks at an address, without credentials.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn knock(&self, url: &reqwest::Url, now: Timestamp) -> Result<Knock, Broken> {
+        self.api.knock(url, now).await
     }
 
     fn stand(&self, standing: Standing) {
