@@ -16,6 +16,7 @@ pub mod notify;
 pub mod health;
 pub mod pretty;
 pub mod call;
+pub mod diagnosis;
 pub mod doctor;
 pub mod demo;
 

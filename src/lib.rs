@@ -83,6 +83,7 @@ pub mod store {
     pub mod error;
     pub mod value;
     mod files;
+    pub mod place;
     mod schema;
     pub mod reader;
     pub mod db;
@@ -153,6 +154,9 @@ pub mod doctor {
     pub mod guide;
     pub mod stock;
     pub mod shop;
+    pub mod channel;
+    pub mod database;
+    pub mod rules;
 }
 pub mod observe {
     pub mod view;

@@ -44,7 +44,7 @@ use crate::store::db::StoreSettings;
 /// Everything the daemon goes by, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// At least one.
+    /// At least one, unless salvaged.
     pub instances: Vec<InstanceConfig>,
     pub channels: Vec<ChannelConfig>,
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
@@ -74,6 +74,17 @@ impl Config {
     /// # Errors
     /// All that is wrong, at once, each with its key, its place and the mend; never a secret.
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let (parts, problems) = Self::salvage(sources);
+        match parts {
+            Some(parts) if problems.problems.is_empty() => Ok(parts),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    /// The same, but beside what is wrong also the parts that are sound, where there are enough of them: for whoever
+    /// looks for more mistakes, never to run by. Its warnings are those of the [`ConfigErrors`], too.
+    #[must_use]
+    pub fn salvage(sources: &Sources) -> (Option<Self>, ConfigErrors) {
         let mut findings = Findings::default();
         let overlay = Overlay::read(sources, &mut findings);
         let (path, table) = open_file(&overlay, sources, &mut findings);
@@ -92,14 +103,12 @@ impl Config {
             warnings,
             shown,
         } = reader.findings;
-        match parts {
-            Some(parts) if problems.is_empty() => Ok(Self {
-                warnings,
-                shown,
-                ..parts
-            }),
-            Some(_) | None => Err(ConfigErrors { problems, warnings }),
-        }
+        let parts = parts.map(|parts| Self {
+            warnings: warnings.clone(),
+            shown,
+            ..parts
+        });
+        (parts, ConfigErrors { problems, warnings })
     }
 
     /// What holds and where it comes from, secrets hidden.

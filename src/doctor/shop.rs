@@ -100,12 +100,14 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
             return None;
         }
     };
-    if is_open_http(client.url()) {
+    let reached = connection(shop, &client, &names, now).await;
+    // Where nothing answers, or something sends us to https, that comes first.
+    if reached.is_ok() && is_open_http(client.url()) {
         walk.found("address", open_http(client.url(), &names));
     } else {
         walk.ok("address", client.url().as_str());
     }
-    if let Err(wrong) = connection(shop, &client, &names, now).await {
+    if let Err(wrong) = reached {
         walk.found("connection", wrong);
         return None;
     }

@@ -4,7 +4,9 @@ use crate::domain::alerting::rules::Rule;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::capacity::Capacities;
 use crate::domain::pattern::Pattern;
+use crate::domain::pool::PoolUser;
 
 /// What to look for where a rule matches nothing.
 pub const MATCHING: &str =
@@ -31,18 +33,63 @@ pub fn unmatched<'a>(rules: &'a Rules, shops: &[(&str, &Memory)]) -> Vec<&'a str
         .collect()
 }
 
+/// What to call the capacities, and the uses of pools, that concern nothing of the shops as last seen.
+#[must_use]
+pub fn unmatched_capacities(capacities: &Capacities, shops: &[(&str, &Memory)]) -> Vec<String> {
+    let any = |concerns: &dyn Fn(&str, &Tracked) -> bool| {
+        shops.iter().any(|(instance, memory)| {
+            let mut sold = memory.products.iter().filter(|product| !product.gone);
+            sold.any(|product| concerns(instance, product))
+        })
+    };
+    let mut nothing = Vec::new();
+    for rule in &capacities.capacities {
+        let concerns = |instance: &str, product: &Tracked| {
+            let shop = rule.instances.is_empty() || rule.instances.iter().any(|p| p.matches_text(instance));
+            shop && is_of(&rule.groups, &rule.products, product)
+                && rule
+                    .options
+                    .iter()
+                    .all(|(option, choice)| offers(product, option, choice))
+        };
+        if !any(&concerns) {
+            nothing.push(rule.origin.clone());
+        }
+    }
+    for pool in &capacities.pools {
+        for (place, used) in pool.uses.iter().enumerate() {
+            let concerns = |instance: &str, product: &Tracked| {
+                used.concerns(instance)
+                    && match &used.what {
+                        PoolUser::Product(pattern) => pattern.matches(Some(product.id), Some(&product.name)),
+                        PoolUser::Choice { option, choice } => offers(product, option, choice),
+                    }
+            };
+            if !any(&concerns) {
+                nothing.push(format!("pool {:?}: use {}", pool.name, place + 1));
+            }
+        }
+    }
+    nothing
+}
+
 fn is_for(rule: &Rule, product: &Tracked) -> bool {
+    is_of(&rule.groups, &rule.products, product)
+        && rule
+            .options
+            .iter()
+            .all(|(option, choice)| offers(product, option, choice))
+}
+
+fn is_of(groups: &[Pattern], products: &[Pattern], product: &Tracked) -> bool {
     let any = |patterns: &[Pattern], matches: &dyn Fn(&Pattern) -> bool| {
         patterns.is_empty() || patterns.iter().any(matches)
     };
-    any(&rule.groups, &|pattern| {
+    any(groups, &|pattern| {
         pattern.matches(product.group_id, product.group.as_ref())
-    }) && any(&rule.products, &|pattern| {
+    }) && any(products, &|pattern| {
         pattern.matches(Some(product.id), Some(&product.name))
-    }) && rule
-        .options
-        .iter()
-        .all(|(option, choice)| offers(product, option, choice))
+    })
 }
 
 fn offers(product: &Tracked, option: &Pattern, choice: &Pattern) -> bool {
