@@ -30,7 +30,8 @@ pub fn text(report: &Report, colours: bool, width: usize) -> String {
     let mut findings: Vec<&Finding> = report.findings.iter().chain(&report.notes).collect();
     let mut text = String::new();
     let mut subject = "";
-    for check in &report.checks {
+    let mut checks = report.checks.iter().peekable();
+    while let Some(check) = checks.next() {
         if check.subject != subject {
             if !subject.is_empty() {
                 text.push('\n');
@@ -43,14 +44,24 @@ pub fn text(report: &Report, colours: bool, width: usize) -> String {
             |finding: &&Finding| finding.subject == check.subject && finding.id.as_str() == check.detail;
         match findings.iter().position(of_check) {
             Some(at) => told(&mut text, check, findings.remove(at), colours, width),
-            None => passed(&mut text, check, colours, width),
+            None => {
+                let mut names = check.name.to_owned();
+                let is_like = |next: &&Check| {
+                    let same = next.subject == check.subject && next.detail == check.detail;
+                    same && check.state == State::NotChecked && next.state == State::NotChecked
+                };
+                while let Some(next) = checks.next_if(is_like) {
+                    let _ = write!(names, ", {}", next.name);
+                }
+                passed(&mut text, check, &names, colours, width);
+            }
         }
     }
     let _ = write!(text, "\n{}", conclusion(report));
     text
 }
 
-fn passed(text: &mut String, check: &Check, colours: bool, width: usize) {
+fn passed(text: &mut String, check: &Check, names: &str, colours: bool, width: usize) {
     let (mark, style, words) = match check.state {
         State::Ok => ("✓", AnsiColor::Green.on_default(), check.detail.clone()),
         State::NotChecked => (
@@ -61,9 +72,9 @@ fn passed(text: &mut String, check: &Check, colours: bool, width: usize) {
         State::Finding => ("✗", AnsiColor::Red.on_default(), check.detail.clone()),
     };
     let line = if words.is_empty() {
-        check.name.to_owned()
+        names.to_owned()
     } else {
-        format!("{}: {words}", check.name)
+        format!("{names}: {words}")
     };
     paragraph(
         text,
@@ -166,7 +177,7 @@ mod tests {
             "Make a new one.",
         );
         shop.found("sign-in", wrong.about("WHMCS_API_SECRET"));
-        shop.not_checked(&["stock"], "an earlier step failed");
+        shop.not_checked(&["products", "stock"], "an earlier step failed");
         let mut rules = Walk::new("rules", None);
         rules.found(
             "matching",

@@ -65,7 +65,7 @@ pub struct Stuck {
     pub tls: Option<rustls::Error>,
 }
 
-fn stuck(at: Hurdle, failure: Failure) -> Stuck {
+fn stuck(at: Hurdle, failure: Failure) -> (Stuck, bool) {
     let (SendError::Transient { reason, detail, .. }
     | SendError::Permanent { reason, detail }
     | SendError::Gone { reason, detail }) = failure.error;
@@ -74,11 +74,12 @@ fn stuck(at: Hurdle, failure: Failure) -> Stuck {
         "auth" => Hurdle::SignIn,
         _ => at,
     };
-    Stuck {
+    let stuck = Stuck {
         at,
         detail,
         tls: failure.tls,
-    }
+    };
+    (stuck, failure.waiting)
 }
 
 /// The most that is read from a server, in bytes.
@@ -266,31 +267,35 @@ impl Mailer {
         let mut connection = None;
         let walk = self.walk(&mut connection);
         let outcome = tokio::time::timeout(timeout.min(self.timeout), walk).await;
-        if let Some(mut connection) = connection {
+        let waiting = matches!(&outcome, Ok(Ok(()) | Err((_, true))));
+        if let Some(mut connection) = connection.filter(|_| waiting) {
             // Whatever came of it, the server need not be told more.
             let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
         }
-        outcome.unwrap_or_else(|_| {
-            Err(Stuck {
+        match outcome {
+            Ok(walked) => walked.map_err(|(stuck, _)| stuck),
+            Err(_) => Err(Stuck {
                 at: Hurdle::Connect,
                 detail: "the mail server did not answer in time".to_owned(),
                 tls: None,
-            })
-        })
+            }),
+        }
     }
 
-    async fn walk(&self, slot: &mut Option<AsyncSmtpConnection>) -> Result<(), Stuck> {
+    /// Where it gets no further, with whether the server still waits for a command.
+    async fn walk(&self, slot: &mut Option<AsyncSmtpConnection>) -> Result<(), (Stuck, bool)> {
         let connection = self
             .connect()
             .await
             .map_err(|failure| stuck(Hurdle::Connect, failure))?;
         let connection = slot.insert(connection);
         if matches!(self.security, Security::StartTls(_)) && !connection.can_starttls() {
-            return Err(Stuck {
+            let stuck = Stuck {
                 at: Hurdle::NoStartTls,
                 detail: "the mail server does not offer STARTTLS".to_owned(),
                 tls: None,
-            });
+            };
+            return Err((stuck, true));
         }
         self.secure(connection)
             .await

@@ -1,0 +1,18 @@
+//! `doctor` of the real program: planted mistakes, each found alone with its mend, and nothing on a healthy set-up.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
+
+#[path = "../support/daemon.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod daemon;
+
+mod world;
+mod tls;
+mod mistakes;
+mod healthy;
+mod printed;
