@@ -193,6 +193,22 @@ mod tests {
     #[test]
     fn each_step_has_its_mark_and_each_finding_its_mend() {
         insta::assert_snapshot!(text(&report(), false, 60), @r"
+        shop default
+          ✓ connection: WHMCS's API answers
+          ✗ sign-in: WHMCS knows the identifier, but not with this
+            secret.
+            → Make a new one.
+              WHMCS_API_SECRET ·
+              docs/troubleshooting.md#credentials-wrong-secret
+          – products, stock: not checked: an earlier step failed
+
+        rules
+          ! matching: rule 1 matches nothing.
+              docs/troubleshooting.md#rule-matches-nothing
+          ! matching: rule 2 matches nothing.
+              docs/troubleshooting.md#rule-matches-nothing
+
+        1 failure, 2 warnings.
         ");
     }
 

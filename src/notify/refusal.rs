@@ -27,7 +27,7 @@ pub(crate) struct Failure {
     pub(crate) error: SendError,
     pub(crate) waiting: bool,
     /// What TLS itself said, where it was that.
-    pub(crate) tls: Option<rustls::Error>,
+    pub(crate) tls: Option<Box<rustls::Error>>,
 }
 
 impl From<SendError> for Failure {
@@ -55,7 +55,7 @@ pub(crate) fn judge(step: Step, error: &smtp::Error) -> Failure {
         error: meaning(step, error),
         // After a STARTTLS that failed there is no stream left to say anything on.
         waiting: step != Step::StartTls && error.status().is_some(),
-        tls: tls_error(error),
+        tls: tls_error(error).map(Box::new),
     }
 }
 

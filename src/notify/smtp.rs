@@ -62,7 +62,7 @@ pub struct Stuck {
     /// In words, without an end.
     pub detail: String,
     /// What TLS itself said, where it was that.
-    pub tls: Option<rustls::Error>,
+    pub tls: Option<Box<rustls::Error>>,
 }
 
 fn stuck(at: Hurdle, failure: Failure) -> (Stuck, bool) {

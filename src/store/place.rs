@@ -53,13 +53,13 @@ mod tests {
     #[test]
     fn the_nearest_folder_that_is_there_is_looked_at() {
         let home = tempfile::tempdir().unwrap();
-        let (folder, free) = super::folder(&home.path().join("a/b/stock.db")).unwrap();
-        assert_eq!(folder, home.path());
+        let (found, free) = folder(&home.path().join("a/b/stock.db")).unwrap();
+        assert_eq!(found, home.path());
         assert!(free > 0);
         std::fs::write(home.path().join("file"), "x").unwrap();
-        let below = super::folder(&home.path().join("file/stock.db"));
+        let below = folder(&home.path().join("file/stock.db"));
         assert_eq!(below, Err(Unfit::NoFolder(home.path().join("file"))));
-        let deeper = super::folder(&home.path().join("file/data/stock.db"));
+        let deeper = folder(&home.path().join("file/data/stock.db"));
         assert!(matches!(deeper, Err(Unfit::NoFolder(_))), "{deeper:?}");
     }
 }

@@ -1,7 +1,6 @@
 //! `doctor` of the real program: planted mistakes, each found alone with its mend, and nothing on a healthy set-up.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test's helpers fail as the test does"
@@ -13,6 +12,15 @@ mod daemon;
 
 mod world;
 mod tls;
+mod case;
+mod planted {
+    pub mod address;
+    pub mod refusals;
+    pub mod stock;
+    pub mod settings;
+    pub mod channels;
+}
 mod mistakes;
 mod healthy;
 mod printed;
+mod docs;
