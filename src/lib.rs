@@ -153,6 +153,7 @@ pub mod doctor {
     pub mod way;
     pub mod guide;
     pub mod stock;
+    pub mod connection;
     pub mod shop;
     pub mod channel;
     pub mod database;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::doctor::connection;
 use crate::doctor::finding::Id;
+use crate::doctor::finding::Severity;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
 use crate::doctor::guide;
@@ -17,7 +18,6 @@ use crate::doctor::guide::Refused;
 use crate::doctor::stock;
 use crate::doctor::stock::Details;
 use crate::doctor::stock::Known;
-use crate::doctor::way;
 use crate::doctor::way::Place;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::product::Policy;
@@ -26,16 +26,16 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Companion;
 use crate::domain::draw::Uses;
+use crate::domain::pattern::Pattern;
 use crate::domain::source::Cause;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
+use crate::whmcs::call;
 use crate::whmcs::call::Exchange;
 use crate::whmcs::client::ApiSettings;
 use crate::whmcs::client::Client;
 use crate::whmcs::client::Standing;
 use crate::whmcs::form::SignIn;
-use crate::whmcs::probe;
-use crate::whmcs::probe::Knock;
 
 /// The longest that a single request may take.
 pub const STEP: Duration = Duration::from_secs(10);
@@ -93,17 +93,18 @@ pub async fn walk(shop: Shop, now: Timestamp) -> Walked {
 
 async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memory>> {
     let names = shop.names();
-    let client = match address(shop) {
+    let client = match client(shop, shop.api.timeout.min(STEP)) {
         Ok(client) => client,
         Err(wrong) => {
             walk.found("address", wrong);
             return None;
         }
     };
-    let reached = connection(shop, &client, &names, now).await;
+    let place = shop.place(client.url(), &names);
+    let reached = connection::connection(&client, &place, &names, now).await;
     // Where nothing answers, or something sends us to https, that comes first.
-    if reached.is_ok() && is_open_http(client.url()) {
-        walk.found("address", open_http(client.url(), &names));
+    if reached.is_ok() && connection::is_open_http(client.url()) {
+        walk.found("address", connection::open_http(client.url(), &names));
     } else {
         walk.ok("address", client.url().as_str());
     }
@@ -121,7 +122,7 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
             "unknown: the role lacks WhmcsDetails, which nothing needs",
         ),
     }
-    products(shop, client, &names, version.as_deref(), now, walk).await
+    products(shop, &names, version.as_deref(), now, walk).await
 }
 
 impl Shop {
@@ -169,141 +170,16 @@ impl Shop {
     }
 }
 
-/// A client whose single requests are bounded.
-fn address(shop: &Shop) -> Result<Client, Wrong> {
+/// A client whose requests may take that long each.
+fn client(shop: &Shop, timeout: Duration) -> Result<Client, Wrong> {
     let mut settings = shop.api.clone();
-    settings.timeout = settings.timeout.min(STEP);
-    settings.connect_timeout = settings.connect_timeout.min(STEP);
+    settings.timeout = timeout;
+    settings.connect_timeout = settings.connect_timeout.min(timeout);
     settings.retry_base = RETRY_BASE;
     Client::new(settings).map_err(|error| {
         let problem = format!("The shop's settings cannot be used: {error}.");
         Wrong::failure(Id::Configuration, problem, "Mend the setting it names.").about(shop.names().url)
     })
-}
-
-fn is_open_http(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_here = host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    url.scheme() == "http" && !is_here
-}
-
-fn open_http(url: &Url, names: &Names) -> Wrong {
-    Wrong::warning(
-        Id::UrlHttp,
-        format!("{url} is http: the API credentials go over the network for everybody in between to read."),
-        format!("Write https:// in {}.", names.url),
-    )
-    .about(names.url.clone())
-}
-
-/// Whether WHMCS's API answers at the address, and where else it does if not.
-async fn connection(shop: &Shop, client: &Client, names: &Names, now: Timestamp) -> Result<(), Wrong> {
-    let url = client.url();
-    let place = shop.place(url, names);
-    match client.knock(url, now).await {
-        Err(broken) => Err(way::unreached(&broken, &place)),
-        Ok(Knock::LikeWhmcs) => Ok(()),
-        Ok(Knock::Redirect { status, to }) => {
-            let target = url.join(&to).ok();
-            let leaves = target
-                .as_ref()
-                .is_some_and(|target| target.origin() != url.origin());
-            let found = if leaves {
-                None
-            } else {
-                elsewhere(client, now).await
-            };
-            Err(match found {
-                Some(found) => not_found(
-                    url,
-                    &format!("redirects to {to} (HTTP {status})"),
-                    Some(&found),
-                    names,
-                ),
-                None => redirected(url, status, target.map_or(to, |target| target.to_string()), names),
-            })
-        }
-        Ok(Knock::Other { status, cause, head }) => {
-            Err(other(client, names, now, status, cause, &head).await)
-        }
-    }
-}
-
-async fn other(
-    client: &Client,
-    names: &Names,
-    now: Timestamp,
-    status: u16,
-    cause: Cause,
-    head: &str,
-) -> Wrong {
-    let detail = format!("HTTP {status}");
-    let refused = guide::refused(
-        Refused {
-            action: "GetProducts",
-            cause,
-            detail: &detail,
-            body: head,
-        },
-        names,
-    );
-    let wrong_place = refused.id == Id::AnswerUnreadable || refused.id == Id::FirewallPage;
-    if !wrong_place {
-        return refused;
-    }
-    match elsewhere(client, now).await {
-        Some(found) => not_found(
-            client.url(),
-            &format!("answers HTTP {status}"),
-            Some(&found),
-            names,
-        ),
-        None if refused.id == Id::FirewallPage => refused,
-        None => not_found(client.url(), &format!("answers HTTP {status}"), None, names),
-    }
-}
-
-/// The first of the usual places whose answer is like WHMCS's.
-async fn elsewhere(client: &Client, now: Timestamp) -> Option<Url> {
-    let search = async {
-        for url in probe::neighbours(client.url()) {
-            if client.knock(&url, now).await == Ok(Knock::LikeWhmcs) {
-                return Some(url);
-            }
-        }
-        None
-    };
-    timeout(STEP, search).await.ok().flatten()
-}
-
-fn not_found(url: &Url, does: &str, found: Option<&Url>, names: &Names) -> Wrong {
-    let problem = format!("{url} {does}: WHMCS's API is not there.");
-    let mend = match found {
-        Some(found) => format!("It answers at {found}: write that into {}.", names.url),
-        None => format!(
-            "Write the shop's address with /includes/api.php behind it into {}. None of the usual places of this host \
-             answers like WHMCS ({}); check host and folder, too.",
-            names.url,
-            probe::NEIGHBOURS.join(", ")
-        ),
-    };
-    Wrong::failure(Id::UrlNotFound, problem, mend).about(names.url.clone())
-}
-
-fn redirected(url: &Url, status: u16, to: String, names: &Names) -> Wrong {
-    Wrong::failure(
-        Id::UrlRedirects,
-        format!("{url} redirects to {to} (HTTP {status}). Credentials are never sent along, so nothing is followed."),
-        format!(
-            "If {to} is the shop's own address, write it into {} (it should end in /includes/api.php). If not, take the \
-             redirect off the API's path on the web server.",
-            names.url
-        ),
-    )
-    .about(names.url.clone())
 }
 
 /// The version where it is told, and how the exchange went; nothing where the sign-in failed.
@@ -319,7 +195,7 @@ async fn sign_in(
     let seen = match answer {
         Ok(called) => {
             let exchange = called.exchange.clone();
-            let version = crate::whmcs::call::version(called).ok();
+            let version = call::version(called).ok();
             Ok((version, exchange))
         }
         Err(uncalled) => {
@@ -344,7 +220,8 @@ async fn sign_in(
     };
     match seen {
         Ok(seen) => {
-            walk.ok("sign-in", "accepted");
+            let by_ipv6 = seen.1.address.is_some_and(|address| address.is_ipv6());
+            walk.ok("sign-in", if by_ipv6 { "accepted; by IPv6" } else { "accepted" });
             Some(seen)
         }
         Err(wrong) => {
@@ -378,7 +255,6 @@ fn clock(exchange: &Exchange, walk: &mut Walk) {
 
 async fn products(
     shop: &Shop,
-    client: Client,
     names: &Names,
     version: Option<&str>,
     now: Timestamp,
@@ -394,6 +270,8 @@ async fn products(
         capacities: &capacities,
         pools: None,
     };
+    // A large catalogue may take as long as a poll's may.
+    let client = client(shop, shop.api.timeout).ok()?;
     let cancel = CancellationToken::new();
     let checked = check::dry(policy, &shop.memory, &client, now, STEP, &cancel).await?;
     if let Some(wrong) = unread(&checked, names) {
@@ -420,7 +298,7 @@ async fn products(
 
 /// Whether capacities or pools need the shop's services counted.
 fn counts(capacities: &Capacities, instance: &str) -> bool {
-    let concerns = |patterns: &[crate::domain::pattern::Pattern]| {
+    let concerns = |patterns: &[Pattern]| {
         patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches_text(instance))
     };
     capacities.capacities.iter().any(|rule| concerns(&rule.instances))
@@ -501,7 +379,7 @@ fn levels(shop: &Shop, known: Known<'_>, walk: &mut Walk) {
     let wrong = stock::companion(known);
     let explains = wrong
         .as_ref()
-        .is_some_and(|wrong| wrong.severity > crate::doctor::finding::Severity::Info);
+        .is_some_and(|wrong| wrong.severity > Severity::Info);
     match wrong {
         Some(wrong) => walk.found("companion", wrong),
         None if known.details == Details::Contract1 => walk.ok("companion", "answers (contract 1)"),

@@ -22,5 +22,6 @@ mod planted {
 }
 mod mistakes;
 mod healthy;
+mod recorded;
 mod printed;
 mod docs;
