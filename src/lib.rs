@@ -155,6 +155,8 @@ pub mod doctor {
     pub mod stock;
     pub mod connection;
     pub mod shop;
+    pub mod catalogue;
+    pub mod visit;
     pub mod channel;
     pub mod database;
     pub mod rules;

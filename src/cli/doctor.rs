@@ -32,9 +32,9 @@ use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
 use crate::doctor::rules;
 use crate::doctor::rules::Seen;
-use crate::doctor::shop;
 use crate::doctor::shop::Shop;
-use crate::doctor::shop::Walked;
+use crate::doctor::visit;
+use crate::doctor::visit::Walked;
 use crate::domain::alerting::state::Memory;
 use crate::store::past::Greatest;
 use crate::store::reader::Reader;
@@ -126,7 +126,7 @@ async fn everything(
                 Memory::default()
             });
         let shop = to_walk(config, instance, memory, sound);
-        shops.spawn(async move { (place, shop::walk(shop, now).await) });
+        shops.spawn(async move { (place, visit::walk(shop, now).await) });
     }
     let mut channels = JoinSet::new();
     for (place, settings) in config.channels.iter().enumerate() {

@@ -58,11 +58,11 @@ impl Reader {
     /// The greatest level each product (not its combinations) ever had, ascending by id; only of those that had one.
     pub async fn greatest_levels(&self, instance: InstanceId) -> Result<Vec<Greatest>, StoreError> {
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT s.product_id, MAX(l.level), MIN(p.observed_at) FROM series s \
-             JOIN levels l ON l.instance_id = s.instance_id AND l.series = s.number \
-             JOIN polls p ON p.id = l.poll_id \
-             WHERE s.instance_id = ? AND s.combination = '' AND l.state = 0 \
-             GROUP BY s.product_id ORDER BY s.product_id",
+            "SELECT g.product_id, g.greatest, p.observed_at FROM ( \
+               SELECT s.product_id, MAX(l.level) AS greatest, MIN(l.poll_id) AS first FROM series s \
+               JOIN levels l ON l.instance_id = s.instance_id AND l.series = s.number \
+               WHERE s.instance_id = ? AND s.combination = '' AND l.state = 0 GROUP BY s.product_id \
+             ) g JOIN polls p ON p.id = g.first ORDER BY g.product_id",
         )
         .bind(instance.0)
         .fetch_all(&self.pool)

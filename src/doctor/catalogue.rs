@@ -1,0 +1,182 @@
+//! The walk of a shop's products: the permission to list them, the companion, the stock.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::doctor::finding::Id;
+use crate::doctor::finding::Severity;
+use crate::doctor::finding::Walk;
+use crate::doctor::finding::Wrong;
+use crate::doctor::guide;
+use crate::doctor::guide::Names;
+use crate::doctor::guide::Refused;
+use crate::doctor::shop::STEP;
+use crate::doctor::shop::Shop;
+use crate::doctor::stock;
+use crate::doctor::stock::Details;
+use crate::doctor::stock::Known;
+use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::state::Memory;
+use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::Companion;
+use crate::domain::draw::Uses;
+use crate::domain::pattern::Pattern;
+use crate::domain::source::Cause;
+use crate::jobs::check;
+use crate::jobs::check::Checked;
+use crate::whmcs::client::Client;
+use crate::whmcs::client::Standing;
+
+/// The catalogue, who tells the details, and what is known of the stock; the memory as after a poll.
+pub async fn walk(
+    shop: &Shop,
+    names: &Names,
+    version: Option<&str>,
+    now: Timestamp,
+    walk: &mut Walk,
+) -> Option<Arc<Memory>> {
+    let (rules, capacities) = match &shop.policy {
+        Some((rules, capacities)) => (Arc::clone(rules), Arc::clone(capacities)),
+        None => (Arc::new(Rules::new(0, 0, Vec::new(), Vec::new())), Arc::default()),
+    };
+    let policy = Policy {
+        instance: &shop.name,
+        rules: &rules,
+        capacities: &capacities,
+        pools: None,
+    };
+    // A large catalogue may take as long as a poll's may.
+    let client = shop.client(shop.api.timeout).ok()?;
+    let cancel = CancellationToken::new();
+    let checked = check::dry(policy, &shop.memory, &client, now, STEP, &cancel).await?;
+    if let Some(wrong) = unread(&checked, names) {
+        walk.found("products", wrong);
+        return None;
+    }
+    let count = checked
+        .look
+        .result
+        .as_ref()
+        .map_or(0, |snapshot| snapshot.products.len());
+    walk.ok("products", format!("{count} products listed"));
+    let details = details(&client, &checked, version, names, now).await;
+    let known = Known {
+        memory: &checked.memory,
+        details,
+        version,
+        counts: counts(&capacities, &shop.name),
+        had_companion: shop.memory.source.had_companion == Some(Companion::Contract1),
+    };
+    levels(shop, known, walk);
+    Some(checked.memory)
+}
+
+/// Whether capacities or pools need the shop's services counted.
+fn counts(capacities: &Capacities, instance: &str) -> bool {
+    let concerns = |patterns: &[Pattern]| {
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches_text(instance))
+    };
+    capacities.capacities.iter().any(|rule| concerns(&rule.instances))
+        || !Uses::of(&capacities.pools, instance).is_empty()
+}
+
+/// Why the catalogue says nothing.
+fn unread(checked: &Checked, names: &Names) -> Option<Wrong> {
+    match &checked.look.result {
+        Err(failure) => {
+            let action = checked
+                .look
+                .attempts
+                .last()
+                .map_or("GetProducts", |last| last.action.as_str());
+            let refused = Refused {
+                action,
+                cause: failure.cause,
+                detail: &failure.detail,
+                body: "",
+            };
+            Some(guide::refused(refused, names))
+        }
+        Ok(snapshot) if snapshot.products.is_empty() => Some(
+            Wrong::warning(
+                Id::CatalogueEmpty,
+                "WHMCS lists no product at all.",
+                "If the shop does sell products, check that WHMCS_API_URL leads to the right installation.",
+            )
+            .about(names.url.clone()),
+        ),
+        Ok(_) => match checked.outcome {
+            Outcome::Accepted => None,
+            Outcome::Suspect | Outcome::Failed(_) => {
+                let refused = Refused {
+                    action: "GetProducts",
+                    cause: checked.outcome.cause().unwrap_or(Cause::Suspect),
+                    detail: &checked.detail,
+                    body: "",
+                };
+                Some(guide::refused(refused, names))
+            }
+        },
+    }
+}
+
+/// Who answers GetProductDetails, asked once more where nobody did, to hear why.
+async fn details(
+    client: &Client,
+    checked: &Checked,
+    version: Option<&str>,
+    names: &Names,
+    now: Timestamp,
+) -> Details {
+    match client.standing() {
+        Standing::Contract1 => return Details::Contract1,
+        Standing::Foreign => return Details::Foreign,
+        Standing::NotAsked { .. } | Standing::Absent { .. } | Standing::Vanished { .. } => {}
+    }
+    let first = checked
+        .look
+        .result
+        .as_ref()
+        .ok()
+        .and_then(|snapshot| snapshot.products.first());
+    let id = first.map_or_else(String::new, |product| product.id().to_string());
+    let params = [("productid".to_owned(), id)];
+    let answer = client
+        .call("GetProductDetails", &params, now, &CancellationToken::new())
+        .await;
+    match answer {
+        Some(Err(uncalled)) => stock::absence(&uncalled.failure.detail, version, !names.is_admin),
+        Some(Ok(_)) | None => Details::Foreign,
+    }
+}
+
+fn levels(shop: &Shop, known: Known<'_>, walk: &mut Walk) {
+    let wrong = stock::companion(known);
+    let explains = wrong
+        .as_ref()
+        .is_some_and(|wrong| wrong.severity > Severity::Info);
+    match wrong {
+        Some(wrong) => walk.found("companion", wrong),
+        None if known.details == Details::Contract1 => walk.ok("companion", "answers (contract 1)"),
+        None => walk.ok("companion", "not available"),
+    }
+    if shop.policy.is_none() {
+        walk.not_checked(&["stock"], "the rules cannot be read");
+        return;
+    }
+    if explains {
+        walk.not_checked(&["stock"], "the companion comes first");
+        return;
+    }
+    let found = stock::levels(known);
+    if found.is_empty() {
+        walk.ok("stock", "known for every product");
+    }
+    for wrong in found {
+        walk.found("stock", wrong);
+    }
+}
