@@ -226,16 +226,16 @@ fn a_thousand_hints_in_a_second_lead_to_no_more_polls_than_configured() {
         .collect();
     eprintln!("a thousand hints in {:?}", began.elapsed());
     assert_eq!(answers.iter().filter(|status| **status == 202).count(), 1000);
-    // The first look, one for all that came after it, and the second looks at these: then it is quiet.
-    let parts = || world.asked().len() - 1;
-    let quiet = began + Duration::from_secs(5 * DISTANCE);
-    while Instant::now() < quiet {
-        let passed = began.elapsed().as_secs();
-        assert!(parts() as u64 <= 1 + passed / DISTANCE + 1, "{:?}", world.asked());
-        thread::sleep(Duration::from_millis(50));
+    // The first look, those at the ends of the distance, and the second looks at what was hinted at.
+    let parts = || world.asked().len() as u64 - 1;
+    while began.elapsed() < Duration::from_secs(5 * DISTANCE) {
+        let seen = parts();
+        let most = 1 + began.elapsed().as_secs() / DISTANCE;
+        assert!(seen <= most, "{seen} and not {most}: {:?}", world.asked());
+        thread::sleep(Duration::from_millis(20));
     }
     let asked = world.asked();
-    assert!((2..=4).contains(&parts()), "{asked:?}");
+    assert!(asked.len() > 2, "{asked:?}");
     assert!(asked.iter().any(|pids| pids.contains('4')), "{asked:?}");
     world.receivers.wait_for(2);
     assert_eq!(
