@@ -10,11 +10,13 @@ pub mod domain {
     pub mod message;
     pub mod pool;
     pub mod limit;
+    pub mod draw;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod pools;
         mod attach;
         pub mod unmatched;
         pub mod decision;
@@ -22,9 +24,11 @@ pub mod domain {
         pub mod series;
         mod about;
         mod telling;
+        mod pooling;
         mod walk;
         mod combination;
         pub mod product;
+        mod looks;
         mod source;
         pub mod decide;
         pub mod remind;
@@ -128,6 +132,7 @@ pub mod config {
     pub mod settings;
     pub mod smtp;
     pub mod sender;
+    pub mod sign_in;
     pub mod instances;
     pub mod channels;
     pub mod rules;
@@ -144,6 +149,7 @@ pub mod jobs {
 pub mod observe {
     pub mod view;
     pub mod counters;
+    pub mod pools;
     pub mod items;
     pub mod lines;
     pub mod text;
@@ -157,6 +163,7 @@ pub mod web {
     pub mod problem;
     pub mod params;
     pub mod overview;
+    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;

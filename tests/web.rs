@@ -11,6 +11,8 @@
 mod fixture;
 #[path = "support/site.rs"]
 mod harness;
+#[path = "web/pools.rs"]
+mod pools;
 
 use std::io::Write;
 use std::process::Command;
@@ -271,7 +273,7 @@ async fn an_item_has_the_documented_shape() {
             "instance": "default", "product_id": 1, "product": "Plenty", "group": "Dedicated", "combination": null,
             "state": "known", "level": 40, "severity": "ok", "since": minute(0).to_string(),
             "observed_at": minute(10).to_string(), "thresholds": thresholds, "days_of_cover": null,
-            "bottleneck": null, "hidden": null, "retired": null, "ambiguous_zero": false,
+            "bottleneck": null, "pool": null, "hidden": null, "retired": null, "ambiguous_zero": false,
         })
     );
     let short = |item: &Value| {
@@ -674,6 +676,7 @@ async fn record(store: &Store, at: i64, before: Option<&Tracked>, level: i64) ->
         events: event.into_iter().collect(),
         messages: Vec::new(),
         level_changes: 1,
+        pools: None,
     };
     let instance = store.instance("default").await.unwrap();
     let mut tx = store.begin_write().await.unwrap();
@@ -805,7 +808,7 @@ async fn alerts_are_listed_as_they_were_and_as_they_are_open() {
             "alert_id": "default/1/-", "instance": "default", "reason": "reminder", "status": "firing",
             "severity": "out", "previous_severity": "ok",
             "product": {"id": 1, "name": shown, "group": "Dedicated"}, "combination": null,
-            "level": 0, "previous_level": null,
+            "pool": null, "bottleneck": null, "level": 0, "previous_level": null,
             "thresholds": {"low": 5, "critical": 1, "origin": "global"},
             "started_at": minute(0).to_string(), "observed_at": minute(10).to_string(),
             "days_of_cover": null, "ambiguous_zero": false,

@@ -24,6 +24,7 @@ use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::client::Look;
+use whmcs_stock_monitor::whmcs::form::SignIn;
 
 type Fields = BTreeMap<String, String>;
 
@@ -118,8 +119,10 @@ impl World {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::new(ApiSettings {
             url,
-            identifier: "identifier".into(),
-            secret: "secret".into(),
+            sign_in: SignIn::Credentials {
+                identifier: "identifier".into(),
+                secret: "secret".into(),
+            },
             access_key: None,
             timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
