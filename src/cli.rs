@@ -11,6 +11,7 @@ pub mod check;
 pub mod status;
 pub mod history;
 pub mod config;
+pub mod import;
 pub mod deliveries;
 pub mod notify;
 pub mod health;
@@ -69,6 +70,12 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Config {
             what: ConfigCommand::Show,
         } => config::show(&sources),
+        Command::Config {
+            what: ConfigCommand::Import(options),
+        } => import::import(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Export(options),
+        } => import::export(&sources, &options).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Demo(options) => demo::demo(&options).await,

@@ -14,7 +14,7 @@ pub mod domain {
     pub mod alerting {
         pub mod rules;
         pub mod state;
-        mod attach;
+        pub mod attach;
         pub mod unmatched;
         pub mod decision;
         pub mod judge;
@@ -122,6 +122,14 @@ pub mod config {
     pub mod capacities;
     pub mod daemon;
     pub mod load;
+    pub mod sheet;
+    pub mod draft;
+    pub mod entry;
+    pub mod managed;
+    pub mod listed;
+    pub mod export;
+    pub mod line;
+    pub mod import;
 }
 pub mod jobs {
     pub mod shop;

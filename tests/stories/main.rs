@@ -20,6 +20,7 @@ mod alerts;
 mod life;
 mod channels;
 mod notify;
+mod bulk;
 mod names;
 mod commands;
 mod secrets;
