@@ -12,6 +12,7 @@ pub mod status;
 pub mod history;
 pub mod config;
 pub mod import;
+pub mod suggest;
 pub mod deliveries;
 pub mod notify;
 pub mod health;
@@ -76,6 +77,9 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Config {
             what: ConfigCommand::Export(options),
         } => import::export(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Suggest { instance },
+        } => suggest::suggest(&sources, instance.as_deref()).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Demo(options) => demo::demo(&options).await,

@@ -130,6 +130,7 @@ pub mod config {
     pub mod export;
     pub mod line;
     pub mod import;
+    pub mod suggest;
 }
 pub mod jobs {
     pub mod shop;

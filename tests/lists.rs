@@ -25,12 +25,23 @@ use whmcs_stock_monitor::config::overlay::Sources;
 use whmcs_stock_monitor::config::sheet;
 use whmcs_stock_monitor::config::sheet::Dialect;
 use whmcs_stock_monitor::config::sheet::WrongLine;
+use whmcs_stock_monitor::config::suggest;
 use whmcs_stock_monitor::domain::alerting::state::Memory;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
+use whmcs_stock_monitor::domain::catalogue::Choice;
+use whmcs_stock_monitor::domain::catalogue::ConfigOption;
+use whmcs_stock_monitor::domain::catalogue::Details;
+use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::catalogue::Level;
+use whmcs_stock_monitor::domain::catalogue::Listing;
+use whmcs_stock_monitor::domain::catalogue::Name;
+use whmcs_stock_monitor::domain::catalogue::OptionKind;
+use whmcs_stock_monitor::domain::catalogue::Product;
+use whmcs_stock_monitor::domain::catalogue::options::Options;
 
 use crate::fixture::combination;
 use crate::fixture::memory;
+use crate::fixture::minute;
 use crate::fixture::product;
 use crate::fixture::series;
 
@@ -302,6 +313,185 @@ fn a_list_whose_columns_were_sorted_apart_is_doubted() {
     line 3: eu/44 is not in the database, or is gone
     line 4: no product called "VPX *" is in the database
     "#);
+}
+
+/// A product as WHMCS and the companion describe it.
+fn described(id: i64, name: &str, options: Vec<ConfigOption>, in_use: Option<i64>) -> Arc<Product> {
+    let options = Options::from(options);
+    let details = Details {
+        id,
+        group_id: Some(3),
+        group: None,
+        name: None,
+        hidden: None,
+        retired: None,
+        controlled: Some(true),
+        quantity: Figure::Absent,
+        in_use,
+        options: options.clone(),
+        combinations: Arc::new([]),
+        source_hash: 0,
+    };
+    Arc::new(Product {
+        listing: Arc::new(Listing {
+            id,
+            group_id: Some(3),
+            name: Name::new(name),
+            quantity: Figure::Absent,
+            options,
+            source_hash: 0,
+        }),
+        details: Some(Arc::new(details)),
+        details_fresh: true,
+    })
+}
+
+fn option(id: i64, name: &str, kind: OptionKind, choices: &[(i64, &str, Option<i64>)]) -> ConfigOption {
+    let choice = |(id, name, in_use): &(i64, &str, Option<i64>)| Choice {
+        id: *id,
+        name: Name::new(name),
+        hidden: name.starts_with("old"),
+        in_use: *in_use,
+        stock: Figure::Absent,
+    };
+    ConfigOption {
+        id,
+        name: Name::new(name),
+        kind,
+        hidden: false,
+        choices: choices.iter().map(choice).collect(),
+    }
+}
+
+/// A shop with products of every kind.
+fn sold() -> Arc<Memory> {
+    let ram = |id| {
+        option(
+            id,
+            "RAM",
+            OptionKind::Dropdown,
+            &[(11, "32 GB", Some(12)), (12, "64 GB", Some(9))],
+        )
+    };
+    let mut server = product(42, "DS-64", series(Level::Known(7)));
+    let disk = option(
+        5,
+        "Disk*",
+        OptionKind::Radio,
+        &[(20, "2x NVMe", Some(3)), (21, "old HDD", Some(1))],
+    );
+    server.seen = Some(described(42, "DS-64", vec![ram(4), disk], Some(21)));
+    let mut other = product(43, "\"${x}\" 'y' \\ # ü", series(Level::Known(40)));
+    let backup = option(6, "Backup \"${x}\"", OptionKind::YesNo, &[(30, "Yes", Some(2))]);
+    other.seen = Some(described(43, "odd", vec![ram(7), backup], None));
+    let mut doubtful = product(44, "DS-128", series(Level::Unknown));
+    doubtful.ambiguous_zero = true;
+    let mut plain = product(45, "Setup", series(Level::NotControlled));
+    (plain.group_id, plain.group, plain.hidden) = (Some(9), None, Some(true));
+    let mut unknown = product(46, "Old", series(Level::Unknown));
+    (unknown.group_id, unknown.group) = (None, None);
+    let cores = option(8, "Cores", OptionKind::Quantity, &[(40, "Core", None)]);
+    unknown.seen = Some(described(46, "Old", vec![cores], None));
+    memory(vec![server, other, doubtful, plain, unknown])
+}
+
+/// The text with every suggestion in force.
+fn uncommented(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+        Some(_) | None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn what_is_suggested_says_what_was_seen_and_is_a_good_configuration_with_and_without_its_marks() {
+    let sold = sold();
+    let shop = |name: &'static str| suggest::Shop {
+        name,
+        seen: Ok(&sold),
+    };
+    let text = suggest::file(&[shop("default")], false, minute(0));
+    insta::assert_snapshot!(text.split_once("\n\n").unwrap().1, @r###"
+    # === Shop default: 5 products
+
+    # --- Of no known group
+
+    # 46 Old: no figure is known (the companion would tell it)
+    # Option Cores, a quantity: Core
+
+    # --- Group 3, Dedicated
+
+    # 42 DS-64: 7 left, 21 in use
+    #[[rule]]
+    #products = [42]
+    #low = 3
+    #critical = 1
+    # Option RAM: 32 GB (12 in use), 64 GB (9 in use)
+    # Option Disk*: 2x NVMe (3 in use), old HDD (1 in use) (hidden)
+    #[[capacity]]
+    #products = [42]
+    #options = { 5 = 20 }
+    #capacity = 10  # 3 in use; write how many there are in all
+
+    # 43 "${x}" 'y' \ # ü: 40 left
+    #[[rule]]
+    #products = [43]
+    #low = 10
+    #critical = 3
+    # Option RAM: 32 GB (12 in use), 64 GB (9 in use)
+    # Option Backup "${x}", yes or no: Yes (2 in use)
+    #[[capacity]]
+    #products = [43]
+    #options = { 'Backup "${x}"' = "Yes" }
+    #capacity = 42  # 2 in use; write how many there are in all
+
+    # 44 DS-128: shows 0: sold out, or its stock is not controlled. Say which it is
+    #[[rule]]
+    #products = [44]
+    #stock_control = "on"  # or "off"
+
+    # --- Group 9 (its name is known only with the companion)
+
+    # 45 Setup: its stock is not controlled, hidden
+
+    # --- Choices that several products share
+
+    # RAM: 32 GB: 2 products, 24 in use
+    #[[pool]]
+    #name = "RAM: 32 GB"
+    #capacity = 24  # write how many there are in all
+    #uses = [{ option = "RAM", choice = "32 GB", need = 1 }]
+
+    # RAM: 64 GB: 2 products, 18 in use
+    #[[pool]]
+    #name = "RAM: 64 GB"
+    #capacity = 18  # write how many there are in all
+    #uses = [{ option = "RAM", choice = "64 GB", need = 1 }]
+    "###);
+    let unread = suggest::Shop {
+        name: "us",
+        seen: Err("a host of that name is not known.".to_owned()),
+    };
+    let several = suggest::file(&[shop("eu"), unread], true, minute(0));
+    assert!(several.contains("# === Shop us: not read: a host"), "{several}");
+    for text in [text, several, suggest::file(&[], false, minute(0))] {
+        for (text, rules) in [(text.clone(), 0), (uncommented(&text), usize::MAX)] {
+            let desk = Desk::new(&text);
+            let config = desk.config();
+            let expected = rules.min(text.matches("\n[[rule]]").count());
+            assert_eq!(config.rules.rules.len(), expected, "{text}");
+            assert_eq!(config.capacities.pools.len(), text.matches("\n[[pool]]").count());
+            assert!(
+                config
+                    .warnings
+                    .iter()
+                    .all(|warning| !warning.key.starts_with("rule")),
+                "{:?}",
+                config.warnings
+            );
+        }
+    }
 }
 
 /// A rule or capacity as people write them; some the import would have written.

@@ -121,6 +121,12 @@ pub enum ConfigCommand {
     Import(ImportArguments),
     /// Print the thresholds that hold for every product and combination in the database, as a list
     Export(ExportArguments),
+    /// Ask WHMCS once and print a rules file to begin with, everything in it commented out
+    Suggest {
+        /// Only this shop
+        #[arg(long, value_name = "NAME")]
+        instance: Option<String>,
+    },
 }
 
 /// Options of `config import`.

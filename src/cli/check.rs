@@ -47,9 +47,9 @@ struct Shown {
 }
 
 /// One shop's outcome.
-struct Looked {
-    instance: String,
-    checked: Checked,
+pub(super) struct Looked {
+    pub(super) instance: String,
+    pub(super) checked: Checked,
     recorded: bool,
 }
 
@@ -59,14 +59,8 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    if let Some(wanted) = &options.instance {
-        config.instances.retain(|instance| instance.name == *wanted);
-        if config.instances.is_empty() {
-            return fail(
-                Exit::Config,
-                &format!("There is no shop {wanted:?} in the configuration."),
-            );
-        }
+    if let Err(exit) = only(&mut config, options.instance.as_deref()) {
+        return exit;
     }
     let progress = progress(&config);
     let shown = Shown {
@@ -79,6 +73,21 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Ok(looked) => report(&shown, &looked, options),
         Err(exit) => exit,
     }
+}
+
+/// Leaves only the shop that is asked for.
+pub(super) fn only(config: &mut Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let names: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
+    config.instances.retain(|instance| instance.name == *wanted);
+    if config.instances.is_empty() {
+        let problem = format!(
+            "There is no shop {wanted:?} in the configuration. There are: {}.",
+            names.join(", ")
+        );
+        return Err(fail(Exit::Config, &problem));
+    }
+    Ok(())
 }
 
 /// Records where it may, else looks without recording.
@@ -142,7 +151,8 @@ async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
     Ok(looked)
 }
 
-async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
+/// Looks without recording.
+pub(super) async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
@@ -199,7 +209,7 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-fn progress(config: &Config) -> ProgressBar {
+pub(super) fn progress(config: &Config) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

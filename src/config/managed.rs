@@ -394,7 +394,8 @@ fn set(table: &mut Table, key: &str, value: Option<Value>) {
 }
 
 /// A text in which `${` is no variable.
-fn literal(text: &str) -> Value {
+#[must_use]
+pub fn literal(text: &str) -> Value {
     Value::from(text.replace("${", "$${"))
 }
 

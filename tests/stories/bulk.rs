@@ -179,3 +179,59 @@ fn without_a_database_or_a_file_a_list_still_becomes_a_configuration() {
     "#);
     assert!(!home.path("data").exists());
 }
+
+#[test]
+fn what_is_suggested_for_a_shop_passes_the_check_as_it_is_and_in_force() {
+    let shop = Shop::open(vec![item(1, "VPS \"M\"", 30), item(2, "VPS L ${HOME}", 0)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let suggested = home.run(&["config", "suggest"]);
+    assert_eq!((suggested.code, suggested.err.as_str()), (0, ""), "{suggested:?}");
+    assert!(!home.path("data").exists());
+    assert_eq!((shop.polled(), receivers.payloads().len()), (1, 0));
+    let (head, rest) = suggested.out.split_once("\n\n").unwrap();
+    assert!(head.contains("low is a tenth of all there are"), "{head}");
+    insta::assert_snapshot!(rest, @r##"
+    # === Shop default: 2 products
+
+    # --- Group 1 (its name is known only with the companion)
+
+    # 1 VPS "M": 30 left
+    #[[rule]]
+    #products = [1]
+    #low = 8
+    #critical = 2
+
+    # 2 VPS L ${HOME}: shows 0: sold out, or its stock is not controlled. Say which it is
+    #[[rule]]
+    #products = [2]
+    #stock_control = "on"  # or "off"
+    "##);
+    home.write("config/monitor.toml", &suggested.out);
+    let checked = home.run(&["config", "check"]);
+    assert!(checked.out.contains("0 rules"), "{checked:?}");
+    // As its head says.
+    let uncomment = std::process::Command::new("sed")
+        .args(["s/^#\\([^ ]\\)/\\1/", "config/monitor.toml"])
+        .current_dir(home.path("."))
+        .output()
+        .unwrap();
+    home.write(
+        "config/monitor.toml",
+        std::str::from_utf8(&uncomment.stdout).unwrap(),
+    );
+    let checked = home.run(&["config", "check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(!checked.err.contains("rule "), "{checked:?}");
+    assert!(checked.out.contains("2 rules"), "{checked:?}");
+    let status = home.run(&["check", "--dry-run"]);
+    assert_eq!(status.code, 2, "the zero is settled: {status:?}");
+    shop.mode(crate::shop::Mode::Plain(503, String::new(), "busy".to_owned()));
+    let unread = home.run(&["config", "suggest"]);
+    assert_eq!(unread.code, 3, "{unread:?}");
+    assert!(
+        unread.out.contains("# === Shop default: not read: "),
+        "{unread:?}"
+    );
+    assert_eq!(home.run(&["config", "suggest", "--instance", "mars"]).code, 78);
+}
