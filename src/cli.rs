@@ -11,6 +11,8 @@ pub mod check;
 pub mod status;
 pub mod history;
 pub mod config;
+pub mod import;
+pub mod suggest;
 pub mod deliveries;
 pub mod notify;
 pub mod health;
@@ -71,6 +73,15 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Config {
             what: ConfigCommand::Show,
         } => config::show(&sources),
+        Command::Config {
+            what: ConfigCommand::Import(options),
+        } => import::import(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Export(options),
+        } => import::export(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Suggest { instance },
+        } => suggest::suggest(&sources, instance.as_deref()).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,

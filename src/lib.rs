@@ -17,7 +17,7 @@ pub mod domain {
         pub mod rules;
         pub mod state;
         pub mod pools;
-        mod attach;
+        pub mod attach;
         pub mod unmatched;
         pub mod decision;
         pub mod judge;
@@ -139,6 +139,15 @@ pub mod config {
     pub mod capacities;
     pub mod daemon;
     pub mod load;
+    pub mod sheet;
+    pub mod draft;
+    pub mod entry;
+    pub mod managed;
+    pub mod listed;
+    pub mod export;
+    pub mod line;
+    pub mod import;
+    pub mod suggest;
 }
 pub mod jobs {
     pub mod shop;

@@ -135,6 +135,40 @@ pub enum ConfigCommand {
     Check,
     /// Print the effective values and where each comes from, secrets redacted
     Show,
+    /// Take thresholds, capacities and channels over from a list (CSV); earlier imports are replaced
+    Import(ImportArguments),
+    /// Print the thresholds that hold for every product and combination in the database, as a list
+    Export(ExportArguments),
+    /// Ask WHMCS once and print a rules file to begin with, everything in it commented out
+    Suggest {
+        /// Only this shop
+        #[arg(long, value_name = "NAME")]
+        instance: Option<String>,
+    },
+}
+
+/// Options of `config import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The list: instance, pid or name, option, low, critical, capacity, channels
+    pub file: PathBuf,
+    /// Print what would change and write nothing
+    #[arg(long, conflicts_with = "out")]
+    pub dry_run: bool,
+    /// Write the changed configuration there and leave the configuration file alone
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `config export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The form
+    #[arg(long, default_value = "csv", value_parser = ["csv"])]
+    pub format: String,
+    /// Semicolons and a byte order mark, as Excel wants it where the comma is the decimal sign
+    #[arg(long)]
+    pub excel: bool,
 }
 
 /// What to do with deliveries.

@@ -49,9 +49,9 @@ struct Shown {
 }
 
 /// One shop's outcome.
-struct Looked {
-    instance: String,
-    checked: Checked,
+pub(super) struct Looked {
+    pub(super) instance: String,
+    pub(super) checked: Checked,
     recorded: bool,
 }
 
@@ -61,14 +61,8 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    if let Some(wanted) = &options.instance {
-        config.instances.retain(|instance| instance.name == *wanted);
-        if config.instances.is_empty() {
-            return fail(
-                Exit::Config,
-                &format!("There is no shop {wanted:?} in the configuration."),
-            );
-        }
+    if let Err(exit) = only(&mut config, options.instance.as_deref()) {
+        return exit;
     }
     let progress = progress(&config);
     let shown = Shown {
@@ -81,6 +75,21 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Ok((looked, board)) => report(&shown, &looked, &board, options),
         Err(exit) => exit,
     }
+}
+
+/// Leaves only the shop that is asked for.
+pub(super) fn only(config: &mut Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let names: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
+    config.instances.retain(|instance| instance.name == *wanted);
+    if config.instances.is_empty() {
+        let problem = format!(
+            "There is no shop {wanted:?} in the configuration. There are: {}.",
+            names.join(", ")
+        );
+        return Err(fail(Exit::Config, &problem));
+    }
+    Ok(())
 }
 
 /// Records where it may, else looks without recording.
@@ -144,7 +153,8 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
     Ok((looked, Arc::default()))
 }
 
-async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+/// Looks without recording.
+pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
@@ -202,7 +212,7 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-fn progress(config: &Config) -> ProgressBar {
+pub(super) fn progress(config: &Config) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -21,6 +21,7 @@ mod call;
 mod life;
 mod channels;
 mod notify;
+mod bulk;
 mod names;
 mod commands;
 mod secrets;
