@@ -16,7 +16,9 @@ pub mod domain {
         pub mod rules;
         pub mod state;
         mod attach;
+        pub mod mention;
         pub mod unmatched;
+        pub mod relink;
         pub mod decision;
         pub mod judge;
         pub mod series;
