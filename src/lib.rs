@@ -10,11 +10,13 @@ pub mod domain {
     pub mod message;
     pub mod pool;
     pub mod limit;
+    pub mod draw;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod pools;
         mod attach;
         pub mod mention;
         pub mod unmatched;
@@ -24,9 +26,11 @@ pub mod domain {
         pub mod series;
         mod about;
         mod telling;
+        mod pooling;
         mod walk;
         mod combination;
         pub mod product;
+        mod looks;
         mod source;
         pub mod decide;
         pub mod remind;
@@ -130,6 +134,7 @@ pub mod config {
     pub mod settings;
     pub mod smtp;
     pub mod sender;
+    pub mod sign_in;
     pub mod instances;
     pub mod channels;
     pub mod rules;

@@ -676,6 +676,7 @@ async fn record(store: &Store, at: i64, before: Option<&Tracked>, level: i64) ->
         events: event.into_iter().collect(),
         messages: Vec::new(),
         level_changes: 1,
+        pools: None,
     };
     let instance = store.instance("default").await.unwrap();
     let mut tx = store.begin_write().await.unwrap();
@@ -767,10 +768,11 @@ async fn polls_are_listed_newest_first_with_their_cause() {
         list["items"],
         json!([
             {"id": 2, "instance": "default", "observed_at": minute(2).to_string(), "duration_ms": 250,
-             "outcome": "failed", "cause": "ip", "detail": "Invalid IP 203.0.113.7", "products": null, "changes": 0,
+             "outcome": "failed", "part": false, "cause": "ip", "detail": "Invalid IP 203.0.113.7", "products": null, "changes": 0,
              "attempts": [{"action": "GetProducts", "cause": "ip"}]},
             {"id": 1, "instance": "default", "observed_at": minute(1).to_string(), "duration_ms": 250,
-             "outcome": "accepted", "cause": null, "detail": null, "products": 1, "changes": 1, "attempts": []},
+             "outcome": "accepted", "part": false, "cause": null, "detail": null, "products": 1, "changes": 1,
+             "attempts": []},
         ])
     );
     let first = site.get("/api/v1/polls?limit=1&instance=default").await.json();

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::simulator::api::Access;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
@@ -20,12 +21,15 @@ use whmcs_stock_monitor::whmcs::call::Called;
 use whmcs_stock_monitor::whmcs::call::Uncalled;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
+use whmcs_stock_monitor::whmcs::form::SignIn;
 
 fn settings(simulator: &Simulator) -> ApiSettings {
     ApiSettings {
         url: simulator.url(),
-        identifier: simulator.identifier().into(),
-        secret: simulator.secret().into(),
+        sign_in: SignIn::Credentials {
+            identifier: simulator.identifier().into(),
+            secret: simulator.secret().into(),
+        },
         access_key: None,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
@@ -220,4 +224,79 @@ async fn a_cancelled_call_says_nothing() {
     let call = client.call("GetProducts", &[], Timestamp::now(), &cancel);
     let (answer, ()) = tokio::join!(call, async { cancel.cancel() });
     assert!(answer.is_none());
+}
+
+/// The first look's cause, or "ok"; nothing that is told of it holds a credential.
+async fn looked(access: Access, sign_in: SignIn, access_key: Option<&str>) -> String {
+    let behaviour = Settings {
+        access,
+        ..Settings::default()
+    };
+    let simulator = Simulator::start_with(shop(Version::V8_12), behaviour)
+        .await
+        .unwrap();
+    let client = Client::new(ApiSettings {
+        sign_in,
+        access_key: access_key.map(Into::into),
+        ..settings(&simulator)
+    })
+    .unwrap();
+    let look = client
+        .look(
+            Timestamp::now(),
+            Duration::from_secs(1),
+            &CancellationToken::new(),
+        )
+        .await
+        .expect("not cancelled");
+    let told = format!("{look:?} {client:?} {:?}", simulator.requests());
+    assert!(!told.contains("simulated-") && !told.contains("wrong-"), "{told}");
+    match look.result {
+        Ok(_) => "ok".to_owned(),
+        Err(failure) => failure.cause.as_str().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn both_ways_of_signing_in_are_taken_and_the_access_key_passes_the_list_of_addresses() {
+    let own = Settings::default().access;
+    let by_key = |identifier: &str, secret: &str| SignIn::Credentials {
+        identifier: identifier.into(),
+        secret: secret.into(),
+    };
+    let by_name = |name: &str, password: &str| SignIn::admin(name.into(), &password.into());
+    let good = [
+        by_key(&own.identifier, &own.secret),
+        by_name(&own.username, &own.password),
+    ];
+    let wrong = [
+        by_key("wrong-identifier", &own.secret),
+        by_key(&own.identifier, "wrong-secret"),
+        by_name("wrong-name", &own.password),
+        by_name(&own.username, "wrong-password"),
+    ];
+    for sign_in in wrong {
+        assert_eq!(looked(own.clone(), sign_in, None).await, "credentials");
+    }
+    for sign_in in good {
+        assert_eq!(looked(own.clone(), sign_in.clone(), None).await, "ok");
+        let unlisted = Access {
+            access_key: Some("simulated-key".to_owned()),
+            ..own.clone()
+        };
+        assert_eq!(looked(unlisted.clone(), sign_in.clone(), None).await, "ip");
+        assert_eq!(
+            looked(unlisted.clone(), sign_in.clone(), Some("wrong-key")).await,
+            "ip"
+        );
+        assert_eq!(
+            looked(unlisted, sign_in.clone(), Some("simulated-key")).await,
+            "ok"
+        );
+        let left = Access {
+            deactivated: true,
+            ..own.clone()
+        };
+        assert_eq!(looked(left, sign_in, None).await, "credentials");
+    }
 }

@@ -58,7 +58,7 @@ pub fn configure_desk(desk: &Desk, config: &Config) {
 pub fn secrets(config: &Config) -> Vec<String> {
     let mut secrets: Vec<&SecretString> = Vec::new();
     for instance in &config.instances {
-        secrets.extend([&instance.api.identifier, &instance.api.secret]);
+        secrets.extend(instance.api.sign_in.secrets());
         secrets.extend(&instance.api.access_key);
         secrets.extend(&instance.hint_secret);
     }

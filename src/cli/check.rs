@@ -170,6 +170,7 @@ async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
             instance: &instance.name,
             rules: &config.rules,
             capacities: &config.capacities,
+            pools: None,
         };
         let cancel = CancellationToken::new();
         let checked = check::dry(

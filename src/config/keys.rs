@@ -37,6 +37,8 @@ const fn key(name: &'static str, kind: Kind, default: Option<&'static str>) -> K
 pub const API_URL: Key = key("WHMCS_API_URL", Kind::Url, None);
 pub const API_IDENTIFIER: Key = key("WHMCS_API_IDENTIFIER", Kind::Secret, None);
 pub const API_SECRET: Key = key("WHMCS_API_SECRET", Kind::Secret, None);
+pub const API_USERNAME: Key = key("WHMCS_API_USERNAME", Kind::Secret, None);
+pub const API_PASSWORD: Key = key("WHMCS_API_PASSWORD", Kind::Secret, None);
 pub const API_ACCESS_KEY: Key = key("WHMCS_API_ACCESS_KEY", Kind::Secret, None);
 pub const API_TIMEOUT: Key = key("WHMCS_API_TIMEOUT", Kind::Plain, Some("30s"));
 pub const ALLOW_INSECURE_TLS: Key = key("WHMCS_ALLOW_INSECURE_TLS", Kind::Plain, Some("false"));
@@ -75,10 +77,12 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 39] = [
+pub const ALL: [&Key; 41] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
+    &API_USERNAME,
+    &API_PASSWORD,
     &API_ACCESS_KEY,
     &API_TIMEOUT,
     &ALLOW_INSECURE_TLS,

@@ -107,6 +107,7 @@ impl Check {
             instance: &self.shop.name,
             rules: &self.rules,
             capacities: &self.capacities,
+            pools: None,
         };
         decided(policy, before, look)
     }

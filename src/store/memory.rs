@@ -304,6 +304,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             series,
             effective: Arc::clone(self.placeholder),
             combinations: Vec::new(),
+            drawn: None,
             seen: None,
             epoch: 0,
         });

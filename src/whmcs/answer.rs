@@ -171,11 +171,14 @@ mod tests {
 
     use super::*;
     use crate::domain::catalogue::Listing;
+    use crate::whmcs::form::SignIn;
 
     fn credentials() -> Credentials {
         Credentials {
-            identifier: "i".into(),
-            secret: "s".into(),
+            sign_in: SignIn::Credentials {
+                identifier: "i".into(),
+                secret: "s".into(),
+            },
             access_key: None,
         }
     }

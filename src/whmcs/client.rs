@@ -36,6 +36,7 @@ use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
 use crate::whmcs::form::Credentials;
+use crate::whmcs::form::SignIn;
 use crate::whmcs::listings;
 
 /// How long an action that was not available is left alone.
@@ -50,8 +51,8 @@ const PROBES: u8 = 3;
 pub struct ApiSettings {
     /// `https://…/includes/api.php`
     pub url: String,
-    pub identifier: SecretString,
-    pub secret: SecretString,
+    pub sign_in: SignIn,
+    /// Passes the list of addresses, where `configuration.php` sets one.
     pub access_key: Option<SecretString>,
     /// For the whole request.
     pub timeout: Duration,
@@ -165,8 +166,7 @@ impl Client {
             http,
             url,
             credentials: Credentials {
-                identifier: settings.identifier,
-                secret: settings.secret,
+                sign_in: settings.sign_in,
                 access_key: settings.access_key,
             },
             timeout: settings.timeout,

@@ -277,6 +277,7 @@ impl Shop {
             instance: "default",
             rules: &self.rules,
             capacities: &self.capacities,
+            pools: None,
         };
         let run = |first: u128| {
             let mut ids = first;
