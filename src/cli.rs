@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod exit;
 pub mod table;
 pub mod listing;
+mod relinks;
 pub mod run;
 pub mod check;
 pub mod status;

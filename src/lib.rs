@@ -18,7 +18,10 @@ pub mod domain {
         pub mod state;
         pub mod pools;
         pub mod attach;
+        mod attach;
+        pub mod mention;
         pub mod unmatched;
+        pub mod relink;
         pub mod decision;
         pub mod judge;
         pub mod series;

@@ -1,11 +1,13 @@
 //! `check`: one poll now, how each product was understood, and what that means.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::listing;
 use crate::cli::print;
+use crate::cli::relinks;
 use crate::cli::run::exit_of;
 use crate::cli::say;
 use crate::config::load::Config;
@@ -26,6 +29,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::domain::capacity::Capacities;
 use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::jobs::check;
@@ -46,6 +50,9 @@ const DETAILS_BUDGET: Duration = Duration::from_secs(600);
 struct Shown {
     zone: jiff::tz::TimeZone,
     rules: Arc<Rules>,
+    capacities: Arc<Capacities>,
+    /// Of the database.
+    path: PathBuf,
 }
 
 /// One shop's outcome.
@@ -68,11 +75,13 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     let shown = Shown {
         zone: config.timezone.clone(),
         rules: Arc::clone(&config.rules),
+        capacities: Arc::clone(&config.capacities),
+        path: config.store.path.clone(),
     };
     let looked = looked(config, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
-        Ok((looked, board)) => report(&shown, &looked, &board, options),
+        Ok((looked, board)) => report(&shown, &looked, &board, options).await,
         Err(exit) => exit,
     }
 }
@@ -226,7 +235,7 @@ pub(super) fn progress(config: &Config) -> ProgressBar {
     bar
 }
 
-fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
+async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
     for Looked {
         instance,
@@ -260,15 +269,17 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
         .collect();
+    let mut offers = Vec::new();
     // With one shop of several asked for, what matches elsewhere is not known.
     if options.instance.is_none()
         && looked
             .iter()
             .all(|looked| looked.checked.outcome == Outcome::Accepted)
     {
-        for origin in unmatched::unmatched(&shown_in.rules, &shown) {
+        for origin in unmatched::unmatched(&shown_in.rules, &shown_in.capacities, &shown) {
             say(&format!("warning: {origin} matches no product. {MATCHING}"));
         }
+        offers = relinks::found(&shown_in.rules, &shown_in.capacities, &shown_in.path, &shown).await;
     }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
@@ -279,7 +290,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
     if options.json {
         let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
+        let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
+        let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
+        print(&all.to_string());
     } else {
         print(&listing::table(
             &shown,
@@ -291,6 +304,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         let pools = listing::pools(board);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
+        }
+        if !offers.is_empty() {
+            print(&relinks::text(&offers));
         }
     }
     exit

@@ -59,7 +59,7 @@ pub fn names_of(key: &CombinationKey, label: &str) -> Vec<(Name, Name)> {
 
 /// The names of option and choice in a label such as `RAM: 32 GB, Disk: NVMe`; `None` where a name holds the marks
 /// that part them, so that they cannot be told.
-fn named(key: &CombinationKey, label: &str) -> Option<Vec<(Name, Name)>> {
+pub(super) fn named(key: &CombinationKey, label: &str) -> Option<Vec<(Name, Name)>> {
     let names: Vec<(Name, Name)> = label
         .split(", ")
         .map(|part| {
