@@ -12,6 +12,7 @@ pub mod status;
 pub mod history;
 pub mod config;
 pub mod deliveries;
+pub mod companion;
 pub mod health;
 pub mod demo;
 
@@ -71,6 +72,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
+        Command::Companion { what } => companion::companion(&what),
     }
 }
 
