@@ -117,6 +117,7 @@ fn decided(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
         instance: "default",
         rules,
         capacities: &Capacities::default(),
+        pools: None,
     };
     decide(
         policy,
@@ -129,6 +130,7 @@ fn decided(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
 
 fn record(snapshot: &Snapshot, decision: &Decision) -> PollRecord {
     PollRecord {
+        part: false,
         observed_at: snapshot.observed_at,
         duration: Duration::from_secs(1),
         outcome: decision.outcome,

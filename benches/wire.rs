@@ -17,9 +17,10 @@ use serde::de::IgnoredAny;
 use whmcs_stock_monitor::domain::catalogue::Listing;
 use whmcs_stock_monitor::whmcs::answer::Answer;
 use whmcs_stock_monitor::whmcs::answer::Page;
-use whmcs_stock_monitor::whmcs::answer::Reply;
 use whmcs_stock_monitor::whmcs::form::Credentials;
+use whmcs_stock_monitor::whmcs::form::SignIn;
 use whmcs_stock_monitor::whmcs::intern::Interner;
+use whmcs_stock_monitor::whmcs::judge::Reply;
 use whmcs_stock_monitor::whmcs::recall::Recall;
 use whmcs_stock_monitor::whmcs::scan::Scanner;
 use whmcs_stock_monitor::whmcs::wire::source_hash;
@@ -89,8 +90,10 @@ fn read(body: &[u8], known: &Arc<Vec<Arc<Listing>>>, interner: &Arc<Mutex<Intern
         ..Reply::default()
     };
     let credentials = Credentials {
-        identifier: "i".into(),
-        secret: "s".into(),
+        sign_in: SignIn::Credentials {
+            identifier: "i".into(),
+            secret: "s".into(),
+        },
         access_key: None,
     };
     answer.finish(&reply, &credentials).expect("a sound body")

@@ -14,10 +14,12 @@ pub mod loops;
 
 use crate::app::loops::Loops;
 use crate::app::settings::channel_settings;
+use crate::app::settings::configure_desk;
 use crate::app::settings::web_settings;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
+use crate::hints::desk::Desk;
 use crate::jobs::check::Check;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
@@ -71,6 +73,7 @@ pub struct Lasting {
     pub store: Store,
     pub view: Arc<View>,
     pub counters: Arc<Counters>,
+    pub desk: Arc<Desk>,
     pub ticker: Ticker,
 }
 
@@ -136,14 +139,17 @@ async fn run_on(
             &generation.instance_names(),
             &generation.channel_names(),
         )?),
+        desk: Arc::default(),
         store,
         ticker: Ticker::default(),
     };
+    configure_desk(&lasting.desk, &generation.config);
     let state = AppState {
         view: Arc::clone(&lasting.view),
         counters: Arc::clone(&lasting.counters),
         scrapes: Arc::default(),
         store: lasting.store.clone(),
+        desk: Arc::clone(&lasting.desk),
     };
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;
@@ -232,6 +238,7 @@ async fn generations(
             Ok(fresh) => {
                 warn_of_restart(&generation.config, &fresh.config);
                 door.change(&web_settings(&fresh.config));
+                configure_desk(&lasting.desk, &fresh.config);
                 *generation = fresh;
             }
             Err(error) => {

@@ -13,7 +13,10 @@ pub mod history;
 pub mod config;
 pub mod deliveries;
 pub mod companion;
+pub mod notify;
 pub mod health;
+pub mod pretty;
+pub mod call;
 pub mod demo;
 
 use crate::cli::arguments::Arguments;
@@ -70,6 +73,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Show,
         } => config::show(&sources),
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Notify { what } => notify::notify(&sources, &what).await,
+        Command::Call(options) => call::call(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
         Command::Companion { what } => companion::companion(&what),

@@ -7,13 +7,16 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod offer;
-    pub mod pool;
-    pub mod capacity;
     pub mod message;
+    pub mod pool;
+    pub mod limit;
+    pub mod draw;
+    pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod pools;
         mod attach;
         pub mod unmatched;
         pub mod decision;
@@ -21,9 +24,11 @@ pub mod domain {
         pub mod series;
         mod about;
         mod telling;
+        mod pooling;
         mod walk;
         mod combination;
         pub mod product;
+        mod looks;
         mod source;
         pub mod decide;
         pub mod remind;
@@ -63,12 +68,14 @@ pub mod whmcs {
     pub mod recall;
     pub mod form;
     pub mod refusal;
+    pub mod judge;
     pub mod answer;
     pub mod retry;
     pub mod fault;
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod call;
     pub mod client;
 }
 pub mod store {
@@ -103,6 +110,15 @@ pub mod notify {
     pub mod webhook;
     pub mod channel;
 }
+pub mod hints {
+    pub mod signature;
+    pub mod replay;
+    pub mod bucket;
+    pub mod tally;
+    pub mod wanted;
+    pub mod letter;
+    pub mod desk;
+}
 pub mod config {
     pub mod findings;
     pub mod dotenv;
@@ -116,6 +132,7 @@ pub mod config {
     pub mod settings;
     pub mod smtp;
     pub mod sender;
+    pub mod sign_in;
     pub mod instances;
     pub mod channels;
     pub mod rules;
@@ -132,6 +149,7 @@ pub mod jobs {
 pub mod observe {
     pub mod view;
     pub mod counters;
+    pub mod pools;
     pub mod items;
     pub mod lines;
     pub mod text;
@@ -145,12 +163,14 @@ pub mod web {
     pub mod problem;
     pub mod params;
     pub mod overview;
+    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod hints;
     pub mod page;
     pub mod server;
 }

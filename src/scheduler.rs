@@ -211,6 +211,14 @@ impl CronSchedule {
     }
 }
 
+/// Why a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    OnTime,
+    /// It was nudged, and its time had not come.
+    Nudged,
+}
+
 /// What a step says about when it runs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
@@ -218,36 +226,58 @@ pub enum After {
     OnSchedule,
     /// This long after the step ended, then on schedule again.
     In(Duration),
+    /// When it would have run without the nudge, at once where that has passed.
+    Unmoved,
 }
 
 /// Repeats `step` until `cancel`: `every` at once and then in its rhythm, on a clock that never jumps; cron at its
-/// times. A nudge runs it now (one that already waits when the loop starts makes the first run). A step that has
-/// begun finishes, the next never begins before; times that passed meanwhile are skipped. The step is given the
-/// time at which it begins.
-pub async fn repeat<S, F>(
+/// times. It runs, too, whenever what `nudge` makes is ready (a nudge that is there when a time has come is part of
+/// that run). A step that has begun finishes, the next never begins before; times that passed meanwhile are skipped.
+/// The step is given the time at which it begins.
+pub async fn repeat<N, W, S, F>(
     ticker: &Ticker,
     schedule: &Schedule,
     cancel: CancellationToken,
-    nudge: Arc<Notify>,
+    nudge: N,
     mut step: S,
 ) where
-    S: FnMut(Timestamp) -> F,
+    N: Fn() -> W,
+    W: Future<Output = ()>,
+    S: FnMut(Timestamp, Why) -> F,
     F: Future<Output = After>,
 {
     let mut rhythm = Rhythm::start(ticker, schedule).await;
-    let mut after = After::OnSchedule;
+    let mut pause: Option<Instant> = None;
     loop {
-        tokio::select! {
+        let why = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
-            () = nudge.notified() => {}
-            () = rhythm.wait(after) => {}
+            () = nudge() => if rhythm.has_come(pause) { Why::OnTime } else { Why::Nudged },
+            () = rhythm.wait(pause) => Why::OnTime,
+        };
+        match step(Timestamp::now(), why).await {
+            After::Unmoved => {}
+            After::OnSchedule => {
+                pause = None;
+                rhythm.skip_missed();
+            }
+            After::In(wait) => {
+                pause = Some(in_the_future(wait));
+                rhythm.skip_missed();
+            }
         }
-        after = step(Timestamp::now()).await;
-        rhythm.skip_missed();
     }
     rhythm.stop().await;
 }
+
+/// The instant after that wait; about a century on at the most.
+fn in_the_future(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + FOREVER)
+}
+
+/// As good as never.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The times of one loop.
 enum Rhythm<'a> {
@@ -257,6 +287,8 @@ enum Rhythm<'a> {
     },
     Cron {
         cron: &'a CronSchedule,
+        /// The next time; `None` beyond the end of the calendar.
+        due: Option<Timestamp>,
         tick: Arc<Notify>,
         job: Option<(&'a Ticker, Uuid)>,
     },
@@ -281,23 +313,35 @@ impl<'a> Rhythm<'a> {
                         None
                     }
                 };
-                Self::Cron { cron, tick, job }
+                let due = cron.next_after(Timestamp::now());
+                Self::Cron { cron, due, tick, job }
             }
         }
     }
 
     /// Beats that came before or during a run are not made up for.
     fn skip_missed(&mut self) {
-        if let Self::Every { period, next } = self {
-            *next = next_beat(*next, *period, Instant::now());
+        match self {
+            Self::Every { period, next } => *next = next_beat(*next, *period, Instant::now()),
+            Self::Cron { cron, due, .. } => *due = cron.next_after(Timestamp::now()),
         }
     }
 
-    async fn wait(&self, after: After) {
-        match (self, after) {
-            (Self::Every { .. } | Self::Cron { .. }, After::In(pause)) => tokio::time::sleep(pause).await,
-            (Self::Every { next, .. }, After::OnSchedule) => tokio::time::sleep_until(*next).await,
-            (Self::Cron { cron, tick, .. }, After::OnSchedule) => wait_for_cron(cron, tick).await,
+    /// Waits for the next time, or for the end of the pause that takes its place.
+    async fn wait(&mut self, pause: Option<Instant>) {
+        match (self, pause) {
+            (Self::Every { .. } | Self::Cron { .. }, Some(end)) => tokio::time::sleep_until(end).await,
+            (Self::Every { next, .. }, None) => tokio::time::sleep_until(*next).await,
+            (Self::Cron { cron, due, tick, .. }, None) => wait_for_cron(cron, due, tick).await,
+        }
+    }
+
+    /// Whether the next time has come.
+    fn has_come(&self, pause: Option<Instant>) -> bool {
+        match (self, pause) {
+            (Self::Every { .. } | Self::Cron { .. }, Some(end)) => end <= Instant::now(),
+            (Self::Every { next, .. }, None) => *next <= Instant::now(),
+            (Self::Cron { due, .. }, None) => due.is_some_and(|due| due <= Timestamp::now()),
         }
     }
 
@@ -329,13 +373,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A tick should be there half a second after its time; past this the loop goes without.
 const TICK_LATE: Duration = Duration::from_secs(2);
 
-/// Waits for the next time of `cron`. A tick is only a hint: it counts once its time has come, so a tick that comes
-/// twice, early or not at all makes no run twice, early or never.
-async fn wait_for_cron(cron: &CronSchedule, tick: &Notify) {
-    let mut due = cron.next_after(Timestamp::now());
+/// Waits for the time of `cron` that is due. A tick is only a hint: it counts once its time has come, so a tick that
+/// comes twice, early or not at all makes no run twice, early or never.
+async fn wait_for_cron(cron: &CronSchedule, due: &mut Option<Timestamp>, tick: &Notify) {
     loop {
         let now = Timestamp::now();
-        let pause = match due {
+        let pause = match *due {
             Some(due) if due <= now => return,
             Some(due) => until(now, due).saturating_add(TICK_LATE).min(LOOK_AGAIN),
             None => LOOK_AGAIN,
@@ -346,7 +389,7 @@ async fn wait_for_cron(cron: &CronSchedule, tick: &Notify) {
         }
         // A clock set back brings the next time nearer; one set forward must not lose the time that was due.
         let next = cron.next_after(Timestamp::now());
-        due = match (due, next) {
+        *due = match (*due, next) {
             (Some(due), Some(next)) => Some(due.min(next)),
             (due, next) => due.or(next),
         };
@@ -598,14 +641,14 @@ mod tests {
     async fn run(schedule: Schedule, runs: usize, nudge: Arc<Notify>, after: After) -> usize {
         let (cancel, count) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
         let (stop, counter) = (cancel.clone(), Arc::clone(&count));
-        let step = move |_| {
+        let step = move |_, _| {
             if counter.fetch_add(1, Ordering::SeqCst) + 1 == runs {
                 stop.cancel();
             }
             std::future::ready(after)
         };
         let ticker = Ticker::default();
-        let loops = repeat(&ticker, &schedule, cancel, nudge, step);
+        let loops = repeat(&ticker, &schedule, cancel, || nudge.notified(), step);
         tokio::time::timeout(Duration::from_secs(20), loops)
             .await
             .expect("ends");
@@ -645,7 +688,7 @@ mod tests {
         let (ticker, count) = (Ticker::default(), Arc::new(AtomicUsize::new(0)));
         let (seen, counter) = (Arc::new(Notify::new()), Arc::clone(&count));
         let told = Arc::clone(&seen);
-        let step = move |_| {
+        let step = move |_, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             told.notify_one();
             std::future::ready(After::OnSchedule)
@@ -658,8 +701,109 @@ mod tests {
             seen.notified().await;
             cancel.cancel();
         };
-        tokio::join!(repeat(&ticker, &schedule, cancel.clone(), nudge, step), watch);
+        let nudged = || nudge.notified();
+        tokio::join!(repeat(&ticker, &schedule, cancel.clone(), nudged, step), watch);
         assert_eq!(count.load(Ordering::SeqCst), 2, "the start, and the second nudge");
+    }
+
+    /// Runs a schedule with a nudge that is always ready; the step says how long it takes and what comes after, until
+    /// it says nothing. Why it ran each time.
+    async fn reasons(
+        schedule: &Schedule,
+        mut step: impl FnMut(Why) -> Option<(Duration, After)>,
+    ) -> Vec<Why> {
+        let cancel = CancellationToken::new();
+        let (seen, stop) = (Mutex::new(Vec::new()), cancel.clone());
+        let run = |_, why| {
+            seen.lock().expect("not poisoned").push(why);
+            let next = step(why);
+            if next.is_none() {
+                stop.cancel();
+            }
+            async move {
+                let (pause, after) = next.unwrap_or((Duration::ZERO, After::OnSchedule));
+                tokio::time::sleep(pause).await;
+                after
+            }
+        };
+        repeat(
+            &Ticker::default(),
+            schedule,
+            cancel,
+            || std::future::ready(()),
+            run,
+        )
+        .await;
+        seen.into_inner().expect("not poisoned")
+    }
+
+    #[tokio::test]
+    async fn nudges_neither_move_the_schedule_nor_hold_it_up() {
+        let often = Schedule::Every(Duration::from_millis(50));
+        let started = Instant::now();
+        let mut on_time = 0;
+        let mut nudged = 0;
+        reasons(&often, |why| {
+            match why {
+                Why::OnTime => on_time += 1,
+                Why::Nudged => nudged += 1,
+            }
+            (on_time < 5).then_some((
+                Duration::from_millis(20),
+                if why == Why::OnTime {
+                    After::OnSchedule
+                } else {
+                    After::Unmoved
+                },
+            ))
+        })
+        .await;
+        assert!(started.elapsed() >= Duration::from_millis(200), "{started:?}");
+        assert!(nudged >= 4, "{nudged}");
+    }
+
+    #[tokio::test]
+    async fn a_time_that_comes_during_a_nudged_step_is_not_lost() {
+        let secondly = parse("* * * * * *").expect("a schedule");
+        for schedule in [secondly, Schedule::Every(Duration::from_secs(1))] {
+            let mut nudged = 0;
+            let seen = reasons(&schedule, |why| match why {
+                Why::Nudged if nudged == 0 => {
+                    nudged = 1;
+                    Some((Duration::from_millis(1100), After::Unmoved))
+                }
+                Why::Nudged => None,
+                Why::OnTime if nudged == 0 => Some((Duration::ZERO, After::OnSchedule)),
+                Why::OnTime => None,
+            })
+            .await;
+            assert_eq!(seen.last(), Some(&Why::OnTime), "{schedule:?} {seen:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_nudge_does_not_end_a_pause() {
+        let often = Schedule::Every(Duration::from_millis(10));
+        let pause = Duration::from_millis(120);
+        let (mut began, mut ended) = (None, None);
+        let seen = reasons(&often, |why| match why {
+            Why::OnTime if began.is_none() => {
+                began = Some(Instant::now());
+                Some((Duration::ZERO, After::In(pause)))
+            }
+            Why::Nudged => Some((Duration::from_millis(5), After::Unmoved)),
+            Why::OnTime => {
+                ended = Some(Instant::now());
+                None
+            }
+        })
+        .await;
+        assert!(
+            began
+                .zip(ended)
+                .is_some_and(|(began, ended)| ended - began >= pause)
+        );
+        assert!(seen.len() > 3, "{seen:?}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -667,7 +811,7 @@ mod tests {
         let (cancel, nudge) = (CancellationToken::new(), Arc::new(Notify::new()));
         let (busy, runs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (stop, poke, count) = (cancel.clone(), Arc::clone(&nudge), Arc::clone(&runs));
-        let step = move |_| {
+        let step = move |_, _| {
             let (stop, poke, busy, count) = (
                 stop.clone(),
                 Arc::clone(&poke),
@@ -689,7 +833,7 @@ mod tests {
             }
         };
         let schedule = Schedule::Every(Duration::from_millis(1));
-        repeat(&Ticker::default(), &schedule, cancel, nudge, step).await;
+        repeat(&Ticker::default(), &schedule, cancel, || nudge.notified(), step).await;
         assert_eq!(runs.load(Ordering::SeqCst), 5);
     }
 
@@ -698,7 +842,7 @@ mod tests {
         let cancel = CancellationToken::new();
         let done = Arc::new(AtomicBool::new(false));
         let (stop, finished) = (cancel.clone(), Arc::clone(&done));
-        let step = move |_| {
+        let step = move |_, _| {
             let (stop, finished) = (stop.clone(), Arc::clone(&finished));
             async move {
                 stop.cancel();
@@ -708,7 +852,7 @@ mod tests {
             }
         };
         let schedule = Schedule::Every(Duration::from_secs(1));
-        repeat(&Ticker::default(), &schedule, cancel, Arc::default(), step).await;
+        repeat(&Ticker::default(), &schedule, cancel, std::future::pending, step).await;
         assert!(done.load(Ordering::SeqCst));
     }
 
@@ -717,7 +861,7 @@ mod tests {
         let cancel = CancellationToken::new();
         let times = Arc::new(Mutex::new(Vec::new()));
         let (stop, seen) = (cancel.clone(), Arc::clone(&times));
-        let step = move |now: Timestamp| {
+        let step = move |now: Timestamp, _| {
             let mut seen = seen.lock().expect("not poisoned");
             seen.push(now);
             if seen.len() == 3 {
@@ -727,7 +871,7 @@ mod tests {
         };
         let schedule = parse("* * * * * *").expect("a schedule");
         let ticker = Ticker::default();
-        repeat(&ticker, &schedule, cancel, Arc::default(), step).await;
+        repeat(&ticker, &schedule, cancel, std::future::pending, step).await;
         let times = times.lock().expect("not poisoned");
         let mut seconds: Vec<i64> = times.iter().map(|time| time.as_second()).collect();
         seconds.dedup();

@@ -30,6 +30,7 @@ use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::client::ClientError;
 use whmcs_stock_monitor::whmcs::client::Look;
 use whmcs_stock_monitor::whmcs::client::Standing;
+use whmcs_stock_monitor::whmcs::form::SignIn;
 
 const SECRET: &str = "canary/secret&value";
 
@@ -243,8 +244,10 @@ fn asked_ids(request: &Request) -> Vec<i64> {
 fn settings(url: String) -> ApiSettings {
     ApiSettings {
         url,
-        identifier: "canary-identifier".into(),
-        secret: SECRET.into(),
+        sign_in: SignIn::Credentials {
+            identifier: "canary-identifier".into(),
+            secret: SECRET.into(),
+        },
         access_key: Some("canary-key".into()),
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),

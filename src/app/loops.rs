@@ -1,11 +1,14 @@
 //! The loops of one configuration: a poll loop a shop, a delivery loop a channel, one for reminders.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,6 +20,9 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::hints::desk::Desk;
+use crate::hints::wanted::Scope;
+use crate::hints::wanted::Wanted;
 use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
@@ -30,12 +36,16 @@ use crate::observe::view::View;
 use crate::scheduler;
 use crate::scheduler::After;
 use crate::scheduler::Schedule;
+use crate::scheduler::Why;
 use crate::scheduler::ticker::Ticker;
 use crate::store::error::ErrorKind;
 use crate::store::error::StoreError;
+use crate::web::hints;
 
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked whether there are refused hints to tell of.
+const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
 const DELIVER_AT_LEAST: Duration = Duration::from_secs(60);
 /// A `Retry-After` moves the next poll at most this far beyond the schedule, as failures do.
@@ -82,6 +92,8 @@ impl Loops {
                 view: Arc::clone(&lasting.view),
                 counters: Arc::clone(&lasting.counters),
                 nudges: Arc::clone(&nudges),
+                wanted: lasting.desk.wanted(&instance.name),
+                began: AtomicBool::new(false),
                 cancel: cancel.clone(),
             };
             tasks.spawn(poll.repeat(lasting.ticker.clone()));
@@ -98,6 +110,7 @@ impl Loops {
             config.reminder_at,
             config.timezone.clone(),
         );
+        tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
         tasks.spawn(remind_loop(
             Arc::clone(&generation.rules),
             remind,
@@ -146,24 +159,46 @@ struct Poll {
     view: Arc<View>,
     counters: Arc<Counters>,
     nudges: Nudges,
+    /// What hints and people want looked at between the times of the schedule.
+    wanted: Arc<Wanted>,
+    began: AtomicBool,
     cancel: CancellationToken,
 }
 
 impl Poll {
     async fn repeat(self, ticker: Ticker) {
-        // The first poll comes at once, also on a cron schedule; a plain interval begins with one anyway.
-        let now = Arc::new(Notify::new());
-        if matches!(self.schedule, Schedule::Cron(_)) {
-            now.notify_one();
-        }
-        scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), now, |at| {
-            self.step(at)
+        let nudge = || async {
+            // The first poll comes at once, also on a cron schedule; a plain interval begins with one anyway.
+            if self.began.load(Ordering::Relaxed) {
+                self.wanted.due().await;
+            }
+        };
+        scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), nudge, |at, why| {
+            self.step(at, why)
         })
         .await;
     }
 
-    async fn step(&self, now: Timestamp) -> After {
-        match self.check.run(now, &self.cancel).await {
+    async fn step(&self, now: Timestamp, why: Why) -> After {
+        let first = !self.began.swap(true, Ordering::Relaxed);
+        let begins = Instant::now();
+        let products = match why {
+            Why::Nudged if !first => match self.wanted.begin(begins) {
+                Some(Scope::Only(products)) => products.into_iter().collect(),
+                Some(Scope::All) => Vec::new(),
+                None => return After::Unmoved,
+            },
+            Why::Nudged | Why::OnTime => {
+                self.wanted.scheduled(begins);
+                Vec::new()
+            }
+        };
+        let looked = if products.is_empty() {
+            self.check.run(now, &self.cancel).await
+        } else {
+            self.check.run_part(&products, now, &self.cancel).await
+        };
+        match looked {
             Ok(Some(checked)) => self.ended(&checked, now),
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
@@ -174,6 +209,32 @@ impl Poll {
     fn ended(&self, checked: &Checked, now: Timestamp) -> After {
         let shop = self.check.shop.name.as_str();
         log_poll(shop, checked);
+        self.count(checked);
+        let failed = matches!(checked.outcome, Outcome::Failed(_));
+        // A run of answers that are not credible is no shorter for hints.
+        self.wanted.ended(checked.memory.source.failures == 0);
+        let memory = Arc::clone(&checked.memory);
+        if checked.look.part && !failed {
+            // The last look at the catalogue is still the last.
+            self.view.remember(shop, memory);
+        } else {
+            let last = LastPoll {
+                observed_at: checked.look.observed_at,
+                outcome: checked.outcome,
+                detail: checked.detail.clone(),
+            };
+            self.view.publish(shop, memory, last);
+        }
+        for (name, nudge) in self.nudges.iter() {
+            if checked.headlines.iter().any(|(channel, _)| channel == name) {
+                nudge.notify_one();
+            }
+        }
+        self.after(checked, now)
+    }
+
+    fn count(&self, checked: &Checked) {
+        let shop = self.check.shop.name.as_str();
         let requests: Vec<Request<'_>> = checked
             .look
             .requests
@@ -184,26 +245,22 @@ impl Poll {
                 took: request.duration,
             })
             .collect();
-        self.counters
-            .poll(shop, checked.outcome.cause(), checked.look.duration, &requests);
-        let last = LastPoll {
-            observed_at: checked.look.observed_at,
-            outcome: checked.outcome,
-            detail: checked.detail.clone(),
-        };
-        self.view.publish(shop, Arc::clone(&checked.memory), last);
-        for (name, nudge) in self.nudges.iter() {
-            if checked.headlines.iter().any(|(channel, _)| channel == name) {
-                nudge.notify_one();
-            }
+        let cause = checked.outcome.cause();
+        if checked.look.part {
+            self.counters.part_poll(shop, cause, &requests);
+        } else {
+            self.counters.poll(shop, cause, checked.look.duration, &requests);
         }
-        self.after(checked, now)
     }
 
     /// A failed poll stretches the next; a suspect one does not, since it takes more looks to believe it.
     fn after(&self, checked: &Checked, now: Timestamp) -> After {
         let Outcome::Failed(cause) = checked.outcome else {
-            return After::OnSchedule;
+            return if checked.look.part {
+                After::Unmoved
+            } else {
+                After::OnSchedule
+            };
         };
         let failures = checked.memory.source.failures;
         let wait = self
@@ -361,6 +418,19 @@ fn log_attempt(channel: &str, attempted: &Attempted) {
             channel, id, attempt, %error,
             "Not delivered: given up. It is kept as a dead letter; `deliveries replay` sends it again."
         ),
+    }
+}
+
+/// Tells of the hints that were refused, once a minute at the most.
+async fn refusals_loop(desk: Arc<Desk>, cancel: CancellationToken) {
+    while !cancel.is_cancelled() {
+        if let Some(refused) = desk.refusals(Instant::now()) {
+            hints::log(&refused);
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(REFUSALS_EVERY) => {}
+        }
     }
 }
 

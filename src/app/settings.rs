@@ -6,6 +6,9 @@ use secrecy::SecretString;
 use crate::config::channels::ChannelConfig;
 use crate::config::channels::ChannelKindConfig;
 use crate::config::load::Config;
+use crate::hints::desk::Desk;
+use crate::hints::desk::HintedShop;
+use crate::hints::signature::Key;
 use crate::notify::channel::ChannelKind;
 use crate::notify::channel::ChannelSettings;
 use crate::web::state::Settings;
@@ -34,13 +37,30 @@ pub fn web_settings(config: &Config) -> Settings {
     }
 }
 
+/// From now on hints are taken as the configuration says.
+pub fn configure_desk(desk: &Desk, config: &Config) {
+    // The configuration has checked them all.
+    let key = |secret: &Option<SecretString>| secret.as_ref().and_then(|secret| Key::new(secret).ok());
+    let shops: Vec<HintedShop> = config
+        .instances
+        .iter()
+        .map(|instance| HintedShop {
+            name: instance.name.clone(),
+            key: key(&instance.hint_secret),
+            distance: instance.hint_min_interval,
+        })
+        .collect();
+    desk.configure(key(&config.http.hint_secret).as_ref(), &shops);
+}
+
 /// Every secret of the configuration, for the log's second line of defence.
 #[must_use]
 pub fn secrets(config: &Config) -> Vec<String> {
     let mut secrets: Vec<&SecretString> = Vec::new();
     for instance in &config.instances {
-        secrets.extend([&instance.api.identifier, &instance.api.secret]);
+        secrets.extend(instance.api.sign_in.secrets());
         secrets.extend(&instance.api.access_key);
+        secrets.extend(&instance.hint_secret);
     }
     for channel in &config.channels {
         match &channel.kind {
@@ -52,6 +72,7 @@ pub fn secrets(config: &Config) -> Vec<String> {
         }
     }
     secrets.extend(&config.http.token);
+    secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
     let mut texts: Vec<String> = Vec::new();
     for secret in secrets {

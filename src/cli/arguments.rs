@@ -43,6 +43,13 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<DeliveriesCommand>,
     },
+    /// Try the channels
+    Notify {
+        #[command(subcommand)]
+        what: NotifyCommand,
+    },
+    /// Call any action of a shop's API once and print its answer (for troubleshooting)
+    Call(CallArguments),
     /// A simulated WHMCS, the real daemon on a temporary database
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
@@ -110,6 +117,22 @@ pub struct HistoryArguments {
     pub json: bool,
 }
 
+/// Options of `call`.
+#[derive(Debug, Args)]
+pub struct CallArguments {
+    /// The action, such as GetProducts
+    pub action: String,
+    /// Its parameters; one may come more than once ("pid[]=1")
+    #[arg(value_name = "KEY=VALUE")]
+    pub params: Vec<String>,
+    /// The shop, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// The action may change something in WHMCS
+    #[arg(long)]
+    pub write: bool,
+}
+
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -152,6 +175,16 @@ pub enum CompanionCommand {
     },
     /// Print the SHA-256 of each file, as `sha256sum -c` reads them
     Checksums,
+}
+
+/// What to do with the channels.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test message by each channel and print what the other side answers
+    Test {
+        /// Only this channel
+        channel: Option<String>,
+    },
 }
 
 /// Options of `demo`.

@@ -27,11 +27,13 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
 use crate::domain::message::Severity;
+use crate::domain::pool::Board;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::observe::items;
-use crate::observe::lines::Line;
+use crate::observe::pools;
+use crate::observe::pools::PoolItem;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::reader::Reader;
@@ -76,13 +78,13 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     let looked = looked(config, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
-        Ok(looked) => report(&shown, &looked, options),
+        Ok((looked, board)) => report(&shown, &looked, &board, options),
         Err(exit) => exit,
     }
 }
 
 /// Records where it may, else looks without recording.
-async fn looked(config: Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
+async fn looked(config: Config, dry_run: bool) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     if dry_run {
         return dry(&config).await;
     }
@@ -103,7 +105,7 @@ async fn looked(config: Config, dry_run: bool) -> Result<Vec<Looked>, Exit> {
     }
 }
 
-async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
+async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let cancel = CancellationToken::new();
     let generation = Generation::new(config, store, &[])
         .await
@@ -139,10 +141,10 @@ async fn recording(config: Config, store: &Store) -> Result<Vec<Looked>, Exit> {
             }
         }
     }
-    Ok(looked)
+    Ok((looked, Arc::default()))
 }
 
-async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
+async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
@@ -159,6 +161,7 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
             instance: &instance.name,
             rules: &config.rules,
             capacities: &config.capacities,
+            pools: None,
         };
         let cancel = CancellationToken::new();
         let checked = check::dry(
@@ -179,7 +182,7 @@ async fn dry(config: &Config) -> Result<Vec<Looked>, Exit> {
     if let Some(reader) = reader {
         reader.close().await;
     }
-    Ok(looked)
+    Ok((looked, Arc::default()))
 }
 
 /// What the database remembers of the shop; nothing where there is none.
@@ -213,7 +216,7 @@ fn progress(config: &Config) -> ProgressBar {
     bar
 }
 
-fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit {
+fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
     for Looked {
         instance,
@@ -240,6 +243,9 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
         }
         exit = worst(exit, exit_for(checked));
     }
+    let pools = board.pools.iter().filter(|pool| pool.level.known().is_some());
+    let pools = pools.filter_map(|pool| pool.severity()).max();
+    exit = worst(exit, exit_of_severity(pools.unwrap_or_default()));
     let shown: Vec<(&str, &Memory)> = looked
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
@@ -261,10 +267,21 @@ fn report(shown_in: &Shown, looked: &[Looked], options: &CheckArguments) -> Exit
     }
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(Line::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
+        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
+        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
     } else {
-        print(&listing::table(&shown, listed, &shown_in.zone, Timestamp::now()));
+        print(&listing::table(
+            &shown,
+            listed,
+            board,
+            &shown_in.zone,
+            Timestamp::now(),
+        ));
+        let pools = listing::pools(board);
+        if !pools.is_empty() {
+            print(&format!("\n{pools}"));
+        }
     }
     exit
 }
@@ -279,6 +296,10 @@ fn exit_for(checked: &Checked) -> Exit {
         .filter_map(|entry| entry.severity())
         .max()
         .unwrap_or_default();
+    exit_of_severity(worst)
+}
+
+fn exit_of_severity(worst: Severity) -> Exit {
     match worst {
         Severity::Ok => Exit::Ok,
         Severity::Low => Exit::Low,

@@ -15,8 +15,10 @@ use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
+use crate::domain::pool::Board;
 use crate::observe::items;
-use crate::observe::lines::Line;
+use crate::observe::pools;
+use crate::observe::pools::PoolItem;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 
@@ -36,6 +38,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
         Ok(memories) => memories,
         Err(error) => return exit_of(Err(error.into())),
     };
+    let board = Board::default();
     if memories.is_empty() {
         let name = options.instance.as_deref().unwrap_or_default();
         return fail(
@@ -54,15 +57,21 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     }
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(Line::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(&board)).collect();
+        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
+        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
     } else {
         print(&listing::table(
             &shown,
             listed,
+            &board,
             &config.timezone,
             Timestamp::now(),
         ));
+        let pools = listing::pools(&board);
+        if !pools.is_empty() {
+            print(&format!("\n{pools}"));
+        }
     }
     Exit::Ok
 }

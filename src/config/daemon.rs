@@ -27,6 +27,8 @@ pub struct HttpConfig {
     /// May listen beyond loopback without a token.
     pub allow_public: bool,
     pub metrics_public: bool,
+    /// What hints are signed with that may be about any shop.
+    pub hint_secret: Option<SecretString>,
 }
 
 /// The log on stderr.
@@ -136,6 +138,7 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let token = reader.setting(&keys::HTTP_TOKEN, token);
     let allow_public = reader.setting(&keys::HTTP_ALLOW_PUBLIC, values::flag);
     let metrics_public = reader.setting(&keys::METRICS_PUBLIC, values::flag);
+    let hint_secret = reader.setting(&keys::HINT_SECRET, values::hint_secret);
     let allowed = matches!(&allow_public, Given::Is(Placed { value: true, .. }));
     if let Given::Is(listen) = &listen
         && !listen.value.ip().is_loopback()
@@ -155,11 +158,17 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
         Given::Is(token) => Some(token.value),
         Given::Broken => return None,
     };
+    let hint_secret = match hint_secret {
+        Given::Absent => None,
+        Given::Is(secret) => Some(secret.value),
+        Given::Broken => return None,
+    };
     Some(HttpConfig {
         listen: listen.good()?.value,
         token,
         allow_public: allow_public.good()?.value,
         metrics_public: metrics_public.good()?.value,
+        hint_secret,
     })
 }
 

@@ -177,7 +177,7 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 46] = [
+const WORDS: [&str; 50] = [
     "name",
     "url",
     "url_file",
@@ -185,6 +185,10 @@ const WORDS: [&str; 46] = [
     "identifier_file",
     "secret",
     "secret_file",
+    "username",
+    "username_file",
+    "password",
+    "password_file",
     "access_key",
     "access_key_file",
     "schedule",

@@ -16,10 +16,12 @@ use crate::config::keys::Kind;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
+use crate::config::sign_in::Ways;
 use crate::config::urls;
 use crate::config::values;
 use crate::scheduler::Schedule;
 use crate::whmcs::client::ApiSettings;
+use crate::whmcs::form::SignIn;
 
 /// One shop and when it is asked.
 #[derive(Debug, Clone)]
@@ -27,6 +29,10 @@ pub struct InstanceConfig {
     pub name: String,
     pub api: ApiSettings,
     pub schedule: Schedule,
+    /// What this shop signs its hints with, where it has a secret of its own.
+    pub hint_secret: Option<SecretString>,
+    /// The least between two polls that hints lead to.
+    pub hint_min_interval: Duration,
 }
 
 /// The name of the environment's shop.
@@ -45,6 +51,7 @@ struct Shared {
     max_body: Option<u64>,
     max_requests: Option<usize>,
     details_interval: Option<Duration>,
+    hint_min_interval: Option<Duration>,
 }
 
 /// The shops, and the names of those that are there but broken too.
@@ -117,6 +124,7 @@ fn shared(reader: &mut Reader, zone: &TimeZone) -> Shared {
         max_body: value(reader.setting(&keys::MAX_BODY, values::size)),
         max_requests: value(reader.setting(&keys::MAX_REQUESTS, values::positive)),
         details_interval: value(reader.setting(&keys::DETAILS_INTERVAL, values::time_limit)),
+        hint_min_interval: value(reader.setting(&keys::HINT_MIN_INTERVAL, values::distance)),
     }
 }
 
@@ -127,30 +135,28 @@ fn value<T>(given: Given<Placed<T>>) -> Option<T> {
 /// The environment's shop; `needed` is whether there is no other.
 fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut Shops) {
     let url = reader.setting(&keys::API_URL, urls::api_url);
-    let identifier = reader.setting(&keys::API_IDENTIFIER, values::secret);
-    let secret = reader.setting(&keys::API_SECRET, values::secret);
+    let ways = Ways::of_environment(reader);
     let access_key = reader.setting(&keys::API_ACCESS_KEY, values::secret);
     let insecure = reader.setting(&keys::ALLOW_INSECURE_TLS, values::flag);
     let ca_file = reader.setting(&keys::CA_FILE, values::text);
     let ca_file = certificates(reader, keys::CA_FILE.name, ca_file);
-    let parts = [
-        (keys::API_URL.name, url.is_absent()),
-        (keys::API_IDENTIFIER.name, identifier.is_absent()),
-        (keys::API_SECRET.name, secret.is_absent()),
-    ];
-    let there = parts.iter().any(|(_, absent)| !absent);
+    let there = !url.is_absent() || !ways.is_absent();
     if !there && !needed {
         return;
     }
-    for (key, absent) in parts {
-        if absent {
-            let mend =
-                "Set WHMCS_API_URL, WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (in .env, for instance).";
-            reader
-                .findings
-                .wrong(key, Place::Missing, Wrong::new("is not set", mend));
-        }
+    let missing = |reader: &mut Reader, key: &str, [who, proof]: [&str; 2]| {
+        let mend = format!(
+            "Set {}, {who} and {proof} (in .env, for instance).",
+            keys::API_URL.name
+        );
+        reader
+            .findings
+            .wrong(key, Place::Missing, Wrong::new("is not set", mend));
+    };
+    if url.is_absent() {
+        missing(reader, keys::API_URL.name, ways.names());
     }
+    let sign_in = ways.sign_in(reader, missing);
     if there {
         shops.names.push(DEFAULT.to_owned());
     }
@@ -163,8 +169,7 @@ fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut S
             name: DEFAULT.to_owned(),
             api: api(Api {
                 url: value(url)?,
-                identifier: value(identifier)?,
-                secret: value(secret)?,
+                sign_in: sign_in?,
                 access_key: value(access_key),
                 insecure: value(insecure)?,
                 ca_file: ca_file?,
@@ -174,6 +179,8 @@ fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut S
                 details_interval: shared.details_interval?,
             }),
             schedule: shared.schedule.clone()?,
+            hint_secret: None,
+            hint_min_interval: shared.hint_min_interval?,
         })
     };
     shops.good.extend(settings());
@@ -187,8 +194,7 @@ fn instance(
     zone: &TimeZone,
 ) -> Option<InstanceConfig> {
     let url = section.one(reader, "url", Kind::Url, urls::api_url);
-    let identifier = section.secret(reader, "identifier", Kind::Secret, values::secret);
-    let secret = section.secret(reader, "secret", Kind::Secret, values::secret);
+    let ways = Ways::of_section(reader, section);
     let access_key = section.secret(reader, "access_key", Kind::Secret, values::secret);
     let insecure = section.one(reader, "allow_insecure_tls", Kind::Plain, values::flag);
     let ca_file = section.one(reader, "ca_file", Kind::Plain, values::text);
@@ -200,6 +206,8 @@ fn instance(
     let schedule = section.one(reader, "schedule", Kind::Plain, |text| {
         Ok(Schedule::parse(text, zone)?)
     });
+    let hint_secret = section.secret(reader, "hint_secret", Kind::Secret, values::hint_secret);
+    let distance = section.one(reader, "hint_min_interval", Kind::Plain, values::distance);
     if let Given::Is(schedule) = &schedule {
         warn_if_often(reader, &section.key("schedule"), schedule);
     }
@@ -207,21 +215,20 @@ fn instance(
         warn_about_url(reader, &section.key("url"), url);
     }
     warn_if_insecure(reader, &section.key("allow_insecure_tls"), &insecure);
-    for (key, absent) in [
-        ("url", url.is_absent()),
-        ("identifier", identifier.is_absent()),
-        ("secret", secret.is_absent()),
-    ] {
-        if absent {
-            let place = reader.line(section.table.line);
-            let wrong = Wrong::new("is missing", "An instance needs url, identifier and secret.");
-            reader.findings.wrong(section.key(key), place, wrong);
-        }
+    let place = reader.line(section.table.line);
+    let missing = |reader: &mut Reader, key: &str, [who, proof]: [&str; 2]| {
+        let mend = format!("An instance needs url, {who} and {proof}.");
+        reader
+            .findings
+            .wrong(key, place.clone(), Wrong::new("is missing", mend));
+    };
+    if url.is_absent() {
+        missing(reader, &section.key("url"), ways.names());
     }
+    let sign_in = ways.sign_in(reader, missing);
     let api = api(Api {
         url: value(url)?,
-        identifier: value(identifier)?,
-        secret: value(secret)?,
+        sign_in: sign_in?,
         access_key: value(access_key),
         insecure: or(insecure, Some(false))?,
         ca_file: ca_file?,
@@ -234,6 +241,8 @@ fn instance(
         name: name?,
         api,
         schedule: or(schedule, shared.schedule.clone())?,
+        hint_secret: value(hint_secret),
+        hint_min_interval: or(distance, shared.hint_min_interval)?,
     })
 }
 
@@ -244,8 +253,7 @@ fn or<T>(given: Given<Placed<T>>, shared: Option<T>) -> Option<T> {
 
 struct Api {
     url: Url,
-    identifier: SecretString,
-    secret: SecretString,
+    sign_in: SignIn,
     access_key: Option<SecretString>,
     insecure: bool,
     ca_file: Option<PathBuf>,
@@ -258,8 +266,7 @@ struct Api {
 fn api(api: Api) -> ApiSettings {
     ApiSettings {
         url: api.url.into(),
-        identifier: api.identifier,
-        secret: api.secret,
+        sign_in: api.sign_in,
         access_key: api.access_key,
         timeout: api.timeout,
         connect_timeout: api.timeout.min(CONNECT_TIMEOUT),

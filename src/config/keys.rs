@@ -37,6 +37,8 @@ const fn key(name: &'static str, kind: Kind, default: Option<&'static str>) -> K
 pub const API_URL: Key = key("WHMCS_API_URL", Kind::Url, None);
 pub const API_IDENTIFIER: Key = key("WHMCS_API_IDENTIFIER", Kind::Secret, None);
 pub const API_SECRET: Key = key("WHMCS_API_SECRET", Kind::Secret, None);
+pub const API_USERNAME: Key = key("WHMCS_API_USERNAME", Kind::Secret, None);
+pub const API_PASSWORD: Key = key("WHMCS_API_PASSWORD", Kind::Secret, None);
 pub const API_ACCESS_KEY: Key = key("WHMCS_API_ACCESS_KEY", Kind::Secret, None);
 pub const API_TIMEOUT: Key = key("WHMCS_API_TIMEOUT", Kind::Plain, Some("30s"));
 pub const ALLOW_INSECURE_TLS: Key = key("WHMCS_ALLOW_INSECURE_TLS", Kind::Plain, Some("false"));
@@ -67,16 +69,20 @@ pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:971
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
+pub const HINT_SECRET: Key = key("HINT_SECRET", Kind::Secret, None);
+pub const HINT_MIN_INTERVAL: Key = key("HINT_MIN_INTERVAL", Kind::Plain, Some("10s"));
 pub const HEARTBEAT_URL: Key = key("HEARTBEAT_URL", Kind::SecretUrl, None);
 pub const LOG_LEVEL: Key = key("LOG_LEVEL", Kind::Plain, Some("info"));
 pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 37] = [
+pub const ALL: [&Key; 41] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
+    &API_USERNAME,
+    &API_PASSWORD,
     &API_ACCESS_KEY,
     &API_TIMEOUT,
     &ALLOW_INSECURE_TLS,
@@ -107,6 +113,8 @@ pub const ALL: [&Key; 37] = [
     &HTTP_TOKEN,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,
+    &HINT_SECRET,
+    &HINT_MIN_INTERVAL,
     &HEARTBEAT_URL,
     &LOG_LEVEL,
     &LOG_FORMAT,
@@ -122,7 +130,7 @@ pub fn is_known(variable: &str) -> bool {
 }
 
 /// Beginnings of names that are ours alone.
-const PREFIXES: [&str; 13] = [
+const PREFIXES: [&str; 14] = [
     "WHMCS_",
     "SMTP_",
     "WEBHOOK_",
@@ -136,6 +144,7 @@ const PREFIXES: [&str; 13] = [
     "FLAP_",
     "DETAILS_",
     "HEARTBEAT_",
+    "HINT_",
 ];
 
 /// The setting that a variable was probably meant to be; `Some(None)` where it looks like one of ours, but like none

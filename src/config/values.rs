@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::findings::Wrong;
 use crate::domain::message::Severity;
+use crate::hints::signature::Key;
 use crate::scheduler::parse_duration;
 
 /// Any text.
@@ -248,6 +249,36 @@ pub fn webhook_secret(text: &str) -> Result<SecretString, Wrong> {
     } else {
         Err(Wrong::new("does not hold 24 to 64 bytes", mend))
     }
+}
+
+/// The key that hints are signed with: `whsec_` and base64, or any text of 24 bytes or more.
+///
+/// # Errors
+/// It is none.
+pub fn hint_secret(text: &str) -> Result<SecretString, Wrong> {
+    let secret = secret(text.trim())?;
+    match Key::new(&secret) {
+        Ok(_) => Ok(secret),
+        Err(error) => Err(Wrong::new(
+            error.to_string(),
+            "Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
+        )),
+    }
+}
+
+/// A duration of up to a year; 0 is allowed.
+///
+/// # Errors
+/// It is none.
+pub fn distance(text: &str) -> Result<Duration, Wrong> {
+    let distance = duration(text)?;
+    if distance > Duration::from_secs(366 * 86_400) {
+        return Err(Wrong::new(
+            "is longer than a year",
+            "Write a duration such as 10s.",
+        ));
+    }
+    Ok(distance)
 }
 
 /// An address and port to listen on.

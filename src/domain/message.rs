@@ -134,9 +134,11 @@ pub struct PoolRef {
     pub capacity: i64,
     /// What is left; `None` while that is not known.
     pub level: Option<i64>,
-    /// What it holds back now (beside the alert's own product), at most [`HELD_LISTED`].
+    /// How many of it one order of what the alert is about takes; `None` for the pool itself, or where not known.
+    pub need: Option<i64>,
+    /// What it holds back now beside what the alert is about, at most [`HELD_LISTED`].
     pub holds_back: Vec<HeldBack>,
-    /// How many it holds back in all.
+    /// How many it holds back in all, beside what the alert is about.
     pub holds_back_total: usize,
 }
 
@@ -172,10 +174,8 @@ pub struct Alert {
     pub product: Option<ProductRef>,
     pub combination: Option<CombinationRef>,
     /// The pool it is about; or, beside a product, the pool that limits it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolRef>,
     /// What limits the level, where that is not the product itself: `pool 64 GB DIMM kits`, `RAM: 64 GB`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bottleneck: Option<String>,
     /// The last known level.
     pub level: Option<i64>,

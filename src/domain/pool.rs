@@ -8,6 +8,11 @@ use jiff::Timestamp;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::message::HELD_LISTED;
+use crate::domain::message::HeldBack;
+use crate::domain::message::PoolRef;
+use crate::domain::message::Severity;
+use crate::domain::message::Thresholds;
 use crate::domain::pattern::Pattern;
 
 /// The most users of a pool that are kept by name, those that need most first.
@@ -33,6 +38,24 @@ pub struct PoolUse {
     pub instance: Option<Pattern>,
     pub what: PoolUser,
     pub need: i64,
+}
+
+impl PoolUse {
+    /// Whether it is about the shop of that name.
+    #[must_use]
+    pub fn concerns(&self, instance: &str) -> bool {
+        self.instance
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches_text(instance))
+    }
+}
+
+impl PoolRule {
+    /// Whether services of the shop of that name may draw on it.
+    #[must_use]
+    pub fn concerns(&self, instance: &str) -> bool {
+        self.uses.iter().any(|used| used.concerns(instance))
+    }
 }
 
 /// A choice of an option, or a whole product.
@@ -107,6 +130,46 @@ pub struct User {
     pub need: i64,
 }
 
+impl User {
+    /// As an alert lists it.
+    #[must_use]
+    pub fn held(&self) -> HeldBack {
+        HeldBack {
+            instance: self.instance.to_string(),
+            product_id: self.product_id,
+            product: self.product.shown().to_owned(),
+            choice: self.choice.as_ref().map(ToString::to_string),
+            need: self.need,
+        }
+    }
+}
+
+/// A product or combination that a pool limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited<'a> {
+    pub instance: &'a str,
+    pub product_id: ProductId,
+    /// The combination's label; `None` for the whole product.
+    pub combination: Option<&'a str>,
+}
+
+impl Limited<'_> {
+    /// Whether an order of it takes what the user takes: the user is its product, or one of its choices.
+    #[must_use]
+    pub fn is(&self, user: &User) -> bool {
+        let takes = |choice: &str| {
+            let label = self.combination.unwrap_or_default();
+            let mut places = label.match_indices(choice);
+            places.any(|(at, _)| {
+                let (before, after) = (&label[..at], &label[at + choice.len()..]);
+                (before.is_empty() || before.ends_with(", ")) && (after.is_empty() || after.starts_with(", "))
+            })
+        };
+        let product = *user.instance == *self.instance && user.product_id == self.product_id;
+        product && user.choice.as_deref().is_none_or(takes)
+    }
+}
+
 /// A pool as it stands: what pages, metrics and messages show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
@@ -124,9 +187,91 @@ pub struct Pool {
     pub by_need: Vec<(i64, usize)>,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
+    /// How it stands as a series that speaks; `None` before the first decision about it.
+    pub standing: Option<Standing>,
+}
+
+/// How a pool stands as a series that speaks: what is remembered of it, as plain values for those who show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// As its alerts carry them.
+    pub alert_id: String,
+    pub instance: String,
+    /// Confirmed; frozen while the level is unknown.
+    pub severity: Severity,
+    /// Since when `severity` holds.
+    pub since: Timestamp,
+    /// When it last left ok.
+    pub started_at: Option<Timestamp>,
+    /// The last figure seen; the level itself while that is known. `None` where there never was one.
+    pub last_level: Option<i64>,
+    /// When the last figure was last seen, once the level is no longer known.
+    pub last_known_at: Option<Timestamp>,
+    /// The last known level that differs from `last_level`.
+    pub previous_level: Option<i64>,
+    pub thresholds: Thresholds,
+    /// The worst that one of its channels was told last.
+    pub told: Severity,
 }
 
 impl Pool {
+    /// A pool that was never evaluated.
+    #[must_use]
+    pub fn new(name: &str, capacity: i64) -> Self {
+        Self {
+            name: name.into(),
+            capacity,
+            used: None,
+            level: Level::Unknown,
+            unknown: String::new(),
+            users: Vec::new(),
+            by_need: Vec::new(),
+            observed_at: None,
+            standing: None,
+        }
+    }
+
+    /// The severity; frozen while the level is unknown; `None` where there never was a figure.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        let standing = self.standing.as_ref()?;
+        let ever = self.level.known().or(standing.last_level);
+        ever.map(|_| standing.severity)
+    }
+
+    /// The pool as its own alerts name it.
+    #[must_use]
+    pub fn told(&self) -> PoolRef {
+        self.named(None, |_| true, self.held_back())
+    }
+
+    /// The pool as it is named beside somebody whom it limits: what else it holds back.
+    #[must_use]
+    pub fn told_beside(&self, own: &Limited<'_>) -> PoolRef {
+        let needs: Vec<i64> = self
+            .users
+            .iter()
+            .filter(|user| own.is(user))
+            .map(|user| user.need)
+            .collect();
+        // Whoever takes of it twice (the product, and a choice of it) takes both.
+        let need = needs.iter().copied().reduce(i64::saturating_add);
+        let held = needs.iter().filter(|need| self.holds(**need)).count();
+        self.named(need, |user| !own.is(user), self.held_back().saturating_sub(held))
+    }
+
+    fn named(&self, need: Option<i64>, listed: impl Fn(&User) -> bool, total: usize) -> PoolRef {
+        let held = self.holds_back().filter(|user| listed(user));
+        PoolRef {
+            name: self.name.to_string(),
+            capacity: self.capacity,
+            level: self.level.known(),
+            need,
+            holds_back: held.take(HELD_LISTED).map(User::held).collect(),
+            holds_back_total: total,
+        }
+    }
+
     /// Whether one order of that need can no longer be filled.
     #[must_use]
     pub fn holds(&self, need: i64) -> bool {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::alerting::decide::Seen;
+use crate::domain::alerting::decide::can_take_part;
 use crate::domain::alerting::decide::decide;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
@@ -16,6 +17,7 @@ use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::ProductId;
 use crate::jobs::shop;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
@@ -66,7 +68,22 @@ impl Check {
         now: Timestamp,
         cancel: &CancellationToken,
     ) -> Result<Option<Checked>, StoreError> {
-        let Some(look) = self.look(now, cancel).await else {
+        self.run_part(&[], now, cancel).await
+    }
+
+    /// The same for these products only, ascending by id; for all where none is named, or where nothing is known yet
+    /// that a part could be judged by.
+    pub async fn run_part(
+        &self,
+        ids: &[ProductId],
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Checked>, StoreError> {
+        let known = self.shop.memory(&self.store, &self.rules).await?;
+        let ids = if can_take_part(&known) { ids } else { &[] };
+        let observed_at = self.shop.observation_time(now).await;
+        let look = self.client.look_at(ids, observed_at, self.details_budget, cancel);
+        let Some(look) = look.await else {
             return Ok(None);
         };
         let mut guard = self.shop.hold().await;
@@ -85,16 +102,12 @@ impl Check {
         Ok(Some(checked))
     }
 
-    async fn look(&self, now: Timestamp, cancel: &CancellationToken) -> Option<Look> {
-        let observed_at = self.shop.observation_time(now).await;
-        self.client.look(observed_at, self.details_budget, cancel).await
-    }
-
     fn decide(&self, before: &Memory, look: &Look) -> Decision {
         let policy = Policy {
             instance: &self.shop.name,
             rules: &self.rules,
             capacities: &self.capacities,
+            pools: None,
         };
         decided(policy, before, look)
     }
@@ -119,6 +132,7 @@ impl Check {
             observed_at: look.observed_at,
             duration: look.duration,
             outcome: decision.outcome,
+            part: look.part,
             detail: decision.detail.clone(),
             products: look.result.as_ref().ok().map(|snapshot| snapshot.products.len()),
             changes: decision.level_changes,
@@ -153,6 +167,7 @@ pub async fn dry(
 
 fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
     let seen = match &look.result {
+        Ok(snapshot) if look.part => Seen::Part(snapshot),
         Ok(snapshot) => Seen::Catalogue(snapshot),
         Err(failure) => Seen::Failed(failure),
     };

@@ -11,6 +11,13 @@ use crate::domain::message::Severity;
 use crate::notify::clean;
 use crate::notify::words;
 
+/// Names after a pool's "holds back".
+const HELD: usize = 10;
+/// Names after "also holds back", beside what a pool limits.
+const LIMITED: usize = 5;
+/// Names in a line of what is still open.
+const IN_A_ROW: usize = 2;
+
 /// The colour of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -122,9 +129,19 @@ impl Reading<'_> {
 
     fn facts(&self, alert: &Alert) -> Vec<String> {
         let mut facts = Vec::new();
+        match (explaining(alert, LIMITED), words::limit(alert, LIMITED)) {
+            // The lead says it.
+            (Some(_), _) => facts.extend(alert.previous_level.map(|was| format!("was {was}"))),
+            (None, limit) => facts.extend(limit),
+        }
+        facts.extend(words::held_back(alert, HELD).map(|held| format!("holds back {held}")));
         facts.extend(explained(alert));
-        if let Some(product) = &alert.product {
-            facts.push(self.place(&alert.instance, product.id, product.group.as_deref()));
+        match (&alert.product, &alert.pool) {
+            (Some(product), _) => {
+                facts.push(self.place(&alert.instance, product.id, product.group.as_deref()));
+            }
+            (None, Some(pool)) => facts.push(format!("pool of {}", pool.capacity)),
+            (None, None) => {}
         }
         facts.push(words::thresholds(&alert.thresholds));
         if let Some(started) = alert.started_at {
@@ -151,16 +168,25 @@ impl Reading<'_> {
 
     /// An alert that is still open.
     pub(crate) fn row(&self, alert: &Alert) -> Row {
-        let level = if alert.ambiguous_zero {
-            words::AMBIGUOUS_ZERO.to_owned()
-        } else {
-            words::left(alert.level)
+        let level = match words::limit(alert, IN_A_ROW) {
+            _ if alert.ambiguous_zero => words::AMBIGUOUS_ZERO.to_owned(),
+            // It begins with the level where the pool is to blame for a 0.
+            Some(limit)
+                if alert
+                    .level
+                    .is_some_and(|level| limit.starts_with(&level.to_string())) =>
+            {
+                limit
+            }
+            Some(limit) => format!("{}, {limit}", words::left(alert.level)),
+            None => words::left(alert.level),
         };
+        let held = words::held_back(alert, IN_A_ROW).map(|held| format!("holds back {held}"));
         let since = alert
             .started_at
             .map(|at| format!("since {}", words::moment(at, self.zone)));
-        let shop = self.several.then(|| clean::name(&alert.instance));
-        let fact: Vec<String> = [Some(level), since, shop].into_iter().flatten().collect();
+        let shop = (self.several && alert.product.is_some()).then(|| clean::name(&alert.instance));
+        let fact: Vec<String> = [Some(level), held, since, shop].into_iter().flatten().collect();
         Row {
             tone: Tone::of(alert.severity),
             label: words::label(alert.severity),
@@ -233,8 +259,17 @@ fn label(alert: &Alert) -> &'static str {
     }
 }
 
+/// What limits it, where that begins with the level and so says all: a pool is to blame for a 0.
+fn explaining(alert: &Alert, names: usize) -> Option<String> {
+    let level = alert.level.filter(|_| !alert.ambiguous_zero)?;
+    words::limit(alert, names).filter(|limit| limit.starts_with(&level.to_string()))
+}
+
 /// Where the level stands, and where it stood.
 fn lead(alert: &Alert) -> String {
+    if let Some(explained) = explaining(alert, LIMITED) {
+        return explained;
+    }
     let was = alert.previous_level;
     match (alert.ambiguous_zero, was) {
         (true, Some(was)) => format!("{} (was {was})", words::AMBIGUOUS_ZERO),

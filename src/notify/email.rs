@@ -79,15 +79,18 @@ pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Con
     }
 }
 
-/// The thread: one per product for mails about a single product, else one per shop.
+/// The thread: one per product or pool for mails about a single one, else one per shop.
 fn thread(message: &Message) -> String {
     let product = match &message.body {
-        Body::Alerts { alerts, .. } => single(
-            alerts
+        Body::Alerts { alerts, .. } => single(alerts.iter().map(|alert: &Alert| match alert.product_id() {
+            Some(id) => id.to_string(),
+            None => format!("pool\0{}", alert.name()),
+        })),
+        Body::Products { events } => single(
+            events
                 .iter()
-                .map(|alert: &Alert| alert.product.as_ref().map_or(-1, |product| product.id)),
+                .map(|event: &ProductEvent| event.product.id.to_string()),
         ),
-        Body::Products { events } => single(events.iter().map(|event: &ProductEvent| event.product.id)),
         Body::Baseline { .. }
         | Body::SourceDown { .. }
         | Body::SourceUp { .. }
@@ -96,12 +99,12 @@ fn thread(message: &Message) -> String {
         | Body::Ping => None,
     };
     let instance = message.instance.as_deref().unwrap_or_default();
-    let product = product.map(|id| id.to_string()).unwrap_or_default();
+    let product = product.unwrap_or_default();
     let digest = Sha256::digest(format!("{instance}\0{product}"));
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn single(mut ids: impl Iterator<Item = i64>) -> Option<i64> {
+fn single(mut ids: impl Iterator<Item = String>) -> Option<String> {
     let first = ids.next()?;
     ids.all(|id| id == first).then_some(first)
 }

@@ -176,9 +176,7 @@ struct AlertJson<'a> {
     previous_severity: Severity,
     product: Option<&'a ProductRef>,
     combination: Option<&'a CombinationRef>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pool: Option<&'a PoolRef>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     bottleneck: Option<&'a str>,
     level: Option<i64>,
     previous_level: Option<i64>,

@@ -7,6 +7,7 @@ use crate::domain::message::Body;
 use crate::domain::message::Capability;
 use crate::domain::message::Counts;
 use crate::domain::message::Message;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
@@ -64,6 +65,34 @@ pub fn alerts_line(alerts: &[Alert]) -> String {
 }
 
 fn one(alert: &Alert) -> String {
+    let said = plainly(alert);
+    if let Some(held) = words::held_back(alert, NAMES) {
+        return format!("{said}; holds back {held}");
+    }
+    match (&alert.product, &alert.pool) {
+        (Some(_), Some(pool)) if is_open(alert.reason) => format!("{said}; {}", pool_line(pool)),
+        (Some(_) | None, _) => said,
+    }
+}
+
+/// Whether what limits it still matters.
+fn is_open(reason: Reason) -> bool {
+    match reason {
+        Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => true,
+        Reason::Recovered | Reason::Withdrawn => false,
+    }
+}
+
+/// `pool 64 GB DIMM kits is empty`
+fn pool_line(pool: &PoolRef) -> String {
+    let name = clean::line(&pool.name, NAME);
+    match pool.level {
+        Some(0) => format!("pool {name} is empty"),
+        level => format!("pool {name}: {}", words::left(level)),
+    }
+}
+
+fn plainly(alert: &Alert) -> String {
     let title = words::title(alert, NAME);
     let left = words::left(alert.level);
     let was = |text: &str| match alert.previous_level {
@@ -76,6 +105,7 @@ fn one(alert: &Alert) -> String {
             None => format!("OUT?: {title} (shows 0)"),
         },
         Reason::First | Reason::Worse => match alert.severity {
+            Severity::Out if alert.product.is_none() => format!("OUT: {title}, {left}"),
             Severity::Out => was(&format!("OUT: {title}")),
             Severity::Ok | Severity::Low | Severity::Critical => {
                 was(&format!("{}: {title}, {left}", words::label(alert.severity)))

@@ -4,18 +4,24 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::domain::limit;
+use crate::domain::limit::Style;
 use crate::domain::message::Alert;
 use crate::domain::message::Capability;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::ProductRef;
+use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::message::Thresholds;
+use crate::domain::pool::Limited;
 use crate::notify::clean;
 
 /// What a 0 means where stock control may have been switched off.
 pub const AMBIGUOUS_ZERO: &str = "shows 0: sold out, or stock control was switched off";
 /// What a test message says.
 pub const PING: &str = "This is a test: messages of the stock monitor arrive here.";
+/// How much of the name of a pool, or of what it holds back, a sentence shows, in characters.
+const HELD_NAME: usize = 60;
 /// The instance that the environment describes; it needs no name where there is only one shop.
 const DEFAULT_INSTANCE: &str = "default";
 
@@ -84,7 +90,8 @@ pub fn product(product: &ProductRef, limit: usize) -> String {
 pub fn subject(alert: &Alert, limit: usize) -> String {
     match (&alert.product, &alert.pool) {
         (Some(about), _) => product(about, limit),
-        (None, Some(pool)) => format!("pool {}", clean::line(&pool.name, limit)),
+        // The word belongs to the name: both together keep to the limit.
+        (None, Some(pool)) => clean::line(&format!("pool {}", pool.name), limit),
         (None, None) => String::new(),
     }
 }
@@ -118,6 +125,44 @@ pub fn left(level: Option<i64>) -> String {
         Some(n) if n < 0 => format!("oversold by {}", n.unsigned_abs()),
         Some(n) => format!("{n} left"),
         None => "level unknown".to_owned(),
+    }
+}
+
+/// What limits its level: `0 because pool "64 GB DIMM kits" is empty; also holds back DS-128`, `limited by RAM: 64 GB`.
+/// `None` where nothing does, and for what is no longer watched.
+#[must_use]
+pub fn limit(alert: &Alert, names: usize) -> Option<String> {
+    let product = alert.product.as_ref()?;
+    if alert.reason == Reason::Withdrawn {
+        return None;
+    }
+    let Some(pool) = &alert.pool else {
+        let bottleneck = alert.bottleneck.as_deref()?;
+        return Some(format!("limited by {}", clean::name(bottleneck)));
+    };
+    let own = Limited {
+        instance: &alert.instance,
+        product_id: product.id,
+        combination: alert
+            .combination
+            .as_ref()
+            .map(|combination| combination.label.as_str()),
+    };
+    Some(limit::why(alert.level, pool, &own, style(names)).to_string())
+}
+
+/// Whom a pool that an alert is about holds back: `DS-128, DS-256 +3`.
+#[must_use]
+pub fn held_back(alert: &Alert, names: usize) -> Option<String> {
+    let pool = alert.pool.as_ref().filter(|_| alert.product.is_none())?;
+    let held = limit::held_back(pool, None, style(names));
+    (!held.is_empty() && alert.reason != Reason::Withdrawn).then(|| held.to_string())
+}
+
+fn style(names: usize) -> Style {
+    Style {
+        name: |name| clean::line(name, HELD_NAME),
+        names,
     }
 }
 

@@ -15,6 +15,8 @@ use prometheus::TextEncoder;
 use prometheus::core::Collector;
 
 use crate::domain::source::Cause;
+use crate::hints::desk::ACCEPTED;
+use crate::hints::desk::RESULTS;
 
 /// The actions whose counters are there from the start.
 const ACTIONS: [&str; 2] = ["GetProducts", "GetProductDetails"];
@@ -32,6 +34,8 @@ pub struct Counters {
     polls: IntCounterVec,
     poll_failures: IntCounterVec,
     poll_seconds: HistogramVec,
+    part_polls: IntCounterVec,
+    hints: IntCounterVec,
     requests: IntCounterVec,
     request_failures: IntCounterVec,
     request_seconds: HistogramVec,
@@ -91,6 +95,16 @@ impl Counters {
                 "How long a poll took, its retries and the commit included.",
                 &["whmcs"],
             )?,
+            part_polls: counter(
+                "whmcs_part_polls_total",
+                "Polls of single products after a hint, failed ones too; whmcs_polls_total holds them as well.",
+                &["whmcs"],
+            )?,
+            hints: counter(
+                "whmcs_stock_hints_total",
+                "Hints that came in, by what became of them; without whmcs where no signature says whose they are.",
+                &["whmcs", "result"],
+            )?,
             requests: counter(
                 "whmcs_api_requests_total",
                 "Requests to the WHMCS API that ended, failed ones too.",
@@ -130,6 +144,8 @@ impl Counters {
         for whmcs in instances {
             self.polls.with_label_values(&[whmcs]);
             self.poll_seconds.with_label_values(&[whmcs]);
+            self.part_polls.with_label_values(&[whmcs]);
+            self.hints.with_label_values(&[whmcs, ACCEPTED]);
             for cause in Cause::ALL {
                 self.poll_failures.with_label_values(&[whmcs, cause.as_str()]);
             }
@@ -141,6 +157,9 @@ impl Counters {
                         .with_label_values(&[whmcs, action, cause.as_str()]);
                 }
             }
+        }
+        for result in RESULTS.into_iter().filter(|result| *result != ACCEPTED) {
+            self.hints.with_label_values(&["", result]);
         }
         for channel in channels {
             self.deliveries.with_label_values(&[channel]);
@@ -164,6 +183,26 @@ impl Counters {
         for request in requests {
             self.request(whmcs, request);
         }
+    }
+
+    /// Counts a poll of single products that ended, with all its requests. How long it took would say nothing of
+    /// polls.
+    pub fn part_poll(&self, whmcs: &str, cause: Option<Cause>, requests: &[Request<'_>]) {
+        self.polls.with_label_values(&[whmcs]).inc();
+        self.part_polls.with_label_values(&[whmcs]).inc();
+        if let Some(cause) = cause {
+            self.poll_failures
+                .with_label_values(&[whmcs, cause.as_str()])
+                .inc();
+        }
+        for request in requests {
+            self.request(whmcs, request);
+        }
+    }
+
+    /// Counts a hint; `whmcs` is "" where no signature says whose it is.
+    pub fn hint(&self, whmcs: &str, result: &'static str) {
+        self.hints.with_label_values(&[whmcs, result]).inc();
     }
 
     /// Counts one request to WHMCS outside a poll, too.
@@ -201,9 +240,15 @@ impl Counters {
     /// Drops the series whose label `name` has a value that is not in `values`.
     fn keep(&self, name: &str, values: &[String]) {
         let kept: HashSet<&str> = values.iter().map(String::as_str).collect();
+        let mut hinted = kept.clone();
+        hinted.insert("");
+        for labels in dropped(&self.hints, name, &hinted) {
+            let _ = self.hints.remove_label_values(&as_strs(&labels));
+        }
         for counter in [
             &self.polls,
             &self.poll_failures,
+            &self.part_polls,
             &self.requests,
             &self.request_failures,
             &self.deliveries,
@@ -285,6 +330,9 @@ mod tests {
             "whmcs_api_request_duration_seconds_count{action=\"GetProducts\",whmcs=\"eu\"} 0",
             "whmcs_stock_deliveries_total{channel=\"email\"} 0",
             "whmcs_stock_delivery_failures_total{channel=\"email\",reason=\"timeout\"} 0",
+            "whmcs_part_polls_total{whmcs=\"eu\"} 0",
+            "whmcs_stock_hints_total{result=\"accepted\",whmcs=\"eu\"} 0",
+            "whmcs_stock_hints_total{result=\"forged\",whmcs=\"\"} 0",
             "whmcs_stock_config_last_reload_successful 1",
             concat!(
                 "whmcs_stock_build_info{version=\"",
@@ -333,8 +381,13 @@ mod tests {
     fn what_is_no_longer_configured_vanishes_and_what_stays_goes_on() {
         let counters = Counters::new(&names(&["eu", "us"]), &names(&["email", "chat"])).unwrap();
         counters.poll("eu", None, Duration::from_secs(1), &[]);
+        counters.part_poll("us", None, &[]);
+        counters.hint("us", ACCEPTED);
+        counters.hint("", "forged");
         counters.configure(&names(&["eu", "asia"]), &names(&["email"]));
         let text = text(&counters);
+        let forged = "whmcs_stock_hints_total{result=\"forged\",whmcs=\"\"} 1";
+        assert!(text.contains(forged), "{text}");
         assert!(!text.contains("\"us\"") && !text.contains("\"chat\""), "{text}");
         assert!(text.contains("whmcs_polls_total{whmcs=\"eu\"} 1"), "{text}");
         assert!(text.contains("whmcs_polls_total{whmcs=\"asia\"} 0"), "{text}");

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use md5::Digest;
+use md5::Md5;
 
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Refusal;
@@ -23,6 +27,11 @@ pub type Params = BTreeMap<String, String>;
 pub struct Access {
     pub identifier: String,
     pub secret: String,
+    /// The admin behind the credentials, who may sign in by name and md5 of the password instead.
+    pub username: String,
+    pub password: String,
+    /// Whether that admin is deactivated.
+    pub deactivated: bool,
     /// Where set, the IP list is empty and only requests with this `accesskey` pass.
     pub access_key: Option<String>,
     /// Actions that the role does not have.
@@ -93,6 +102,11 @@ pub fn respond(shop: &mut Shop, access: &Access, params: &Params, fault: Option<
     if json && shop.habits().byte_order_mark {
         answer.body.insert(0, Bytes::from_static(b"\xef\xbb\xbf\r\n"));
     }
+    let clock = Timestamp::now().saturating_add(shop.habits().clock_ahead);
+    let date = clock
+        .ok()
+        .and_then(|clock| DateTimePrinter::new().timestamp_to_rfc9110_string(&clock).ok());
+    answer.headers.extend(date.map(|date| ("Date", date)));
     answer
 }
 
@@ -114,14 +128,9 @@ pub fn refused_plain(refusal: &Refusal, action: &str) -> Answer {
 
 fn admit(access: &Access, params: &Params, action: &str) -> Result<(), Refusal> {
     let given = |name: &str| params.get(name).map_or("", String::as_str);
-    if given("identifier").is_empty() || given("secret").is_empty() {
-        return Err(Refusal::AuthenticationFailed);
-    }
-    if given("identifier") != access.identifier {
-        return Err(Refusal::InvalidCredentials);
-    }
-    if given("secret") != access.secret {
-        return Err(Refusal::AuthenticationFailed);
+    sign_in(access, &given)?;
+    if access.deactivated {
+        return Err(Refusal::AccountDisabled);
     }
     if access
         .access_key
@@ -141,6 +150,34 @@ fn admit(access: &Access, params: &Params, action: &str) -> Result<(), Refusal> 
         return Err(Refusal::NotPermitted);
     }
     Ok(())
+}
+
+fn sign_in<'a>(access: &Access, given: &impl Fn(&str) -> &'a str) -> Result<(), Refusal> {
+    if given("identifier").is_empty() && !given("username").is_empty() {
+        let sound = given("username") == access.username && given("password") == md5(&access.password);
+        return if sound {
+            Ok(())
+        } else {
+            Err(Refusal::AuthenticationFailed)
+        };
+    }
+    if given("identifier").is_empty() || given("secret").is_empty() {
+        return Err(Refusal::AuthenticationFailed);
+    }
+    if given("identifier") != access.identifier {
+        return Err(Refusal::InvalidCredentials);
+    }
+    if given("secret") != access.secret {
+        return Err(Refusal::AuthenticationFailed);
+    }
+    Ok(())
+}
+
+fn md5(text: &str) -> String {
+    Md5::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn act(shop: &mut Shop, params: &Params, action: &str, fault: Option<&Fault>) -> Answer {

@@ -1,5 +1,7 @@
 //! What a shop's WHMCS is like: its version, who answers GetProductDetails, and how it writes.
 
+use jiff::SignedDuration;
+
 use crate::simulator::json::Spelling;
 use crate::simulator::product::Currency;
 
@@ -16,6 +18,8 @@ pub struct Habits {
     pub page_size: Option<usize>,
     /// Each answer begins with a byte-order mark and a line break.
     pub byte_order_mark: bool,
+    /// How far the `Date` of its answers is ahead of this host's clock.
+    pub clock_ahead: SignedDuration,
 }
 
 impl Habits {
@@ -30,6 +34,7 @@ impl Habits {
             list_shape: ListShape::Array,
             page_size: None,
             byte_order_mark: false,
+            clock_ahead: SignedDuration::ZERO,
         }
     }
 }

@@ -51,6 +51,9 @@ impl Default for Settings {
             access: Access {
                 identifier: "simulated-identifier".to_owned(),
                 secret: "simulated-secret-0123456789".to_owned(),
+                username: "simulated-admin".to_owned(),
+                password: "simulated-password-0123456789".to_owned(),
+                deactivated: false,
                 access_key: None,
                 denied: Vec::new(),
             },

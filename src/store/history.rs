@@ -37,6 +37,8 @@ pub struct Poll {
     pub duration: Duration,
     /// `accepted`, `suspect` or `failed`.
     pub outcome: &'static str,
+    /// Only some products were looked at.
+    pub part: bool,
     pub cause: Option<Cause>,
     /// "" where there are no particulars.
     pub detail: String,
@@ -213,6 +215,7 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
             2 => "failed",
             other => return Err(StoreError::BadData(format!("a poll's outcome {other}"))),
         },
+        part: row.try_get("part")?,
         cause: named.map(cause).transpose()?,
         detail: detail.unwrap_or_default(),
         products: products.map(i64::unsigned_abs),

@@ -216,14 +216,15 @@ async fn source(conn: &mut SqliteConnection, instance: InstanceId) -> Result<Sou
     Ok(source)
 }
 
-/// The tail of the polls says when the catalogue was last believed, and what failed since.
+/// The tail of the polls says when the whole catalogue was last believed, and what failed since.
 async fn since_the_last_accepted(
     conn: &mut SqliteConnection,
     instance: InstanceId,
     source: &mut SourceState,
 ) -> Result<(), StoreError> {
     let accepted: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT id, observed_at, products FROM polls WHERE instance_id = ? AND outcome = 0 ORDER BY id DESC LIMIT 1",
+        "SELECT id, observed_at, products FROM polls WHERE instance_id = ? AND outcome = 0 AND part = 0 \
+         ORDER BY id DESC LIMIT 1",
     )
     .bind(instance.0)
     .fetch_optional(&mut *conn)
@@ -234,9 +235,11 @@ async fn since_the_last_accepted(
     };
     source.last_accepted_at = observed_at;
     source.last_accepted_products = usize::try_from(products).unwrap_or_default();
+    // A part that is not credible says nothing of the source; one that failed does.
     // A bare column beside min() is that of the row with the least id.
     let (failures, _, first): (u32, Option<i64>, Option<i64>) = sqlx::query_as(
-        "SELECT count(*), min(id), observed_at FROM polls WHERE instance_id = ? AND id > ? AND outcome <> 0",
+        "SELECT count(*), min(id), observed_at FROM polls WHERE instance_id = ? AND id > ? AND outcome <> 0 \
+         AND NOT (part = 1 AND outcome = 1)",
     )
     .bind(instance.0)
     .bind(last)
@@ -301,6 +304,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             series,
             effective: Arc::clone(self.placeholder),
             combinations: Vec::new(),
+            drawn: None,
             seen: None,
             epoch: 0,
         });

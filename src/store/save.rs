@@ -36,9 +36,11 @@ pub struct PollRecord {
     pub observed_at: Timestamp,
     pub duration: Duration,
     pub outcome: Outcome,
+    /// Only some products were looked at.
+    pub part: bool,
     /// Particulars of a failure or suspicion, without any secret; "" where none.
     pub detail: String,
-    /// The size of the catalogue, where one was read.
+    /// The size of the catalogue (of the part that was looked at), where one was read.
     pub products: Option<usize>,
     /// Levels that differ from the last accepted poll.
     pub changes: usize,
@@ -55,7 +57,7 @@ impl WriteTx {
         };
         let done = sqlx::query(
             "INSERT INTO polls (instance_id, observed_at, duration_ms, outcome, cause, detail, products, changes, \
-             attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             attempts, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(instance.0)
         .bind(poll.observed_at.as_millisecond())
@@ -66,6 +68,7 @@ impl WriteTx {
         .bind(poll.products.map(count))
         .bind(count(poll.changes))
         .bind(attempts)
+        .bind(poll.part)
         .execute(self.conn())
         .await?;
         Ok(PollId(done.last_insert_rowid()))

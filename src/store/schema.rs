@@ -17,11 +17,14 @@ use crate::store::files;
 
 /// The migrations of this version, oldest first. Forward only, and what was released never changes.
 pub(crate) fn embedded() -> Vec<Migration> {
-    vec![migration(
-        1,
-        "history",
-        include_str!("../../migrations/sqlite/0001_history.sql"),
-    )]
+    vec![
+        migration(
+            1,
+            "history",
+            include_str!("../../migrations/sqlite/0001_history.sql"),
+        ),
+        migration(3, "parts", include_str!("../../migrations/sqlite/0003_parts.sql")),
+    ]
 }
 
 pub(crate) fn migration(version: i64, description: &'static str, sql: &'static str) -> Migration {

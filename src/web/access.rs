@@ -21,6 +21,11 @@ use sha2::Sha256;
 use crate::web::problem::Problem;
 use crate::web::state::Settings;
 
+/// Hints, which are signed.
+pub const HINTS: &str = "/api/v1/hints";
+/// A person asks for a poll.
+pub const POLL: &str = "/api/v1/poll";
+
 /// Always open: they say nothing of the stock.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -70,6 +75,8 @@ pub struct Access {
     metrics_public: bool,
     /// The names a request may be for; any where `None`.
     hosts: Option<Vec<String>>,
+    /// Only who is on this machine can ask, or who has the token.
+    closed: bool,
 }
 
 impl Access {
@@ -92,20 +99,52 @@ impl Access {
                 .as_ref()
                 .map(|token| Sha256::digest(token.expose_secret()).into()),
             metrics_public: settings.metrics_public,
+            closed: hosts.is_some() || settings.token.is_some(),
             hosts,
         }
     }
 
-    /// Refuses what may not pass: another method than GET and HEAD, a foreign host name, a missing token.
+    /// Refuses what may not pass: another method than the path has, a foreign host name, a missing token.
     pub fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        if uri.path() == HINTS {
+            // The signature is the sign-in, whatever name a proxy on the way gave this host.
+            return check_method(method, HINTS);
+        }
         self.check_host(uri, headers)?;
-        if method != Method::GET && method != Method::HEAD {
+        check_method(method, uri.path())?;
+        self.check_token(uri.path(), headers)?;
+        if uri.path() == POLL {
+            self.check_asker(uri, headers)?;
+        }
+        Ok(())
+    }
+
+    /// Looking may be free to all; having the shop asked is not, and no web page elsewhere does it through a browser
+    /// that stands here.
+    fn check_asker(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        if !self.closed {
             return Err(Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Only GET and HEAD are answered here.",
+                StatusCode::FORBIDDEN,
+                "Open to the network without HTTP_TOKEN, the monitor polls for nobody. Set HTTP_TOKEN and send it.",
             ));
         }
-        self.check_token(uri.path(), headers)
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        let own = uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or(text(header::HOST));
+        let origin =
+            text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+        let site = text(HeaderName::from_static("sec-fetch-site"));
+        if origin.is_some_and(|origin| Some(origin) != own)
+            || site.is_some_and(|site| !["same-origin", "none"].contains(&site))
+        {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "A web page elsewhere may not ask for a poll.",
+            ));
+        }
+        Ok(())
     }
 
     /// A page elsewhere could point its own name at this host and read what a browser here may read (DNS rebinding).
@@ -150,15 +189,38 @@ impl Access {
     }
 }
 
-/// Sets the headers that every answer carries.
-pub fn harden(status: StatusCode, headers: &mut HeaderMap) {
+/// The methods that a path answers, as `Allow` has them.
+#[must_use]
+pub fn allowed(path: &str) -> &'static str {
+    if [HINTS, POLL].contains(&path) {
+        "POST"
+    } else {
+        "GET, HEAD"
+    }
+}
+
+fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
+    let allowed = allowed(path);
+    if allowed.split(", ").any(|allowed| allowed == method.as_str()) {
+        return Ok(());
+    }
+    let detail = if allowed == "POST" {
+        "Only POST is answered here."
+    } else {
+        "Only GET and HEAD are answered here."
+    };
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))
+}
+
+/// Sets the headers that every answer carries; `allowed` are the methods of the path.
+pub fn harden(status: StatusCode, allowed: &'static str, headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     }
-    if status == StatusCode::UNAUTHORIZED {
+    if status == StatusCode::UNAUTHORIZED && !headers.contains_key(header::WWW_AUTHENTICATE) {
         for scheme in ["Basic realm=\"whmcs-stock-monitor\", charset=\"UTF-8\"", "Bearer"] {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
@@ -298,5 +360,45 @@ mod tests {
             assert_eq!(status(&access, method, "/", &[]), 405);
         }
         assert_eq!(status(&access, Method::HEAD, "/", &[]), 200);
+    }
+
+    #[test]
+    fn hints_need_neither_a_name_nor_a_token_and_are_posted() {
+        let local = access("127.0.0.1:9717", Some("s3cret:token"), false);
+        let foreign = [(header::HOST, "stock.proxy.example")];
+        assert_eq!(status(&local, Method::POST, HINTS, &foreign), 200);
+        assert_eq!(status(&local, Method::GET, HINTS, &foreign), 405);
+        assert_eq!(status(&local, Method::POST, "/api/v1/hints/", &foreign), 421);
+        assert_eq!((allowed(HINTS), allowed("/")), ("POST", "GET, HEAD"));
+    }
+
+    #[test]
+    fn a_poll_is_asked_for_by_who_may_and_not_by_a_page_elsewhere() {
+        let host = (header::HOST, "localhost:9717");
+        let site = |value| (HeaderName::from_static("sec-fetch-site"), value);
+        let local = access("127.0.0.1:9717", None, false);
+        for (headers, expected) in [
+            (vec![host.clone()], 200),
+            (vec![host.clone(), (header::ORIGIN, "http://localhost:9717")], 200),
+            (vec![host.clone(), (header::ORIGIN, "http://evil.example")], 403),
+            (vec![host.clone(), (header::ORIGIN, "null")], 403),
+            (vec![host.clone(), site("same-origin")], 200),
+            (vec![host.clone(), site("cross-site")], 403),
+            (vec![(header::HOST, "evil.example")], 421),
+        ] {
+            assert_eq!(
+                status(&local, Method::POST, POLL, &headers),
+                expected,
+                "{headers:?}"
+            );
+        }
+        assert_eq!(status(&local, Method::GET, POLL, &[]), 405);
+        let token = access("0.0.0.0:9717", Some("s3cret:token"), false);
+        assert_eq!(status(&token, Method::POST, POLL, &[]), 401);
+        let bearer = [(header::AUTHORIZATION, "Bearer s3cret:token")];
+        assert_eq!(status(&token, Method::POST, POLL, &bearer), 200);
+        let open = access("0.0.0.0:9717", None, false);
+        assert_eq!(status(&open, Method::GET, "/", &[]), 200);
+        assert_eq!(status(&open, Method::POST, POLL, &[]), 403);
     }
 }

@@ -15,7 +15,11 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
+use axum::routing::post;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
@@ -34,6 +38,8 @@ use crate::web::access;
 use crate::web::access::Door;
 use crate::web::alerts;
 use crate::web::health;
+use crate::web::hints;
+use crate::web::hints::Sender;
 use crate::web::page;
 use crate::web::problem::Problem;
 use crate::web::records;
@@ -53,7 +59,7 @@ const CONNECTIONS: usize = 256;
 /// What is still being answered at a stop may go on this long.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most bytes of a request's body.
-const BODY_LIMIT: usize = 64 << 10;
+const BODY_LIMIT: usize = hints::LARGEST;
 
 /// Why the server could not listen.
 #[derive(Debug, thiserror::Error)]
@@ -121,10 +127,10 @@ impl Bound {
                 next = next => next,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
                     let (router, cancel) = (self.router.clone(), cancel.clone());
                     tasks.spawn(async move {
-                        connection(stream, router, cancel).await;
+                        connection(stream, Sender(from.ip()), router, cancel).await;
                         drop(place);
                     });
                 }
@@ -147,11 +153,16 @@ pub async fn serve(settings: &Settings, state: AppState, cancel: CancellationTok
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, cancel: CancellationToken) {
+async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: CancellationToken) {
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(sender);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(served);
     // What goes wrong with a connection is the client's business: it left, or it did not speak HTTP.
     tokio::select! {
@@ -171,10 +182,13 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/api/v1/stock", get(stock::stock))
+        .route("/api/v1/pools", get(stock::pools))
         .route("/api/v1/alerts", get(alerts::alerts))
         .route("/api/v1/polls", get(records::polls))
         .route("/api/v1/deliveries", get(records::deliveries))
         .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
+        .route(access::HINTS, post(hints::hint))
+        .route(access::POLL, post(hints::poll))
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)
@@ -191,6 +205,7 @@ fn guarded(routes: Router, door: Door) -> Router {
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
 async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let allowed = access::allowed(request.uri().path());
     let mut response = match door
         .access()
         .check(request.method(), request.uri(), request.headers())
@@ -203,7 +218,11 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
             }),
     };
     let status = response.status();
-    access::harden(status, response.headers_mut());
+    // The layer that limits bodies does not speak of problems.
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        response = Problem::new(status, "A request's body has at most 64 KiB.").into_response();
+    }
+    access::harden(status, allowed, response.headers_mut());
     response
 }
 

@@ -7,6 +7,7 @@ use std::sync::Weak;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use crate::hints::desk::Desk;
 use crate::observe::counters::Counters;
 use crate::observe::metrics;
 use crate::observe::view::Seen;
@@ -32,6 +33,8 @@ pub struct AppState {
     pub counters: Arc<Counters>,
     pub scrapes: Arc<Scrapes>,
     pub store: Store,
+    /// Where hints come in.
+    pub desk: Arc<Desk>,
 }
 
 /// The text of the stock series while somebody still reads it.

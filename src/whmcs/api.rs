@@ -23,11 +23,11 @@ use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::whmcs::answer::Answer;
 use crate::whmcs::answer::Page;
-use crate::whmcs::answer::Refusal;
-use crate::whmcs::answer::Reply;
 use crate::whmcs::fault;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::intern::Interner;
+use crate::whmcs::judge::Refusal;
+use crate::whmcs::judge::Reply;
 use crate::whmcs::recall::Recall;
 use crate::whmcs::retry;
 use crate::whmcs::retry::Delays;
@@ -171,7 +171,7 @@ impl Api {
         let started = Instant::now();
         let result = match timeout(self.timeout, self.exchange(question, answer, now)).await {
             Ok(result) => result,
-            Err(_) => Err(no_answer(fault::overdue(self.timeout))),
+            Err(_) => Err(fault::overdue(self.timeout).into()),
         };
         (result, started.elapsed())
     }
@@ -182,53 +182,61 @@ impl Api {
         mut answer: Answer<T>,
         now: Timestamp,
     ) -> Result<Page<T>, Refusal> {
-        let request = self
-            .http
+        let response = self.send(question.action, question.params).await?;
+        let reply = reply(&response, now);
+        self.receive(response, self.max_body, |chunk| answer.feed(chunk))
+            .await?;
+        answer.finish(&reply, &self.credentials)
+    }
+
+    /// Sends a request; the body of what comes is still to be read.
+    pub async fn send(&self, action: &str, params: &[(&str, &str)]) -> Result<reqwest::Response, Failure> {
+        self.http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(self.credentials.form(question.action, question.params));
-        let mut response = request
+            .body(self.credentials.form(action, params))
             .send()
             .await
-            .map_err(|error| no_answer(fault::of(error)))?;
-        let reply = reply(&response, now);
+            .map_err(fault::of)
+    }
+
+    /// Reads a body of at most `limit` bytes, or until `take` wants no more of it.
+    pub async fn receive(
+        &self,
+        mut response: reqwest::Response,
+        limit: u64,
+        mut take: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), Failure> {
         let stall = (self.timeout / 3).min(Duration::from_secs(10));
         let mut received: u64 = 0;
         loop {
             let chunk = match timeout(stall, response.chunk()).await {
-                Ok(chunk) => chunk.map_err(|error| no_answer(fault::of(error)))?,
-                Err(_) => return Err(no_answer(fault::stalled(stall))),
+                Ok(chunk) => chunk.map_err(fault::of)?,
+                Err(_) => return Err(fault::stalled(stall)),
             };
-            let Some(chunk) = chunk else { break };
+            let Some(chunk) = chunk else { return Ok(()) };
             received += chunk.len() as u64;
-            if received > self.max_body {
-                return Err(no_answer(self.too_large()));
+            if received > limit {
+                return Err(too_large(limit));
             }
-            if !answer.feed(&chunk) {
-                break;
+            if !take(&chunk) {
+                return Ok(());
             }
-        }
-        answer.finish(&reply, &self.credentials)
-    }
-
-    fn too_large(&self) -> Failure {
-        let detail = format!("the answer is longer than {} bytes", self.max_body);
-        Failure {
-            cause: Cause::TooLarge,
-            detail,
-            retry_after: None,
         }
     }
 }
 
-fn no_answer(failure: Failure) -> Refusal {
-    Refusal {
-        failure,
-        of_the_request: false,
+fn too_large(limit: u64) -> Failure {
+    Failure {
+        cause: Cause::TooLarge,
+        detail: format!("the answer is longer than {limit} bytes"),
+        retry_after: None,
     }
 }
 
-fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
+/// The head of a response.
+#[must_use]
+pub fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
     let headers = response.headers();
     Reply {
         status: response.status().as_u16(),

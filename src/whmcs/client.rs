@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod part;
+
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Details;
 use crate::domain::catalogue::Listing;
@@ -24,6 +26,9 @@ use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
 use crate::whmcs::api::RequestStat;
 use crate::whmcs::api::Stop;
+use crate::whmcs::call;
+use crate::whmcs::call::Called;
+use crate::whmcs::call::Uncalled;
 use crate::whmcs::details::Foreign;
 use crate::whmcs::details::Gathered;
 use crate::whmcs::details::Probe;
@@ -31,6 +36,7 @@ use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
 use crate::whmcs::form::Credentials;
+use crate::whmcs::form::SignIn;
 use crate::whmcs::listings;
 
 /// How long an action that was not available is left alone.
@@ -45,8 +51,8 @@ const PROBES: u8 = 3;
 pub struct ApiSettings {
     /// `https://…/includes/api.php`
     pub url: String,
-    pub identifier: SecretString,
-    pub secret: SecretString,
+    pub sign_in: SignIn,
+    /// Passes the list of addresses, where `configuration.php` sets one.
     pub access_key: Option<SecretString>,
     /// For the whole request.
     pub timeout: Duration,
@@ -92,6 +98,8 @@ pub struct Look {
     pub attempts: Vec<Attempt>,
     /// Every request.
     pub requests: Vec<RequestStat>,
+    /// Only some products were looked at; of the others the result says nothing.
+    pub part: bool,
     pub result: Result<Snapshot, Failure>,
 }
 
@@ -158,8 +166,7 @@ impl Client {
             http,
             url,
             credentials: Credentials {
-                identifier: settings.identifier,
-                secret: settings.secret,
+                sign_in: settings.sign_in,
                 access_key: settings.access_key,
             },
             timeout: settings.timeout,
@@ -185,6 +192,19 @@ impl Client {
         details_budget: Duration,
         cancel: &CancellationToken,
     ) -> Option<Look> {
+        self.look_at(&[], now, details_budget, cancel).await
+    }
+
+    /// Looks once at these products, ascending by id; at all where none is named, or where the answer for some does
+    /// not add up (the look says which it was). Those that the shop does not list are missing in the result.
+    /// `None` if it was cancelled first.
+    pub async fn look_at(
+        &self,
+        ids: &[ProductId],
+        now: Timestamp,
+        details_budget: Duration,
+        cancel: &CancellationToken,
+    ) -> Option<Look> {
         let started = Instant::now();
         let mut memory = tokio::select! {
             biased;
@@ -198,7 +218,19 @@ impl Client {
             at_once: self.at_once,
         };
         let mut journal = Journal::default();
-        let result = match self.see(&round, &mut memory, details_budget, &mut journal).await {
+        let seen = if ids.is_empty() {
+            Ok(None)
+        } else {
+            self.see_part(&round, ids, &mut memory, details_budget, &mut journal)
+                .await
+        };
+        let part = !matches!(seen, Ok(None));
+        let seen = match seen {
+            Ok(Some(snapshot)) => Ok(snapshot),
+            Ok(None) => self.see(&round, &mut memory, details_budget, &mut journal).await,
+            Err(stop) => Err(stop),
+        };
+        let result = match seen {
             Ok(snapshot) => Ok(snapshot),
             Err(Stop::Refused(refusal)) => Err(refusal.failure),
             Err(Stop::Cancelled) => return None,
@@ -208,6 +240,7 @@ impl Client {
             duration: started.elapsed(),
             attempts: journal.attempts,
             requests: journal.requests,
+            part,
             result,
         })
     }
@@ -221,6 +254,32 @@ impl Client {
     /// Has the next look ask anew whether GetProductDetails is there.
     pub fn forget_companion(&self) {
         self.stand(Standing::NotAsked { failures: 0 });
+    }
+
+    /// Asks any action of the API once, without a second try. `None` if it was cancelled first.
+    pub async fn call(
+        &self,
+        action: &str,
+        params: &[(String, String)],
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Option<Result<Called, Box<Uncalled>>> {
+        let params: Vec<(&str, &str)> = params
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        self.api.call(action, &params, now, cancel).await
+    }
+
+    /// WHMCS's version ("8.12.0"), or why it is not told: the role often lacks WhmcsDetails, and nothing needs it.
+    /// `None` if it was cancelled first.
+    pub async fn whmcs_version(
+        &self,
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Option<Result<String, Box<Uncalled>>> {
+        let answer = self.call("WhmcsDetails", &[], now, cancel).await?;
+        Some(answer.and_then(call::version))
     }
 
     fn stand(&self, standing: Standing) {

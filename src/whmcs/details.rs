@@ -17,11 +17,11 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::whmcs::answer::Page;
-use crate::whmcs::answer::Refusal;
 use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
 use crate::whmcs::api::Question;
 use crate::whmcs::api::Stop;
+use crate::whmcs::judge::Refusal;
 use crate::whmcs::retry::TRIES;
 
 const ACTION: &str = "GetProductDetails";
@@ -223,6 +223,17 @@ impl Foreign {
     pub fn of(&self, id: ProductId) -> Option<Seen> {
         let asked = self.0.get(&id)?;
         Some((Arc::clone(asked.details.as_ref()?), asked.fresh))
+    }
+
+    /// What is known of these products alone; it is no longer known here.
+    #[must_use]
+    pub fn take(&mut self, ids: &[ProductId]) -> Self {
+        Self(ids.iter().filter_map(|id| self.0.remove_entry(id)).collect())
+    }
+
+    /// Knows again what was taken out.
+    pub fn put_back(&mut self, part: Self) {
+        self.0.extend(part.0);
     }
 
     /// Whose turn it is: those that changed, those never asked, then the oldest.

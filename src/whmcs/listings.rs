@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Listing;
+use crate::domain::catalogue::ProductId;
 use crate::domain::source::Cause;
 use crate::whmcs::answer::Page;
 use crate::whmcs::api::Journal;
@@ -68,6 +69,34 @@ pub async fn all(
         seen(listings.len(), first.has_products)
     );
     Err(reject(journal, Cause::BadAnswer, detail))
+}
+
+/// What GetProducts lists of these products (ascending, as is the result); a shop that answers with others too is
+/// understood. `None` where the answer does not add up: a look at all tells more.
+pub async fn some(
+    round: &Round,
+    ids: &[ProductId],
+    known: &Arc<Vec<Arc<Listing>>>,
+    journal: &mut Journal,
+) -> Result<Option<Vec<Arc<Listing>>>, Stop> {
+    let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let page = match ask(round, known, &[("pid", &list)], journal).await {
+        Ok(page) => page,
+        // The shop has none of them, says it.
+        Err(Stop::Refused(refusal)) if refusal.of_the_request => return Ok(Some(Vec::new())),
+        Err(stop) => return Err(stop),
+    };
+    if page.items.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    if page.total != figure(page.items.len()) {
+        return Ok(None);
+    }
+    let mut found = page.items;
+    found.retain(|listing| ids.binary_search(&listing.id).is_ok());
+    found.sort_unstable_by_key(|listing| listing.id);
+    let twice = found.windows(2).any(|two| two[0].id == two[1].id);
+    Ok((!twice).then_some(found))
 }
 
 /// Ascending by id, if each is listed once.

@@ -51,14 +51,20 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
             Duration::ZERO
         }
     } else {
-        let at = rfc2822::DateTimeParser::new()
-            .relaxed_weekday(true)
-            .parse_timestamp(value)
-            .ok()?;
+        let at = http_date(value)?;
         let wait: SignedDuration = at.duration_since(now);
         wait.try_into().unwrap_or(Duration::ZERO)
     };
     Some(asked.clamp(SHORTEST, LONGEST))
+}
+
+/// The moment that a header like `Date` names.
+#[must_use]
+pub fn http_date(value: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new()
+        .relaxed_weekday(true)
+        .parse_timestamp(value.trim())
+        .ok()
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct Scanner {
     frames: [Frame; 3],
     nested: usize,
     want: Want,
+    /// Whether anybody wants the elements.
+    listed: bool,
     skip: Skip,
     key: Vec<u8>,
     key_escapes: bool,
@@ -109,6 +111,7 @@ impl Scanner {
             frames: [Frame::Answer; 3],
             nested: 0,
             want: Want::Answer,
+            listed: true,
             skip: Skip::after(b'n'),
             key: Vec::new(),
             key_escapes: false,
@@ -119,6 +122,15 @@ impl Scanner {
             bom: 0,
             offset: 0,
             envelope: Envelope::default(),
+        }
+    }
+
+    /// Passes over products like over all else: the scalar fields alone are of interest.
+    #[must_use]
+    pub fn of_fields() -> Self {
+        Self {
+            listed: false,
+            ..Self::new()
         }
     }
 
@@ -271,8 +283,8 @@ impl Scanner {
         }
         self.want = match self.frames[self.nested - 1] {
             Frame::Answer => match self.key.as_slice() {
-                b"products" => Want::Products,
-                b"product" => Want::List,
+                b"products" if self.listed => Want::Products,
+                b"product" if self.listed => Want::List,
                 other => Field::named(other).map_or(Want::Nothing, Want::Field),
             },
             Frame::Products { .. } if self.key == b"product" => Want::List,

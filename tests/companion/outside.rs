@@ -43,6 +43,7 @@ async fn site(world: &World, memory: Arc<Memory>) -> SocketAddr {
         view: Arc::new(view),
         counters: Arc::new(Counters::new(&["default".to_owned()], &[]).unwrap()),
         scrapes: Arc::default(),
+        desk: Arc::default(),
         store: world.store.clone(),
     };
     let settings = Settings {

@@ -39,6 +39,7 @@ use whmcs_stock_monitor::store::db::StoreSettings;
 use whmcs_stock_monitor::store::history::EventFilter;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
+use whmcs_stock_monitor::whmcs::form::SignIn;
 
 /// Everything of one test.
 pub struct World {
@@ -157,8 +158,10 @@ impl World {
 pub fn client(url: &str) -> Client {
     Client::new(ApiSettings {
         url: url.to_owned(),
-        identifier: "simulated-identifier".into(),
-        secret: "simulated-secret-0123456789".into(),
+        sign_in: SignIn::Credentials {
+            identifier: "simulated-identifier".into(),
+            secret: "simulated-secret-0123456789".into(),
+        },
         access_key: None,
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(5),

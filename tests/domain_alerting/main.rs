@@ -11,6 +11,7 @@ mod first_sight;
 mod grouping;
 mod invariants;
 mod model;
+mod parts;
 mod reminders;
 mod rule_changes;
 mod severities;

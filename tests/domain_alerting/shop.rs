@@ -234,6 +234,13 @@ impl Shop {
         self.decide(Seen::Catalogue(&snapshot))
     }
 
+    /// Looks now at these products only.
+    pub fn look_at(&mut self, ids: &[i64]) -> Decision {
+        let mut snapshot = self.snapshot();
+        snapshot.products.retain(|product| ids.contains(&product.id()));
+        self.decide(Seen::Part(&snapshot))
+    }
+
     /// Looks a minute later, after the product's level changed; what "mail" hears of it.
     pub fn shows(&mut self, id: i64, level: i64) -> Vec<String> {
         self.stock(id, level);
@@ -270,6 +277,7 @@ impl Shop {
             instance: "default",
             rules: &self.rules,
             capacities: &self.capacities,
+            pools: None,
         };
         let run = |first: u128| {
             let mut ids = first;

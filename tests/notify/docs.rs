@@ -62,7 +62,7 @@ fn every_type_has_an_example_with_the_fields_that_are_sent() {
         .collect();
     let since = samples::ago(60);
     let messages = [
-        samples::mixed(),
+        samples::all_kinds(),
         samples::baseline(),
         samples::products(),
         samples::down(),

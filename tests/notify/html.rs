@@ -20,6 +20,19 @@ fn a_name_is_text_and_never_markup() {
 }
 
 #[test]
+fn the_names_of_a_pool_and_of_what_it_holds_back_are_text() {
+    let html = letter(&samples::alerts(vec![samples::hostile_pool()])).html;
+    assert!(!html.contains("<b>\""), "{html}");
+    assert!(html.contains("&#60;b&#62;&#34;"), "{html}");
+}
+
+#[test]
+fn a_hundred_pools_with_the_longest_names_are_shortened_before_they_make_a_mail_too_large() {
+    let letter = letter(&samples::alerts(vec![samples::hostile_pool(); 100]));
+    assert!(letter.html.len() < 600_000, "{} bytes", letter.html.len());
+}
+
+#[test]
 fn a_full_message_stays_below_what_mail_programs_cut() {
     let letter = letter(&samples::hundred());
     assert!(letter.html.len() < 100_000, "{} bytes", letter.html.len());
@@ -33,6 +46,7 @@ fn a_full_message_stays_below_what_mail_programs_cut() {
 fn nothing_is_fetched_from_elsewhere() {
     for message in [
         samples::mixed(),
+        samples::pools(),
         samples::baseline(),
         samples::products(),
         samples::down(),
@@ -50,6 +64,7 @@ fn nothing_is_fetched_from_elsewhere() {
 fn html_and_text_say_the_same() {
     for message in [
         samples::mixed(),
+        samples::pools(),
         samples::baseline(),
         samples::products(),
         samples::down(),
@@ -68,7 +83,7 @@ fn html_and_text_say_the_same() {
                     .trim_end_matches(':')
                     .trim_start_matches(|c: char| c.is_ascii_digit())
                     .trim();
-                if part != "--" && !part.contains("]") {
+                if part != "--" && !part.contains(['[', ']']) {
                     for piece in part.split(", ") {
                         assert!(html.contains(piece), "{piece:?} of {line:?}");
                     }

@@ -10,8 +10,11 @@ use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::CombinationRef;
 use whmcs_stock_monitor::domain::message::Counts;
+use whmcs_stock_monitor::domain::message::HELD_LISTED;
+use whmcs_stock_monitor::domain::message::HeldBack;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Open;
+use whmcs_stock_monitor::domain::message::PoolRef;
 use whmcs_stock_monitor::domain::message::ProductEvent;
 use whmcs_stock_monitor::domain::message::ProductEventKind;
 use whmcs_stock_monitor::domain::message::ProductRef;
@@ -365,4 +368,146 @@ pub fn hundred() -> Message {
             total: 400,
         },
     })
+}
+
+pub fn held(product_id: i64, product: &str, choice: Option<&str>, need: i64) -> HeldBack {
+    HeldBack {
+        instance: "default".to_owned(),
+        product_id,
+        product: product.to_owned(),
+        choice: choice.map(str::to_owned),
+        need,
+    }
+}
+
+pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>) -> PoolRef {
+    PoolRef {
+        name: "64 GB DIMM kits".to_owned(),
+        capacity: 40,
+        level,
+        need,
+        holds_back_total: holds_back.len(),
+        holds_back,
+    }
+}
+
+/// An alert of a pool by itself.
+pub fn pool(reason: Reason, severity: Severity, about: PoolRef) -> Alert {
+    Alert {
+        alert_id: format!("pools/{}/-", about.name),
+        product: None,
+        level: about.level,
+        pool: Some(about),
+        ..alert(reason, severity, 0, "", 0)
+    }
+}
+
+/// A product that a pool limits.
+pub fn limited(alert: Alert, by: PoolRef) -> Alert {
+    Alert {
+        bottleneck: Some(format!("pool {}", by.name)),
+        pool: Some(by),
+        ..alert
+    }
+}
+
+pub fn empty_pool() -> PoolRef {
+    let users = vec![
+        held(128, "DS-128", Some("RAM: 128 GB"), 2),
+        held(42, "DS-64", Some("RAM: 64 GB"), 1),
+        held(128, "DS-128", Some("RAM: 64 GB"), 1),
+        held(256, "DS-256", None, 1),
+    ];
+    PoolRef {
+        holds_back_total: 6,
+        ..pool_ref(Some(0), None, users)
+    }
+}
+
+/// An empty pool, two that it limits, a choice that limits a combination; and a pool and a product still open.
+pub fn pools() -> Message {
+    let others = || {
+        vec![
+            held(128, "DS-128", Some("RAM: 64 GB"), 1),
+            held(256, "DS-256", None, 1),
+        ]
+    };
+    let alerts = vec![
+        Alert {
+            previous_level: Some(2),
+            ..pool(Reason::First, Severity::Out, empty_pool())
+        },
+        Alert {
+            previous_level: Some(2),
+            combination: combination("4=11;5=20", "RAM: 64 GB, Disk: 2x NVMe"),
+            ..limited(
+                alert(Reason::First, Severity::Out, 42, "DS-64", 0),
+                pool_ref(Some(0), Some(1), others()),
+            )
+        },
+        Alert {
+            combination: combination("4=13", "RAM: 256 GB"),
+            ..limited(
+                alert(Reason::First, Severity::Out, 77, "DS-77", 0),
+                PoolRef {
+                    name: "Rails".to_owned(),
+                    ..pool_ref(Some(3), Some(4), Vec::new())
+                },
+            )
+        },
+        Alert {
+            combination: combination("4=14", "RAM: 512 GB"),
+            bottleneck: Some("RAM: 512 GB".to_owned()),
+            ..alert(Reason::First, Severity::Low, 77, "DS-77", 4)
+        },
+    ];
+    let open = vec![
+        pool(
+            Reason::Reminder,
+            Severity::Low,
+            PoolRef {
+                name: "IPv4 /29".to_owned(),
+                ..pool_ref(Some(4), None, Vec::new())
+            },
+        ),
+        limited(
+            alert(Reason::Reminder, Severity::Low, 12, "Web L", 2),
+            pool_ref(Some(5), Some(2), Vec::new()),
+        ),
+        limited(
+            alert(Reason::Reminder, Severity::Out, 13, "Web XL", 0),
+            pool_ref(Some(0), Some(1), others()),
+        ),
+    ];
+    message(Body::Alerts {
+        alerts,
+        open: Open {
+            alerts: open,
+            total: 3,
+        },
+    })
+}
+
+/// A pool whose name, and whose 200 users' names, are as long and as hostile as names get.
+pub fn hostile_pool() -> Alert {
+    let long = "é🚀漢\u{202e}<b>\"".repeat(50);
+    let users = (0..200).map(|id| held(id, &format!("{id}{long}"), Some(&long), 1));
+    pool(
+        Reason::Worse,
+        Severity::Out,
+        PoolRef {
+            name: long.clone(),
+            holds_back_total: 200,
+            ..pool_ref(Some(-1), None, users.take(HELD_LISTED).collect())
+        },
+    )
+}
+
+/// Alerts of products, combinations and pools.
+pub fn all_kinds() -> Message {
+    let (mut all, pools) = (mixed(), pools());
+    if let (Body::Alerts { alerts, .. }, Body::Alerts { alerts: more, .. }) = (&mut all.body, pools.body) {
+        alerts.extend(more);
+    }
+    all
 }

@@ -463,3 +463,118 @@ fn alerts_of_several_shops_name_the_shop_each() {
     All levels: http://127.0.0.1:9717/
     "#);
 }
+
+#[test]
+fn a_pool_names_whom_it_holds_back_and_they_name_the_pool() {
+    insta::assert_snapshot!(shown(&samples::pools()), @r#"
+    Subject: 3 out, 1 low: pool 64 GB DIMM kits, DS-64 [RAM: 64 GB, Disk: 2x NVMe] +2
+
+    3 out, 1 low
+
+    OUT: pool 64 GB DIMM kits
+      0 left, was 2
+      holds back DS-128, DS-64, DS-256 +2
+      pool of 40
+      low ≤ 5, critical ≤ 1 (global)
+
+    OUT: DS-64 [RAM: 64 GB, Disk: 2x NVMe]
+      0 because pool "64 GB DIMM kits" is empty; also holds back DS-128, DS-256
+      was 2
+      Dedicated · product 42
+      low ≤ 5, critical ≤ 1 (global)
+
+    OUT: DS-77 [RAM: 256 GB]
+      0: 3 left in pool "Rails", one takes 4
+      Dedicated · product 77
+      low ≤ 5, critical ≤ 1 (global)
+
+    LOW: DS-77 [RAM: 512 GB]
+      4 left
+      limited by RAM: 512 GB
+      Dedicated · product 77
+      low ≤ 5, critical ≤ 1 (global)
+
+    Still open (3):
+    - LOW: pool IPv4 /29, 4 left, since 21 Nov 2026, 10:03 CET
+    - LOW: Web L, 2 left, limited by pool "64 GB DIMM kits" (5 left, one takes 2), since 21 Nov 2026, 10:03 CET
+    - OUT: Web XL, 0 because pool "64 GB DIMM kits" is empty; also holds back DS-128, DS-256, since 21 Nov 2026, 10:03 CET
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
+    "#);
+}
+
+#[test]
+fn a_pool_that_speaks_alone() {
+    let low = samples::pool_ref(
+        Some(3),
+        None,
+        vec![samples::held(9, "DS-512", Some("RAM: 512 GB"), 4)],
+    );
+    let recovered = samples::pool_ref(Some(12), None, Vec::new());
+    let alerts = [
+        samples::pool(Reason::First, Severity::Out, samples::empty_pool()),
+        Alert {
+            previous_level: Some(6),
+            ..samples::pool(Reason::First, Severity::Low, low.clone())
+        },
+        samples::pool(Reason::Reminder, Severity::Low, low),
+        samples::pool(Reason::Recovered, Severity::Ok, recovered.clone()),
+        samples::pool(Reason::Withdrawn, Severity::Ok, recovered),
+    ];
+    let said: Vec<String> = alerts.into_iter().map(subject).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    OUT: pool 64 GB DIMM kits, 0 left; holds back DS-128, DS-64 +3
+    LOW: pool 64 GB DIMM kits, 3 left (was 6); holds back DS-512
+    still low: pool 64 GB DIMM kits, 3 left; holds back DS-512
+    recovered: pool 64 GB DIMM kits (12)
+    withdrawn: pool 64 GB DIMM kits is no longer watched
+    "#);
+}
+
+#[test]
+fn a_subject_names_the_pool_that_limits() {
+    let limited = |reason, severity, level, left| Alert {
+        combination: samples::combination("4=11", "RAM: 64 GB"),
+        ..samples::limited(
+            alert(reason, severity, 42, "DS-64", level),
+            samples::pool_ref(left, Some(1), Vec::new()),
+        )
+    };
+    let alerts = [
+        limited(Reason::First, Severity::Out, 0, Some(0)),
+        limited(Reason::Worse, Severity::Low, 3, Some(3)),
+        limited(Reason::Reminder, Severity::Out, -1, Some(-1)),
+        limited(Reason::Recovered, Severity::Ok, 9, Some(9)),
+    ];
+    let said: Vec<String> = alerts.into_iter().map(subject).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    OUT: DS-64 [RAM: 64 GB]; pool 64 GB DIMM kits is empty
+    LOW: DS-64 [RAM: 64 GB], 3 left; pool 64 GB DIMM kits: 3 left
+    still out: DS-64 [RAM: 64 GB], oversold by 1; pool 64 GB DIMM kits: oversold by 1
+    recovered: DS-64 [RAM: 64 GB] (9)
+    "#);
+}
+
+#[test]
+fn the_longest_names_of_a_pool_and_its_users_stay_within_a_subject() {
+    let letter = letter(&samples::alerts(vec![samples::hostile_pool()]));
+    assert!(letter.subject.chars().count() <= 150, "{}", letter.subject);
+    assert!(
+        letter.subject.starts_with("OUT: pool é🚀漢<b>\""),
+        "{}",
+        letter.subject
+    );
+    for text in [&letter.subject, &letter.text, &letter.html] {
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+    // Ten are named, each shortened; the others are counted.
+    let held = letter
+        .text
+        .lines()
+        .find(|line| line.contains("holds back"))
+        .expect("a line");
+    assert!(held.ends_with("… +190"), "{held}");
+    assert!(held.chars().count() < 700, "{held}");
+}

@@ -17,8 +17,10 @@ mod peers;
 mod receivers;
 
 mod alerts;
+mod call;
 mod life;
 mod channels;
+mod notify;
 mod names;
 mod commands;
 mod secrets;

@@ -26,7 +26,9 @@ const PATH: &str = "Canary5HookPath";
 const QUERY: &str = "Canary6HookQuery";
 const KEY: &str = "Canary7WebhookKey-of-32-bytes-or";
 const TOKEN: &str = "Canary8HttpToken-long-enough-to-be-one";
+/// An admin's password; what is sent is its md5.
 const EU_SECRET: &str = "Canary9SecretOfTheFile";
+const EU_MD5: &str = "95aab7c32d089d9857173b54d2ff1589";
 /// Everything a library could be made to say.
 const TALKATIVE: &str = "trace,tokio_cron_scheduler=trace,sqlx=trace,hyper=trace,hyper_util=trace,rustls=trace,reqwest=trace,tower_http=trace,tower=trace,axum=trace,mio=trace,lettre=trace,log=trace";
 
@@ -34,7 +36,7 @@ const TALKATIVE: &str = "trace,tokio_cron_scheduler=trace,sqlx=trace,hyper=trace
 fn forms() -> Vec<(String, Vec<u8>)> {
     let mut forms = Vec::new();
     for secret in [
-        IDENTIFIER, SECRET, ACCESS_KEY, PASSWORD, PATH, QUERY, KEY, TOKEN, EU_SECRET,
+        IDENTIFIER, SECRET, ACCESS_KEY, PASSWORD, PATH, QUERY, KEY, TOKEN, EU_SECRET, EU_MD5,
     ] {
         let percent: String = secret
             .bytes()
@@ -173,7 +175,7 @@ fn home(url: &str, smtp: &str, hook: &str) -> Home {
     ]);
     home.write(
         "config/monitor.toml",
-        &format!("[[instance]]\nname = \"eu\"\nurl = \"{url}\"\nidentifier = \"eu-{IDENTIFIER}\"\nsecret = \"{EU_SECRET}\"\n"),
+        &format!("[[instance]]\nname = \"eu\"\nurl = \"{url}\"\nusername = \"eu-{IDENTIFIER}\"\npassword = \"{EU_SECRET}\"\n"),
     );
     home
 }
@@ -232,7 +234,7 @@ fn where_all_goes_well_no_secret_comes_out() {
 fn where_whmcs_refuses_and_quotes_the_request_no_secret_comes_out() {
     let shop = Shop::open(vec![item(1, "A", 4)]);
     let receivers = Receivers::start();
-    let elsewhere = format!("Location: http://127.0.0.1:9/?secret={EU_SECRET}\r\n");
+    let elsewhere = format!("Location: http://127.0.0.1:9/?secret={EU_SECRET}&password={EU_MD5}\r\n");
     let scenes = [
         ("a page that quotes the request", shop.url(), Mode::Echo),
         ("a refusal that quotes the secret", shop.url(), Mode::EchoRefusal),

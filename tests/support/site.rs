@@ -82,6 +82,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         store: store.clone(),
         counters: Arc::new(Counters::new(&names, &channels).unwrap()),
         scrapes: Arc::default(),
+        desk: Arc::default(),
     };
     let bound = server::bind(&settings, state).await.unwrap();
     let cancel = CancellationToken::new();

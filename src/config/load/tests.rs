@@ -19,6 +19,8 @@ use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
 use crate::notify::webhook::WebhookSettings;
 use crate::scheduler::Schedule;
+use crate::whmcs::client::ApiSettings;
+use crate::whmcs::form::SignIn;
 
 /// A working directory with its files, and an environment.
 struct Place {
@@ -80,6 +82,16 @@ fn errors(dotenv: &str, toml: &str) -> String {
     }
 }
 
+/// What signs in to a shop, as (who, proof).
+fn signs_in(api: &ApiSettings) -> (&str, &str) {
+    match &api.sign_in {
+        SignIn::Credentials { identifier, secret } => (identifier.expose_secret(), secret.expose_secret()),
+        SignIn::Admin {
+            username, password, ..
+        } => (username.expose_secret(), password.expose_secret()),
+    }
+}
+
 fn warnings(config: &Config) -> String {
     config
         .warnings
@@ -96,7 +108,7 @@ fn three_lines_are_a_configuration() {
     };
     assert_eq!(shop.name, "default");
     assert_eq!(shop.api.url, "https://shop.example/includes/api.php");
-    assert_eq!(shop.api.secret.expose_secret(), "CANARY-secret");
+    assert_eq!(signs_in(&shop.api), ("an-id", "CANARY-secret"));
     assert_eq!(shop.api.timeout, Duration::from_secs(30));
     assert_eq!(shop.api.connect_timeout, Duration::from_secs(10));
     assert_eq!((shop.api.max_body, shop.api.max_requests), (1 << 30, 2));
@@ -117,6 +129,42 @@ fn nothing_at_all_names_the_three_settings_that_are_needed() {
     ");
 }
 
+#[test]
+fn an_admin_may_sign_in_by_name_and_password() {
+    let shop = "WHMCS_API_URL=https://shop.example/includes/api.php\nWHMCS_API_USERNAME=stock-reader\n";
+    let eu = "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/includes/api.php\"\nusername = \"eu-reader\"\npassword = \"CANARY-eu\"\n";
+    let config = Place::new()
+        .file(".env", &format!("{shop}WHMCS_API_PASSWORD_FILE=password\n"))
+        .file("password", "CANARY password\n")
+        .file("config/monitor.toml", eu)
+        .load()
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    let [default, eu] = config.instances.as_slice() else {
+        panic!("two")
+    };
+    assert_eq!(signs_in(&default.api), ("stock-reader", "CANARY password"));
+    assert_eq!(signs_in(&eu.api), ("eu-reader", "CANARY-eu"));
+}
+
+#[test]
+fn two_ways_to_sign_in_or_half_of_one_are_errors_that_name_the_settings() {
+    let half = Place::new()
+        .file(".env", "WHMCS_API_PASSWORD=CANARY\n")
+        .load()
+        .expect_err("half");
+    insta::assert_snapshot!(half, @r"
+    WHMCS_API_URL is not set. Set WHMCS_API_URL, WHMCS_API_USERNAME and WHMCS_API_PASSWORD (in .env, for instance).
+    WHMCS_API_USERNAME is not set. Set WHMCS_API_URL, WHMCS_API_USERNAME and WHMCS_API_PASSWORD (in .env, for instance).
+    ");
+    let toml = "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/includes/api.php\"\nusername = \"x\"\n[[instance]]\nname = \"us\"\n\
+        url = \"https://us.example/includes/api.php\"\nidentifier = \"x\"\nsecret = \"CANARY\"\npassword = \"CANARY\"\n";
+    insta::assert_snapshot!(errors("WHMCS_API_USERNAME=x\nWHMCS_API_PASSWORD=CANARY\n", toml), @r#"
+    WHMCS_API_USERNAME (.env line 4) is a second way to sign in, beside WHMCS_API_IDENTIFIER and WHMCS_API_SECRET. Keep WHMCS_API_IDENTIFIER and WHMCS_API_SECRET, or WHMCS_API_USERNAME and WHMCS_API_PASSWORD, not both.
+    instance "eu": password (config/monitor.toml line 1) is missing. An instance needs url, username and password.
+    instance "us": password (config/monitor.toml line 10) is a second way to sign in, beside identifier and secret. Keep identifier and secret, or username and password, not both.
+    "#);
+}
+
 const ENV_EXAMPLE: &str = include_str!("../../../.env.example");
 const TOML_EXAMPLE: &str = include_str!("../../../config/monitor.example.toml");
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
@@ -135,6 +183,7 @@ fn with_variables(place: Place) -> Place {
         .env("EU_IDENTIFIER", "CANARY-id")
         .env("EU_SECRET", "CANARY-eu")
         .env("EU_ACCESS_KEY", "CANARY-key")
+        .env("EU_HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .env("SALES_SMTP_PASSWORD", "CANARY-smtp")
         .env(
             "WAREHOUSE_WEBHOOK_SECRET",
@@ -174,17 +223,15 @@ fn the_examples_are_accepted_as_they_are() {
 
 #[test]
 fn the_examples_are_accepted_with_everything_that_is_commented_out() {
-    let dotenv = uncommented(ENV_EXAMPLE)
-        .replace("WHMCS_API_IDENTIFIER=\n", "WHMCS_API_IDENTIFIER=x\n")
-        .replace("WHMCS_API_SECRET=\n", "WHMCS_API_SECRET=x\n");
-    // A secret stands in one place only.
+    // Without the identifier and the secret the admin's name and password count.
+    let dotenv = uncommented(ENV_EXAMPLE);
+    // A secret stands in one place only, and a shop is signed in to in one way.
     let toml: String = uncommented(TOML_EXAMPLE)
         .lines()
         .filter(|line| {
-            !line
-                .split('=')
-                .next()
-                .is_some_and(|key| key.trim().ends_with("_file") && key.trim() != "ca_file")
+            let key = line.split('=').next().unwrap_or_default().trim();
+            let again = key.ends_with("_file") && key != "ca_file";
+            !again && !["username", "password"].contains(&key)
         })
         .flat_map(|line| [line, "\n"])
         .collect();
@@ -215,7 +262,12 @@ fn every_secret_of_the_example_may_come_from_a_file() {
             ![
                 "identifier",
                 "secret",
+                "username",
+                "username_file",
+                "password",
+                "password_file",
                 "access_key",
+                "hint_secret",
                 "smtp_url",
                 "smtp_password",
                 "url",
@@ -230,6 +282,7 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("secrets/eu_identifier", "id\n")
         .file("secrets/eu_secret", "CANARY-eu\r\n")
         .file("secrets/eu_access_key", "key")
+        .file("secrets/eu_hint_secret", "CANARY of twenty-four bytes\n")
         .file("secrets/smtp_url", "smtp://user@mx.example\n")
         .file("secrets/smtp_password", "CANARY p\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
@@ -238,7 +291,12 @@ fn every_secret_of_the_example_may_come_from_a_file() {
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
         );
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(config.instances[1].api.secret.expose_secret(), "CANARY-eu");
+    assert_eq!(signs_in(&config.instances[1].api), ("id", "CANARY-eu"));
+    let hints = config.instances[1].hint_secret.as_ref();
+    assert_eq!(
+        hints.map(ExposeSecret::expose_secret),
+        Some("CANARY of twenty-four bytes")
+    );
     let email = email(&config, "sales");
     assert_eq!(
         email.password.as_ref().map(ExposeSecret::expose_secret),
@@ -290,12 +348,12 @@ fn known_keys(section: &str, body: &str) -> Vec<String> {
 fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     let example = uncommented(TOML_EXAMPLE);
     for (section, body, count) in [
-        ("instance", "", 15),
+        ("instance", "", 22),
         ("channel", "type = \"email\"", 11),
         ("channel", "type = \"webhook\"", 11),
         ("rule", "", 18),
         ("capacity", "", 6),
-        ("pool", "", 3),
+        ("pool", "", 6),
     ] {
         let keys = known_keys(section, body);
         assert_eq!(keys.len(), count, "{section}: {keys:?}");
@@ -384,8 +442,7 @@ fn a_secret_comes_from_a_file_or_a_credential() {
         .load()
         .expect("good");
     let api = &config.instances[0].api;
-    assert_eq!(api.identifier.expose_secret(), "from-file");
-    assert_eq!(api.secret.expose_secret(), "CANARY from-credential");
+    assert_eq!(signs_in(api), ("from-file", "CANARY from-credential"));
     assert_eq!(
         webhook(&config, "webhook").url.expose_secret(),
         "https://hooks.example/CANARY"
@@ -540,6 +597,23 @@ fn capacities_and_pools_are_read() {
 }
 
 #[test]
+fn a_pool_has_thresholds_and_channels_of_its_own() {
+    let toml = "[[channel]]\nname = \"sales\"\ntype = \"webhook\"\nurl = \"https://hook.example/\"\n\
+                [[pool]]\nname = \"kits\"\ncapacity = 40\nuses = [{ product = 1 }]\nlow = 8\ncritical = 2\nchannels = [\"sales\"]\n";
+    let config = good("", toml);
+    let pool = &config.capacities.pools[0];
+    assert_eq!((pool.low, pool.critical), (Some(8), Some(2)));
+    assert_eq!(pool.channels, Some(vec!["sales".to_owned()]));
+    let clash = good("", &toml.replace("critical = 2", "critical = 9"));
+    assert!(
+        warnings(&clash)
+            .contains("critical (config/monitor.toml line 10) is 9, above low (8); 8 counts for both"),
+        "{}",
+        warnings(&clash)
+    );
+}
+
+#[test]
 fn instances_of_the_file_stand_beside_the_environments_and_share_its_settings() {
     let place = place(
         "WHMCS_API_TIMEOUT=5s\nPOLL_SCHEDULE=*/5 * * * *\nTIMEZONE=Europe/Berlin\n",
@@ -553,7 +627,7 @@ fn instances_of_the_file_stand_beside_the_environments_and_share_its_settings() 
         panic!("two")
     };
     assert_eq!((default.name.as_str(), eu.name.as_str()), ("default", "eu"));
-    assert_eq!(eu.api.identifier.expose_secret(), "x-i-${y}");
+    assert_eq!(signs_in(&eu.api), ("x-i-${y}", "s"));
     assert_eq!(
         (eu.api.timeout, eu.api.connect_timeout),
         (Duration::from_secs(5), Duration::from_secs(5))
@@ -1104,6 +1178,14 @@ const BAD_KEYS: &[(&str, &str)] = &[
         "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1, need = 0 }]",
         "pool \"x\": uses: need (config/monitor.toml line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
     ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1 }]\nlow = -1",
+        "pool \"x\": low (config/monitor.toml line 5) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1 }]\nchannels = [\"phone\"]",
+        "pool \"x\": channels (config/monitor.toml line 5) names \"phone\", and there is no such channel. There are: email.",
+    ),
 ];
 
 #[test]
@@ -1344,4 +1426,32 @@ proptest::proptest! {
             Err(errors) => proptest::prop_assert!(!errors.problems.is_empty()),
         }
     }
+}
+
+#[test]
+fn hints_have_a_secret_for_all_or_for_one_shop_and_a_distance() {
+    let config = good("", "");
+    assert!(config.http.hint_secret.is_none());
+    assert_eq!(config.instances[0].hint_min_interval, Duration::from_secs(10));
+    let file = "[[instance]]\nname = \"eu\"\nurl = \"https://eu.example/includes/api.php\"\nidentifier = \"x\"\n\
+                secret = \"y\"\nhint_secret = \"four and twenty blackbirds\"\nhint_min_interval = \"0\"\n";
+    let config = good(
+        "HINT_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nHINT_MIN_INTERVAL=1m\n",
+        file,
+    );
+    assert!(config.http.hint_secret.is_some() && config.instances[1].hint_secret.is_some());
+    let distances = config
+        .instances
+        .iter()
+        .map(|shop| shop.hint_min_interval.as_secs());
+    assert_eq!(distances.collect::<Vec<_>>(), [60, 0]);
+    let wrong = errors(
+        "HINT_SECRET=whsec_CANARY!\nHINT_MIN_INTERVAL=soon\n",
+        &file.replace("four and twenty", "CANARY"),
+    );
+    insta::assert_snapshot!(wrong, @r#"
+    HINT_MIN_INTERVAL (.env line 5) is not a duration (it says "soon"). Write a number with a unit: 100ms, 30s, 5m, 1h30m, 7d.
+    instance "eu": hint_secret (config/monitor.toml line 6) holds fewer than 24 bytes. Make one with: echo "whsec_$(openssl rand -base64 32)".
+    HINT_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo "whsec_$(openssl rand -base64 32)".
+    "#);
 }

@@ -2,11 +2,13 @@
 
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SourceState;
 use crate::domain::alerting::state::SuspectRun;
+use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
@@ -33,11 +35,26 @@ pub fn suspicion(before: &Memory, levels: &[(ProductId, Level)]) -> Option<Strin
     if now * 5 < last * 4 && last - now >= 3 {
         return Some(format!("the catalogue shrank from {last} to {now} products"));
     }
+    sudden_zeros(&before.products, levels)
+}
+
+/// Why a look at some products only is not believed; `None` where it is.
+#[must_use]
+pub fn suspicion_of_part(before: &Memory, levels: &[(ProductId, Level)]) -> Option<String> {
+    let asked = levels.iter().filter_map(|(id, _)| before.product(*id));
+    sudden_zeros(asked, levels)
+}
+
+/// Whether at least 5 and 30 % of those that were in stock fell to 0 at once, in words. Both ascending by id.
+fn sudden_zeros<'a>(
+    remembered: impl IntoIterator<Item = &'a Arc<Tracked>>,
+    levels: &[(ProductId, Level)],
+) -> Option<String> {
     let (mut positive, mut fell) = (0usize, 0usize);
     let mut present = levels.iter().peekable();
-    for tracked in before.products.iter().filter(|tracked| !tracked.gone) {
+    for tracked in remembered.into_iter().filter(|tracked| !tracked.gone) {
         // Levels that were lost come back as they were: all zeros would be as absurd then.
-        let last_known = match tracked.series.level {
+        let last_known = match tracked.own_level() {
             Level::Known(n) => Some(n),
             Level::Unknown => tracked.series.last_level,
             Level::NotControlled => None,

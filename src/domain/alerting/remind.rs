@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::domain::alerting::about::About;
 use crate::domain::alerting::about::worst_first;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::rules::Effective;
@@ -119,10 +120,14 @@ fn one_product(
     }
     let mut reminded: Vec<(u32, usize)> = Vec::new();
     for (series, effective, about) in product.all_series() {
-        let muted = about.combination.is_some() && product.covers(series);
+        let covered = match about {
+            About::Combination { .. } => product.covers(series),
+            About::Product(_) | About::Pool(_) => false,
+        };
         for (channel, slot) in slots.iter().enumerate().take(rules.channels.len()) {
             // Rules read since the last look have other channels: until the next look, whoever was told counts.
             let routed = effective.channels.contains(&channel) || product.epoch != rules.epoch;
+            let muted = covered || telling.is_spoken_for(channel, series.severity, about);
             if !muted && routed && is_due(rules, channel, series, effective, *slot, telling.now()) {
                 let severity = rules.channels[channel].view(series.severity);
                 alerts[channel].push(telling.reminder(series, effective, about, severity));

@@ -217,11 +217,17 @@ impl Rules {
 
     /// What the matching rules, least specific first, amount to.
     pub(super) fn effective_of(&self, matching: &[usize]) -> Arc<Effective> {
+        let matching: Vec<&Rule> = matching.iter().map(|index| &self.rules[*index]).collect();
+        self.effective_of_rules(&matching)
+    }
+
+    /// What these rules, least specific first, amount to.
+    pub(super) fn effective_of_rules(&self, matching: &[&Rule]) -> Arc<Effective> {
         self.shared(self.combine(matching))
     }
 
-    fn combine(&self, matching: &[usize]) -> Effective {
-        let most_specific = || matching.iter().rev().map(|index| &self.rules[*index]);
+    fn combine(&self, matching: &[&Rule]) -> Effective {
+        let most_specific = || matching.iter().rev();
         let low = most_specific().find_map(|rule| Some((rule.low?, rule.origin.as_str())));
         let critical = most_specific().find_map(|rule| Some((rule.critical?, rule.origin.as_str())));
         let (low, low_origin) = low.unwrap_or((self.low, "global"));

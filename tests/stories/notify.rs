@@ -1,0 +1,199 @@
+//! `notify test`: what each channel answers, beside a running daemon and without one.
+
+use std::fs;
+
+use serde_json::Value;
+use whmcs_stock_monitor::sinks::mail_script::Fault;
+use whmcs_stock_monitor::sinks::mail_script::Step;
+use whmcs_stock_monitor::sinks::webhook::Reply;
+
+use crate::daemon::Home;
+use crate::daemon::eventually;
+use crate::home;
+use crate::peers::Peer;
+use crate::peers::python;
+use crate::receivers::Receivers;
+use crate::receivers::SECRET;
+use crate::shop::Shop;
+use crate::shop::item;
+
+/// Everything in the database's folder but what readers themselves touch.
+fn database(home: &Home) -> Vec<u8> {
+    fs::read(home.path("data/stock.db")).unwrap()
+}
+
+#[test]
+fn a_test_goes_to_every_recipient_and_the_answers_are_printed() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("ALERT_EMAIL_TO", "sales@shop.example, dc@shop.example");
+    let ended = home.run(&["notify", "test"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{ended:?}");
+    assert!(
+        lines[0].starts_with("email to sales@shop.example: accepted: 250"),
+        "{ended:?}"
+    );
+    assert!(
+        lines[1].starts_with("email to dc@shop.example: accepted: 250"),
+        "{ended:?}"
+    );
+    assert!(lines[2].starts_with("webhook: accepted: 20"), "{ended:?}");
+    assert_eq!(
+        receivers.subjects(),
+        [
+            "Test message of the stock monitor",
+            "Test message of the stock monitor"
+        ]
+    );
+    assert_eq!(receivers.said(), ["test.ping"]);
+    assert!(!home.path("data").exists(), "no database was made");
+    assert_eq!(shop.polled(), 0);
+}
+
+#[test]
+fn beside_a_daemon_a_test_needs_no_lock_and_leaves_the_database_as_it_is() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("POLL_SCHEDULE", "every 1h");
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    daemon.wait_for_empty_outbox();
+    let before = (database(&home), daemon.json("/api/v1/deliveries"));
+    let ended = home.run(&["notify", "test", "webhook"]);
+    assert_eq!((ended.code, ended.out.lines().count()), (0, 1), "{ended:?}");
+    assert_eq!((database(&home), daemon.json("/api/v1/deliveries")), before);
+    daemon.stop();
+    assert_eq!(receivers.said(), ["stock.baseline", "test.ping"]);
+    assert_eq!(receivers.mail.mails().len(), 1);
+}
+
+#[test]
+fn a_refusal_is_quoted_and_the_other_recipients_still_get_the_test() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("ALERT_EMAIL_TO", "gone@shop.example, sales@shop.example");
+    receivers.mail.next(Step::Rcpt, Fault::Code(550));
+    receivers.hook.next(Reply::Status(503));
+    let ended = home.run(&["notify", "test"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(
+        lines[0].starts_with("email to gone@shop.example: not accepted: smtp_550: "),
+        "{ended:?}"
+    );
+    assert!(lines[0].ends_with("it would be a dead letter."), "{ended:?}");
+    assert!(
+        lines[1].starts_with("email to sales@shop.example: accepted: "),
+        "{ended:?}"
+    );
+    assert_eq!(
+        lines[2],
+        "webhook: not accepted: http_503: the receiver answered 503. The daemon would try an alert again, for up to \
+         five days."
+    );
+    assert_eq!(receivers.mail.mails().len(), 1);
+}
+
+#[test]
+fn a_receiver_that_is_gone_is_told_apart_then_and_after_the_daemon_heard_it() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    receivers.hook.always(Reply::Status(410));
+    let ended = home.run(&["notify", "test", "webhook"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.out.contains("http_410") && ended.out.contains("until its next start or reload"),
+        "{ended:?}"
+    );
+    assert_eq!(ended.err, "");
+    let mut daemon = home.start();
+    eventually("the daemon heard it", || {
+        (daemon.metric("whmcs_stock_outbox_messages{channel=\"webhook\",state=\"dead\"}") == Some(1.0))
+            .then_some(())
+    });
+    receivers.hook.always(Reply::Status(204));
+    let ended = home.run(&["notify", "test", "webhook"]);
+    assert_eq!(
+        (ended.code, ended.out.trim()),
+        (0, "webhook: accepted: 204"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .err
+            .starts_with("webhook: the last delivery was answered with 410 (gone)."),
+        "{ended:?}"
+    );
+    daemon.stop();
+}
+
+#[test]
+fn what_cannot_be_tested_is_said_with_the_channels_there_are() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    let ended = home.run(&["notify", "test", "sales"]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert_eq!(
+        ended.err,
+        "There is no channel \"sales\". There are: email, webhook.\n"
+    );
+    home.set("WEBHOOK_SECRET", "no secret");
+    let ended = home.run(&["notify", "test"]);
+    assert_eq!((ended.code, ended.out.as_str()), (78, ""), "{ended:?}");
+    for name in [
+        "WEBHOOK_URL",
+        "WEBHOOK_SECRET",
+        "SMTP_URL",
+        "SMTP_FROM",
+        "ALERT_EMAIL_TO",
+    ] {
+        home.unset(name);
+    }
+    let ended = home.run(&["notify", "test"]);
+    assert_eq!(ended.code, 78, "{ended:?}");
+    assert!(ended.err.starts_with("There is no channel."), "{ended:?}");
+    assert!(receivers.payloads().is_empty() && receivers.mail.mails().is_empty());
+}
+
+#[test]
+fn receivers_of_another_make_take_the_test_and_find_its_signature_right() {
+    let Some(python) = python() else { return };
+    let peer = Peer::start(&python, "receive.py", &[SECRET]);
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set(
+        "SMTP_URL",
+        &format!("smtp://127.0.0.1:{}?tls=none", peer.ports[0]),
+    );
+    home.set("WEBHOOK_URL", &format!("http://127.0.0.1:{}/hook", peer.ports[1]));
+    let ended = home.run(&["notify", "test"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let received = peer.get(peer.ports[1], "/received");
+    assert_eq!(received["refused"], Value::Array(Vec::new()), "{received}");
+    assert_eq!(received["webhooks"][0]["body"]["type"], "test.ping");
+    assert_eq!(received["mails"][0]["to"][0], "sales@shop.example");
+    assert_eq!(
+        received["mails"][0]["subject"],
+        "Test message of the stock monitor"
+    );
+    assert_eq!(received["mails"].as_array().map(Vec::len), Some(1));
+    // Signed with another secret it is refused, and the command says so.
+    home.set(
+        "WEBHOOK_SECRET",
+        "whsec_YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3RzLi4uLg==",
+    );
+    let ended = home.run(&["notify", "test", "webhook"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.out.starts_with("webhook: not accepted: http_400"),
+        "{ended:?}"
+    );
+}
