@@ -240,7 +240,8 @@ fn start() -> Server {
         "{SBIN}; cd {folder} && mariadb-install-db --no-defaults --datadir={folder}/data {user} \
          --auth-root-authentication-method=normal --skip-test-db >install.log 2>&1 || exit 1
          mariadbd --no-defaults --datadir={folder}/data {user} --socket={folder}/socket --pid-file={folder}/pid \
-         --skip-networking --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=128M >server.log 2>&1 &
+         --skip-networking --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=128M \
+         --innodb-flush-method=nosync --innodb-doublewrite=OFF --innodb-log-file-size=16M --sync-frm=OFF >server.log 2>&1 &
          server=$!
          read -r _
          kill $server; wait $server; rm -rf {folder}",

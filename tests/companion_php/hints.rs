@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,9 @@ use whmcs_stock_monitor::sinks::webhook::Reply;
 use whmcs_stock_monitor::sinks::webhook::Request;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 
+use crate::daemon::Home;
 use crate::daemon::PATIENCE;
+use crate::daemon::eventually;
 use crate::databases::BOTH;
 use crate::databases::Database;
 use crate::databases::Kind;
@@ -28,6 +31,7 @@ use crate::databases::ready;
 use crate::front::Front;
 use crate::peers::Peer;
 use crate::peers::python;
+use crate::receivers::Receivers;
 
 const SECRET: &str = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGU=";
 
@@ -143,7 +147,7 @@ fn another_makes_library_believes_the_signature() {
         "",
     ));
     run(&front, &json!([["ProductEdit", {"pid": 7}]]));
-    let received = crate::daemon::eventually("a hint", || {
+    let received = eventually("a hint", || {
         let received = peer.get(peer.ports[1], "/received");
         let came = |list: &str| !received[list].as_array().unwrap().is_empty();
         (came("webhooks") || came("refused")).then_some(received)
@@ -501,5 +505,49 @@ fn the_example_says_every_setting_and_sends_nothing() {
             docs.contains(&format!("| `{name}` |")),
             "docs/companion.md does not explain {name}"
         );
+    }
+}
+
+#[test]
+fn a_sale_reaches_the_people_through_the_hook_and_the_daemon() {
+    if !ready() {
+        return;
+    }
+    for kind in BOTH {
+        let front = shop(kind);
+        let receivers = Receivers::start();
+        let mut home = Home::new(&[]);
+        for (name, value) in receivers.settings(&front.url()) {
+            home.set(name, &value);
+        }
+        // What is seen before an hour is over is seen because of the hint.
+        home.set("POLL_SCHEDULE", "every 1h");
+        home.set("HINT_SECRET", SECRET);
+        home.set("HINT_MIN_INTERVAL", "100ms");
+        let mut daemon = home.start();
+        receivers.wait_for(1);
+        eventually("the first poll", || (daemon.polls("default") == 1).then_some(()));
+        front.settings(&settings(
+            &format!("http://{}/api/v1/hints", daemon.address),
+            "'instance' => 'default', 'log' => true",
+        ));
+        front
+            .database
+            .load("UPDATE tblproducts SET qty = 0 WHERE id = 2;\n");
+        let began = Instant::now();
+        run(&front, &json!([["AcceptOrder", {"orderid": 1}]]));
+        let (payloads, _) = receivers.wait_for(2);
+        println!(
+            "{kind:?}: told {:?} after the page was asked for",
+            began.elapsed()
+        );
+        let alerts = &payloads[1]["data"]["alerts"];
+        assert_eq!(alerts.as_array().map(Vec::len), Some(1), "{alerts}");
+        assert_eq!(
+            (&alerts[0]["product"]["id"], &alerts[0]["severity"]),
+            (&json!(2), &json!("out"))
+        );
+        assert_eq!(front.activity(), "");
+        daemon.stop();
     }
 }

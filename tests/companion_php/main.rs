@@ -13,6 +13,9 @@ mod daemon;
 #[path = "../support/peers.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod peers;
+#[path = "../support/receivers.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod receivers;
 
 mod answers;
 mod databases;
