@@ -15,6 +15,7 @@ pub mod config;
 pub mod import;
 pub mod suggest;
 pub mod deliveries;
+pub mod companion;
 pub mod notify;
 pub mod health;
 pub mod pretty;
@@ -88,6 +89,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
+        Command::Companion { what } => companion::companion(&what),
     }
 }
 

@@ -18,7 +18,6 @@ pub mod domain {
         pub mod state;
         pub mod pools;
         pub mod attach;
-        mod attach;
         pub mod mention;
         pub mod unmatched;
         pub mod relink;

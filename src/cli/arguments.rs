@@ -54,6 +54,11 @@ pub enum Command {
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
     Healthcheck,
+    /// The files that go onto the WHMCS host
+    Companion {
+        #[command(subcommand)]
+        what: CompanionCommand,
+    },
 }
 
 /// Options of `check`.
@@ -188,6 +193,22 @@ pub enum DeliveriesCommand {
         /// Its number in the list
         id: i64,
     },
+}
+
+/// What to do with the companion.
+#[derive(Debug, Subcommand)]
+pub enum CompanionCommand {
+    /// Write its files into a folder; settings.php there is never touched
+    Export {
+        /// The folder; made where it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Replace files of that name that are not the companion's, too
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the SHA-256 of each file, as `sha256sum -c` reads them
+    Checksums,
 }
 
 /// What to do with the channels.
