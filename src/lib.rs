@@ -91,6 +91,7 @@ pub mod store {
     mod rows;
     pub mod save;
     pub mod memory;
+    pub mod pools;
     pub mod history;
     pub mod past;
     pub mod outbox;

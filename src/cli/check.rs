@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::app;
 use crate::app::Generation;
 use crate::cli::arguments::CheckArguments;
 use crate::cli::configured;
@@ -24,6 +25,7 @@ use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
@@ -35,11 +37,13 @@ use crate::domain::pool::Board;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
+use crate::jobs::shop;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
+use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
 
@@ -64,21 +68,22 @@ pub(super) struct Looked {
 
 /// Polls once.
 pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
-    let mut config = match configured(sources) {
+    let config = match configured(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    if let Err(exit) = only(&mut config, options.instance.as_deref()) {
+    let only = options.instance.as_deref();
+    if let Err(exit) = known(&config, only) {
         return exit;
     }
-    let progress = progress(&config);
+    let progress = progress(&config, only);
     let shown = Shown {
         zone: config.timezone.clone(),
         rules: Arc::clone(&config.rules),
         capacities: Arc::clone(&config.capacities),
         path: config.store.path.clone(),
     };
-    let looked = looked(config, options.dry_run).await;
+    let looked = looked(config, only, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
         Ok((looked, board)) => report(&shown, &looked, &board, options).await,
@@ -86,49 +91,57 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     }
 }
 
-/// Leaves only the shop that is asked for.
-pub(super) fn only(config: &mut Config, wanted: Option<&str>) -> Result<(), Exit> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    let names: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
-    config.instances.retain(|instance| instance.name == *wanted);
-    if config.instances.is_empty() {
-        let problem = format!(
-            "There is no shop {wanted:?} in the configuration. There are: {}.",
-            names.join(", ")
-        );
-        return Err(fail(Exit::Config, &problem));
+/// Refuses a shop that is not in the configuration.
+pub(super) fn known(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    match wanted.filter(|wanted| !names.contains(wanted)) {
+        None => Ok(()),
+        Some(wanted) => {
+            let problem = format!(
+                "There is no shop {wanted:?} in the configuration. There are: {}.",
+                names.join(", ")
+            );
+            Err(fail(Exit::Config, &problem))
+        }
     }
-    Ok(())
 }
 
 /// Records where it may, else looks without recording.
-async fn looked(config: Config, dry_run: bool) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn looked(
+    config: Config,
+    only: Option<&str>,
+    dry_run: bool,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     if dry_run {
-        return dry(&config).await;
+        return dry(&config, only).await;
     }
     match Store::open(&config.store).await {
         Ok(opened) => {
             for warning in &opened.warnings {
                 say(&format!("warning: {warning}"));
             }
-            let looked = recording(config, &opened.store).await;
+            let looked = recording(config, only, &opened.store).await;
             opened.store.close().await;
             looked
         }
         Err(OpenError::InUse(_)) => {
             say("A daemon is running: this is a dry run, nothing is recorded or sent.");
-            dry(&config).await
+            dry(&config, only).await
         }
         Err(error) => Err(exit_of(Err(error.into()))),
     }
 }
 
-async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn recording(
+    config: Config,
+    only: Option<&str>,
+    store: &Store,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let cancel = CancellationToken::new();
-    let generation = Generation::new(config, store, &[])
+    let generation = Generation::with(config, store, &[], only)
         .await
         .map_err(|error| exit_of(Err(error)))?;
-    let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
+    let broken = |error: StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
     let mut looked = Vec::new();
     for place in 0..generation.shops.len() {
@@ -159,28 +172,32 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
             }
         }
     }
-    Ok((looked, Arc::default()))
+    let board = generation.board(store).await.map_err(broken)?;
+    Ok((looked, board))
 }
 
-/// Looks without recording.
-pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+/// Looks without recording, at one shop or at all.
+pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
-    let mut looked = Vec::new();
-    for instance in &config.instances {
+    let mut looked: Vec<Looked> = Vec::new();
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
         let memory = remembered(config, reader.as_ref(), &instance.name)
             .await
-            .map_err(|error| exit_of(Err(error.into())))?;
+            .map_err(broken)?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
         let policy = Policy {
             instance: &instance.name,
             rules: &config.rules,
             capacities: &config.capacities,
-            pools: None,
+            pools: pools.as_ref(),
         };
         let cancel = CancellationToken::new();
         let checked = check::dry(
@@ -192,16 +209,38 @@ pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Ex
             &cancel,
         )
         .await;
-        looked.extend(checked.map(|checked| Looked {
+        let Some(checked) = checked else { continue };
+        if let Some((next, _)) = &checked.pools {
+            pools = Some(next.clone());
+        }
+        looked.push(Looked {
             instance: instance.name.clone(),
             checked,
             recorded: false,
-        }));
+        });
     }
     if let Some(reader) = reader {
         reader.close().await;
     }
-    Ok((looked, Arc::default()))
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    Ok((looked, Arc::new(board.unwrap_or_default())))
+}
+
+/// What the database remembers of the pools; `None` where none is configured.
+pub(super) async fn pools_of(config: &Config, reader: Option<&Reader>) -> Result<Option<Pools>, StoreError> {
+    if config.capacities.pools.is_empty() {
+        return Ok(None);
+    }
+    let shops = app::sharing(config, reader).await?;
+    let now = Timestamp::now();
+    let Some(reader) = reader else {
+        return Ok(Some(Pools::of(
+            shops.iter().map(|shop| shop.unread(now)).collect(),
+        )));
+    };
+    let id = reader.pools().await?;
+    let read = shop::read_pools(reader, id, &shops, &config.rules, &config.capacities, now).await?;
+    Ok(Some(read))
 }
 
 /// What the database remembers of the shop; nothing where there is none.
@@ -209,7 +248,7 @@ pub(super) async fn remembered(
     config: &Config,
     reader: Option<&Reader>,
     instance: &str,
-) -> Result<Memory, crate::store::error::StoreError> {
+) -> Result<Memory, StoreError> {
     let Some(reader) = reader else {
         return Ok(Memory::default());
     };
@@ -221,16 +260,14 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-pub(super) fn progress(config: &Config) -> ProgressBar {
+/// Whom it asks, while it asks.
+pub(super) fn progress(config: &Config, only: Option<&str>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let names: Vec<&str> = config
-        .instances
-        .iter()
-        .map(|instance| instance.name.as_str())
-        .collect();
-    let bar = ProgressBar::new_spinner().with_message(format!("Asking {} …", names.join(", ")));
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    let names = only.map_or_else(|| names.join(", "), str::to_owned);
+    let bar = ProgressBar::new_spinner().with_message(format!("Asking {names} …"));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

@@ -14,6 +14,7 @@ use crate::domain::source::Cause;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
+use crate::store::value::POOLS;
 use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::cause;
@@ -106,9 +107,11 @@ pub struct Point {
 impl Reader {
     /// The shops, by name.
     pub async fn instances(&self) -> Result<Vec<Instance>, StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as("SELECT id, name FROM instances ORDER BY name")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as("SELECT id, name FROM instances WHERE name <> ? ORDER BY name")
+                .bind(POOLS)
+                .fetch_all(&self.pool)
+                .await?;
         let instance = |(id, name)| Instance {
             id: InstanceId(id),
             name,
@@ -135,7 +138,7 @@ impl Reader {
         rows.iter().map(poll).collect()
     }
 
-    /// Events, newest first, before the one given.
+    /// Events, newest first, before the one given; those of pools only where their instance is asked for.
     pub async fn events(
         &self,
         filter: EventFilter<'_>,
@@ -145,13 +148,14 @@ impl Reader {
         let rows = sqlx::query(
             "SELECT e.*, i.name AS instance FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
-             AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
+             AND (?4 IS NULL OR e.kind = ?4) AND (?2 IS NOT NULL OR i.name <> ?6) ORDER BY e.id DESC LIMIT ?5",
         )
         .bind(before.unwrap_or(i64::MAX))
         .bind(filter.instance.map(|instance| instance.0))
         .bind(filter.product)
         .bind(filter.kind)
         .bind(limit_of(limit))
+        .bind(POOLS)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(event).collect()

@@ -89,6 +89,7 @@ impl World {
                 capacities: declared.capacities,
                 pools: Vec::new(),
             }),
+            pools: None,
             telling: Arc::new(telling()),
             details_budget: Duration::from_secs(60),
         };
