@@ -186,6 +186,16 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
     for said in [why, "LEFT", "64 GB DIMM kits", "holds back DS-64, DS-128, DS-256"] {
         assert!(status.contains(said), "{said}: {status}");
     }
+    let history = world.home.run(&["history", "DS-64", "--combination", "4=12"]).out;
+    assert!(history.contains(&format!("now {why}")), "{history}");
+    let history = world
+        .home
+        .run(&["history", "DS-64", "--combination", "4=12", "--json"])
+        .json();
+    assert_eq!(
+        json!([history["bottleneck"], history["pool"]["holds_back_total"]]),
+        json!(["pool 64 GB DIMM kits", 5])
+    );
     let mut daemon = world.home.start();
     let stock = daemon.wait_for_item(64, "there", |_| true);
     assert_eq!(stock["pool"], json!(null));
