@@ -73,7 +73,7 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Err(exit) => return exit,
     };
     let only = options.instance.as_deref();
-    if let Err(exit) = known(&config, only) {
+    if let Err(exit) = is_there(&config, only) {
         return exit;
     }
     let progress = progress(&config, only);
@@ -91,19 +91,18 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     }
 }
 
-/// Refuses a shop that is not in the configuration.
-pub(super) fn known(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
+/// Whether the shop that is asked for is configured; what is wrong is said.
+pub(super) fn is_there(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let Some(wanted) = wanted else { return Ok(()) };
     let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
-    match wanted.filter(|wanted| !names.contains(wanted)) {
-        None => Ok(()),
-        Some(wanted) => {
-            let problem = format!(
-                "There is no shop {wanted:?} in the configuration. There are: {}.",
-                names.join(", ")
-            );
-            Err(fail(Exit::Config, &problem))
-        }
+    if names.contains(&wanted) {
+        return Ok(());
     }
+    let problem = format!(
+        "There is no shop {wanted:?} in the configuration. There are: {}.",
+        names.join(", ")
+    );
+    Err(fail(Exit::Config, &problem))
 }
 
 /// Records where it may, else looks without recording.
@@ -176,7 +175,7 @@ async fn recording(
     Ok((looked, board))
 }
 
-/// Looks without recording, at one shop or at all.
+/// Looks without recording.
 pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
@@ -260,13 +259,12 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-/// Whom it asks, while it asks.
 pub(super) fn progress(config: &Config, only: Option<&str>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
-    let names = only.map_or_else(|| names.join(", "), str::to_owned);
+    let all = config.instances.iter().map(|shop| shop.name.as_str());
+    let names = only.map_or_else(|| all.collect::<Vec<_>>().join(", "), str::to_owned);
     let bar = ProgressBar::new_spinner().with_message(format!("Asking {names} …"));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar

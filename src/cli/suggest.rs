@@ -19,7 +19,7 @@ pub async fn suggest(sources: &Sources, instance: Option<&str>) -> Exit {
         Err(exit) => return exit,
     };
     let several = config.instances.len() > 1;
-    if let Err(exit) = check::known(&config, instance) {
+    if let Err(exit) = check::is_there(&config, instance) {
         return exit;
     }
     let progress = check::progress(&config, instance);
