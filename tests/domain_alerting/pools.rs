@@ -508,7 +508,7 @@ fn a_pool_has_thresholds_and_channels_of_its_own() {
         channels: Some(vec!["spare".to_owned()]),
         ..kits()
     };
-    let mut world = World::new(&["eu"], rules, &[own.clone()]);
+    let mut world = World::new(&["eu"], rules, std::slice::from_ref(&own));
     server(&mut world.shops[0], 1, Some(0), Some(0));
     world.look(0);
     server(&mut world.shops[0], 1, Some(11), Some(0));
