@@ -884,8 +884,12 @@ async fn an_installation_that_pages_is_asked_until_all_are_there() {
         assert_eq!(see(&client, now).await.products.len(), 10);
     }
     type Script = fn(i64) -> (i64, i64, i64);
-    let cases: [(Script, &str); 3] = [
-        (|_| (1, 4, 10), "12 products, totalresults is 10"),
+    let cases: [(Script, &str); 4] = [
+        (|_| (1, 4, 10), "product 1 is listed on two pages"),
+        (
+            |start| (start + 1, start + 4, 10),
+            "12 products, totalresults is 10",
+        ),
         (|start| (start + 1, start, 10), "4 products, totalresults is 10"),
         (
             |start| (start + 1, start + 4, 10 + start),
@@ -907,6 +911,35 @@ async fn an_installation_that_pages_is_asked_until_all_are_there() {
             (Cause::BadAnswer, detail)
         );
     }
+}
+
+#[tokio::test]
+async fn pages_may_shrink_and_a_shop_that_repeats_its_first_page_is_asked_no_further() {
+    let script = |size: fn(i64) -> i64, from: fn(i64) -> i64, total: i64| {
+        Server::start(move |_, request| {
+            if !request.is("GetProducts") {
+                return Act::Send(no_such_action());
+            }
+            let start = request
+                .param("limitstart")
+                .map_or(0, |start| start.parse().unwrap());
+            let from = from(start);
+            let to = (from + size(start)).min(total);
+            let list: Vec<String> = (from + 1..=to).map(|id| listing(id, 1)).collect();
+            Act::Send(json(&format!(
+                r#"{{"result":"success","totalresults":{total},"startnumber":{from},"numreturned":{},"products":{{"product":[{}]}}}}"#,
+                list.len(),
+                list.join(",")
+            )))
+        })
+    };
+    let shrinking = script(|start| if start < 6 { 3 } else { 1 }, |start| start, 11).await;
+    assert_eq!(see(&client(&shrinking), 0).await.products.len(), 11);
+    assert_eq!(shrinking.count("GetProducts"), 7);
+    let repeating = script(|_| 4, |_| 0, 200_000).await;
+    let failure = look(&client(&repeating), 0).await.result.unwrap_err();
+    assert_eq!(failure.detail, "product 1 is listed on two pages");
+    assert_eq!(repeating.count("GetProducts"), 2);
 }
 
 #[tokio::test]
