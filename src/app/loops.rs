@@ -20,6 +20,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::domain::capacity::Capacities;
 use crate::hints::desk::Desk;
 use crate::hints::wanted::Scope;
 use crate::hints::wanted::Wanted;
@@ -114,6 +115,7 @@ impl Loops {
         tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
         tasks.spawn(remind_loop(
             Arc::clone(&generation.rules),
+            Arc::clone(&generation.capacities),
             remind,
             Arc::clone(&lasting.view),
             nudges,
@@ -452,6 +454,7 @@ async fn refusals_loop(desk: Arc<Desk>, cancel: CancellationToken) {
 
 async fn remind_loop(
     rules: Arc<Rules>,
+    capacities: Arc<Capacities>,
     remind: Remind,
     view: Arc<View>,
     nudges: Nudges,
@@ -460,7 +463,7 @@ async fn remind_loop(
     let mut looked_for_unmatched = false;
     while !cancel.is_cancelled() {
         if !looked_for_unmatched {
-            looked_for_unmatched = warn_of_unmatched(&rules, &view.seen());
+            looked_for_unmatched = warn_of_unmatched(&rules, &capacities, &view.seen());
         }
         // Not before every shop was asked since the start: what recovered meanwhile needs no reminder.
         if view.seen().not_attempted().next().is_none() {
@@ -488,8 +491,8 @@ async fn remind_loop(
     }
 }
 
-/// Once every shop was read: names the rules that concern nothing. Whether it could be told.
-fn warn_of_unmatched(rules: &Rules, seen: &Seen) -> bool {
+/// Once every shop was read: names the rules, capacities and uses of pools that concern nothing. Whether it could be told.
+fn warn_of_unmatched(rules: &Rules, capacities: &Capacities, seen: &Seen) -> bool {
     if !seen.instances.iter().all(|instance| instance.up() == Some(true)) {
         return false;
     }
@@ -498,7 +501,7 @@ fn warn_of_unmatched(rules: &Rules, seen: &Seen) -> bool {
         .iter()
         .map(|instance| (&*instance.name, &*instance.memory))
         .collect();
-    for origin in unmatched::unmatched(rules, &shops) {
+    for origin in unmatched::unmatched(rules, capacities, &shops) {
         tracing::warn!("{origin} matches no product. {MATCHING}");
     }
     true

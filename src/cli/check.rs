@@ -1,11 +1,13 @@
 //! `check`: one poll now, how each product was understood, and what that means.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +19,7 @@ use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::listing;
 use crate::cli::print;
+use crate::cli::relinks;
 use crate::cli::run::exit_of;
 use crate::cli::say;
 use crate::config::load::Config;
@@ -28,6 +31,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::domain::capacity::Capacities;
 use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::jobs::check;
@@ -50,12 +54,15 @@ const DETAILS_BUDGET: Duration = Duration::from_secs(600);
 struct Shown {
     zone: jiff::tz::TimeZone,
     rules: Arc<Rules>,
+    capacities: Arc<Capacities>,
+    /// Of the database.
+    path: PathBuf,
 }
 
 /// One shop's outcome.
-struct Looked {
-    instance: String,
-    checked: Checked,
+pub(super) struct Looked {
+    pub(super) instance: String,
+    pub(super) checked: Checked,
     recorded: bool,
 }
 
@@ -66,24 +73,36 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         Err(exit) => return exit,
     };
     let only = options.instance.as_deref();
-    let names: Vec<&str> = config.instances.iter().map(|i| i.name.as_str()).collect();
-    if let Some(wanted) = only.filter(|wanted| !names.contains(wanted)) {
-        return fail(
-            Exit::Config,
-            &format!("There is no shop {wanted:?} in the configuration."),
-        );
+    if let Err(exit) = is_there(&config, only) {
+        return exit;
     }
-    let progress = progress(&only.map_or_else(|| names.join(", "), str::to_owned));
+    let progress = progress(&config, only);
     let shown = Shown {
         zone: config.timezone.clone(),
         rules: Arc::clone(&config.rules),
+        capacities: Arc::clone(&config.capacities),
+        path: config.store.path.clone(),
     };
     let looked = looked(config, only, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
-        Ok((looked, board)) => report(&shown, &looked, &board, options),
+        Ok((looked, board)) => report(&shown, &looked, &board, options).await,
         Err(exit) => exit,
     }
+}
+
+/// Whether the shop that is asked for is configured; what is wrong is said.
+pub(super) fn is_there(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    if names.contains(&wanted) {
+        return Ok(());
+    }
+    let problem = format!(
+        "There is no shop {wanted:?} in the configuration. There are: {}.",
+        names.join(", ")
+    );
+    Err(fail(Exit::Config, &problem))
 }
 
 /// Records where it may, else looks without recording.
@@ -156,7 +175,8 @@ async fn recording(
     Ok((looked, board))
 }
 
-async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+/// Looks without recording.
+pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
@@ -239,16 +259,18 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-fn progress(names: &str) -> ProgressBar {
+pub(super) fn progress(config: &Config, only: Option<&str>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
+    let all = config.instances.iter().map(|shop| shop.name.as_str());
+    let names = only.map_or_else(|| all.collect::<Vec<_>>().join(", "), str::to_owned);
     let bar = ProgressBar::new_spinner().with_message(format!("Asking {names} …"));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 
-fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
+async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
     for Looked {
         instance,
@@ -282,15 +304,17 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
         .collect();
+    let mut offers = Vec::new();
     // With one shop of several asked for, what matches elsewhere is not known.
     if options.instance.is_none()
         && looked
             .iter()
             .all(|looked| looked.checked.outcome == Outcome::Accepted)
     {
-        for origin in unmatched::unmatched(&shown_in.rules, &shown) {
+        for origin in unmatched::unmatched(&shown_in.rules, &shown_in.capacities, &shown) {
             say(&format!("warning: {origin} matches no product. {MATCHING}"));
         }
+        offers = relinks::found(&shown_in.rules, &shown_in.capacities, &shown_in.path, &shown).await;
     }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
@@ -301,7 +325,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
     if options.json {
         let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
+        let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
+        let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
+        print(&all.to_string());
     } else {
         print(&listing::table(
             &shown,
@@ -313,6 +339,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         let pools = listing::pools(board);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
+        }
+        if !offers.is_empty() {
+            print(&relinks::text(&offers));
         }
     }
     exit

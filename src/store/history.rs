@@ -62,8 +62,10 @@ pub struct EventFilter<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvent {
     pub id: i64,
-    /// The shop's name.
+    /// The shop's name; of a pool's event the shop whose poll showed it.
     pub instance: String,
+    /// The pool's name, where it is about one; `product_id` is then its number.
+    pub pool: Option<String>,
     pub key: String,
     /// `None` between polls.
     pub poll: Option<PollId>,
@@ -138,7 +140,7 @@ impl Reader {
         rows.iter().map(poll).collect()
     }
 
-    /// Events, newest first, before the one given; those of pools only where their instance is asked for.
+    /// Events, newest first, before the one given; those of pools where no shop is asked for.
     pub async fn events(
         &self,
         filter: EventFilter<'_>,
@@ -146,9 +148,13 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let rows = sqlx::query(
-            "SELECT e.*, i.name AS instance FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
+            "SELECT e.*, CASE i.name WHEN ?6 THEN coalesce((SELECT s.name FROM polls p JOIN instances s \
+             ON s.id = p.instance_id WHERE p.id = e.poll_id), i.name) ELSE i.name END AS instance, \
+             CASE i.name WHEN ?6 THEN (SELECT name FROM products p WHERE p.instance_id = e.instance_id \
+             AND p.product_id = e.product_id) END AS pool \
+             FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
-             AND (?4 IS NULL OR e.kind = ?4) AND (?2 IS NOT NULL OR i.name <> ?6) ORDER BY e.id DESC LIMIT ?5",
+             AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
         )
         .bind(before.unwrap_or(i64::MAX))
         .bind(filter.instance.map(|instance| instance.0))
@@ -237,6 +243,7 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     Ok(RecordedEvent {
         id: row.try_get("id")?,
         instance: row.try_get("instance")?,
+        pool: row.try_get("pool")?,
         key: row.try_get("key")?,
         poll: poll.map(PollId),
         at: timestamp(row.try_get("at")?)?,

