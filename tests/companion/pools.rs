@@ -1,5 +1,6 @@
 //! One shelf, two shops: pools from real answers, through the store, over restarts and side by side.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,11 +61,13 @@ struct Running {
 }
 
 impl Running {
-    async fn start(path: &PathBuf, sites: &[Simulator], pools: &[PoolRule]) -> Self {
-        let store = Store::open(&StoreSettings { path: path.clone() })
-            .await
-            .unwrap()
-            .store;
+    async fn start(path: &Path, sites: &[Simulator], pools: &[PoolRule]) -> Self {
+        let store = Store::open(&StoreSettings {
+            path: path.to_owned(),
+        })
+        .await
+        .unwrap()
+        .store;
         let channel = ChannelPolicy {
             name: "hook".to_owned(),
             severities: Vec::new(),
