@@ -184,7 +184,7 @@ pub fn client(url: &str) -> Client {
 }
 
 /// A channel whose messages are queued and never sent: nobody runs its delivery.
-fn telling() -> Telling {
+pub fn telling() -> Telling {
     let settings = ChannelSettings {
         name: "hook".to_owned(),
         kind: ChannelKind::Webhook(WebhookSettings {
