@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Generation;
@@ -130,16 +131,22 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
         .map_err(|error| exit_of(Err(error)))?;
     let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
-    let mut looked = Vec::new();
+    let mut checks = JoinSet::new();
     for place in 0..generation.shops.len() {
         let check = generation.check(place, store, DETAILS_BUDGET);
-        if let Some(checked) = check.run(Timestamp::now(), &cancel).await.map_err(broken)? {
-            looked.push(Looked {
-                instance: check.shop.name.clone(),
-                checked,
-                recorded: true,
-            });
-        }
+        let cancel = cancel.clone();
+        checks.spawn(async move {
+            let checked = check.run(Timestamp::now(), &cancel).await;
+            (place, check.shop.name.clone(), checked)
+        });
+    }
+    let mut looked = Vec::new();
+    for (instance, checked) in in_order(checks).await {
+        looked.extend(checked.map_err(broken)?.map(|checked| Looked {
+            instance,
+            checked,
+            recorded: true,
+        }));
     }
     for place in 0..generation.telling.channels.len() {
         let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
@@ -162,6 +169,23 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
     Ok((looked, Arc::default()))
 }
 
+/// Waits for the looks, which go on side by side: by shop, in the order of the configuration.
+async fn in_order<T: 'static>(mut looks: JoinSet<(usize, String, T)>) -> Vec<(String, T)> {
+    let mut ended = Vec::new();
+    while let Some(look) = looks.join_next().await {
+        match look {
+            Ok(look) => ended.push(look),
+            // A fault of ours: it goes on in this task, where it is reported.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => say(&cancelled.to_string()),
+            },
+        }
+    }
+    ended.sort_by_key(|(place, _, _)| *place);
+    ended.into_iter().map(|(_, name, ended)| (name, ended)).collect()
+}
+
 /// Looks without recording.
 pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
@@ -169,38 +193,41 @@ pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Ex
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
-    let mut looked = Vec::new();
-    for instance in &config.instances {
+    let mut checks = JoinSet::new();
+    for (place, instance) in config.instances.iter().enumerate() {
         let memory = remembered(config, reader.as_ref(), &instance.name)
             .await
             .map_err(|error| exit_of(Err(error.into())))?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
-        let policy = Policy {
-            instance: &instance.name,
-            rules: &config.rules,
-            capacities: &config.capacities,
-            pools: None,
-        };
-        let cancel = CancellationToken::new();
-        let checked = check::dry(
-            policy,
-            &memory,
-            &client,
-            Timestamp::now(),
-            DETAILS_BUDGET,
-            &cancel,
-        )
-        .await;
-        looked.extend(checked.map(|checked| Looked {
-            instance: instance.name.clone(),
-            checked,
-            recorded: false,
-        }));
+        let name = instance.name.clone();
+        let (rules, capacities) = (Arc::clone(&config.rules), Arc::clone(&config.capacities));
+        checks.spawn(async move {
+            let policy = Policy {
+                instance: &name,
+                rules: &rules,
+                capacities: &capacities,
+                pools: None,
+            };
+            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+            let checked = check::dry(policy, &memory, &client, now, DETAILS_BUDGET, &cancel).await;
+            (place, name, checked)
+        });
     }
     if let Some(reader) = reader {
         reader.close().await;
     }
+    let looked = in_order(checks)
+        .await
+        .into_iter()
+        .filter_map(|(instance, checked)| {
+            checked.map(|checked| Looked {
+                instance,
+                checked,
+                recorded: false,
+            })
+        });
+    let looked = looked.collect();
     Ok((looked, Arc::default()))
 }
 

@@ -160,7 +160,7 @@ pub async fn dry(
     let headlines = decision
         .messages
         .iter()
-        .map(|message| (message.channel.clone(), subject(message)))
+        .map(|message| (message.channel.clone(), subject(message, false)))
         .collect();
     Some(Checked::new(look, decision, headlines))
 }

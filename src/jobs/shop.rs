@@ -10,7 +10,6 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::message::Message;
 use crate::notify::channel::Channel;
-use crate::notify::subject::subject;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Queued;
@@ -109,7 +108,7 @@ impl Telling {
                 kind: message.body.kind().to_owned(),
                 instance: message.instance.clone(),
                 recorded_at: message.at,
-                headline: subject(message),
+                headline: channel.headline(message),
                 content,
                 medium: channel.medium(),
                 recipients: channel.recipients(),

@@ -361,9 +361,7 @@ async fn a_series_history_begins_with_the_level_in_force_and_is_read_in_pages() 
         next.products = vec![Arc::new(tracked)];
         let observed_at = at(1000 * i64::try_from(index).unwrap());
         let decided = decision(&memory, next);
-        save(&store, instance, observed_at, &decided)
-            .await
-            .unwrap();
+        save(&store, instance, observed_at, &decided).await.unwrap();
         memory = decided.next;
     }
     let all = points(&store, instance, None, (None, None), (None, 100))

@@ -22,6 +22,7 @@ mod life;
 mod channels;
 mod notify;
 mod bulk;
+mod shops;
 mod names;
 mod commands;
 mod secrets;
