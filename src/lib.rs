@@ -26,6 +26,7 @@ pub mod domain {
         pub mod series;
         mod about;
         mod telling;
+        mod saying;
         mod pooling;
         mod walk;
         mod combination;
