@@ -46,6 +46,7 @@ pub mod sinks {
 }
 pub mod simulator {
     pub mod json;
+    pub mod xml;
     pub mod product;
     pub mod habits;
     pub mod render;
@@ -63,6 +64,10 @@ pub mod whmcs {
     pub mod skip;
     pub mod envelope;
     pub mod scan;
+    pub mod xml;
+    pub mod markup;
+    pub mod xml_scan;
+    pub mod intake;
     pub mod figure;
     pub mod list;
     pub mod intern;
@@ -91,6 +96,7 @@ pub mod store {
     mod rows;
     pub mod save;
     pub mod memory;
+    pub mod pools;
     pub mod history;
     pub mod past;
     pub mod outbox;

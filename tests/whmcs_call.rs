@@ -22,6 +22,7 @@ use whmcs_stock_monitor::whmcs::call::Uncalled;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::form::SignIn;
+use whmcs_stock_monitor::whmcs::intake::Format;
 
 fn settings(simulator: &Simulator) -> ApiSettings {
     ApiSettings {
@@ -31,6 +32,7 @@ fn settings(simulator: &Simulator) -> ApiSettings {
             secret: simulator.secret().into(),
         },
         access_key: None,
+        response_type: Format::Json,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
         allow_insecure_tls: false,

@@ -107,6 +107,7 @@ impl Loops {
                 .collect(),
             lasting.store.clone(),
             Arc::clone(&generation.rules),
+            (Arc::clone(&generation.capacities), generation.pools.clone()),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -201,10 +202,25 @@ impl Poll {
             self.check.run_part(&products, now, &self.cancel).await
         };
         match looked {
-            Ok(Some(checked)) => self.ended(&checked, now),
+            Ok(Some(checked)) => {
+                self.show_pools(&checked).await;
+                self.ended(&checked, now)
+            }
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
             Err(error) => self.not_recorded(&error),
+        }
+    }
+
+    /// Shops side by side show the pools one after the other, in the order of their commits.
+    async fn show_pools(&self, checked: &Checked) {
+        let (Some(pools), Some(_)) = (&self.check.pools, &checked.pools) else {
+            return;
+        };
+        let show = |board| self.view.show_pools(board);
+        let shown = pools.show(&self.check.store, &self.check.rules, Timestamp::now(), show);
+        if let Err(error) = shown.await {
+            tracing::error!(%error, "Pages show the pools as they were.");
         }
     }
 

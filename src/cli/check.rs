@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app;
 use crate::app::Generation;
 use crate::cli::arguments::CheckArguments;
 use crate::cli::configured;
@@ -25,6 +26,7 @@ use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
@@ -36,13 +38,16 @@ use crate::domain::pool::Board;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
+use crate::jobs::shop;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
+use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
+use crate::whmcs::client::Look;
 
 /// How long a look may spend on asking a foreign GetProductDetails product by product.
 const DETAILS_BUDGET: Duration = Duration::from_secs(600);
@@ -65,21 +70,22 @@ pub(super) struct Looked {
 
 /// Polls once.
 pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
-    let mut config = match configured(sources) {
+    let config = match configured(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    if let Err(exit) = only(&mut config, options.instance.as_deref()) {
+    let only = options.instance.as_deref();
+    if let Err(exit) = is_there(&config, only) {
         return exit;
     }
-    let progress = progress(&config);
+    let progress = progress(&config, only);
     let shown = Shown {
         zone: config.timezone.clone(),
         rules: Arc::clone(&config.rules),
         capacities: Arc::clone(&config.capacities),
         path: config.store.path.clone(),
     };
-    let looked = looked(config, options.dry_run).await;
+    let looked = looked(config, only, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
         Ok((looked, board)) => report(&shown, &looked, &board, options).await,
@@ -87,49 +93,56 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
     }
 }
 
-/// Leaves only the shop that is asked for.
-pub(super) fn only(config: &mut Config, wanted: Option<&str>) -> Result<(), Exit> {
+/// Whether the shop that is asked for is configured; what is wrong is said.
+pub(super) fn is_there(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
     let Some(wanted) = wanted else { return Ok(()) };
-    let names: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
-    config.instances.retain(|instance| instance.name == *wanted);
-    if config.instances.is_empty() {
-        let problem = format!(
-            "There is no shop {wanted:?} in the configuration. There are: {}.",
-            names.join(", ")
-        );
-        return Err(fail(Exit::Config, &problem));
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    if names.contains(&wanted) {
+        return Ok(());
     }
-    Ok(())
+    let problem = format!(
+        "There is no shop {wanted:?} in the configuration. There are: {}.",
+        names.join(", ")
+    );
+    Err(fail(Exit::Config, &problem))
 }
 
 /// Records where it may, else looks without recording.
-async fn looked(config: Config, dry_run: bool) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn looked(
+    config: Config,
+    only: Option<&str>,
+    dry_run: bool,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     if dry_run {
-        return dry(&config).await;
+        return dry(&config, only).await;
     }
     match Store::open(&config.store).await {
         Ok(opened) => {
             for warning in &opened.warnings {
                 say(&format!("warning: {warning}"));
             }
-            let looked = recording(config, &opened.store).await;
+            let looked = recording(config, only, &opened.store).await;
             opened.store.close().await;
             looked
         }
         Err(OpenError::InUse(_)) => {
             say("A daemon is running: this is a dry run, nothing is recorded or sent.");
-            dry(&config).await
+            dry(&config, only).await
         }
         Err(error) => Err(exit_of(Err(error.into()))),
     }
 }
 
-async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn recording(
+    config: Config,
+    only: Option<&str>,
+    store: &Store,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let cancel = CancellationToken::new();
-    let generation = Generation::new(config, store, &[])
+    let generation = Generation::with(config, store, &[], only)
         .await
         .map_err(|error| exit_of(Err(error)))?;
-    let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
+    let broken = |error: StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
     let mut checks = JoinSet::new();
     for place in 0..generation.shops.len() {
@@ -166,7 +179,8 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
             }
         }
     }
-    Ok((looked, Arc::default()))
+    let board = generation.board(store).await.map_err(broken)?;
+    Ok((looked, board))
 }
 
 /// Waits for the looks, which go on side by side: by shop, in the order of the configuration.
@@ -186,49 +200,79 @@ async fn in_order<T: 'static>(mut looks: JoinSet<(usize, String, T)>) -> Vec<(St
     ended.into_iter().map(|(_, name, ended)| (name, ended)).collect()
 }
 
-/// Looks without recording.
-pub(super) async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+/// Looks without recording: at all shops side by side, then at what it means, one after the other, since pools count
+/// what all of them take.
+pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
-    let mut checks = JoinSet::new();
-    for (place, instance) in config.instances.iter().enumerate() {
-        let memory = remembered(config, reader.as_ref(), &instance.name)
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    let mut looked: Vec<Looked> = Vec::new();
+    for (instance, look) in looks(config, only).await? {
+        let Some(look) = look else { continue };
+        let memory = remembered(config, reader.as_ref(), &instance)
             .await
-            .map_err(|error| exit_of(Err(error.into())))?;
-        let client = Client::new(instance.api.clone())
-            .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
-        let name = instance.name.clone();
-        let (rules, capacities) = (Arc::clone(&config.rules), Arc::clone(&config.capacities));
-        checks.spawn(async move {
-            let policy = Policy {
-                instance: &name,
-                rules: &rules,
-                capacities: &capacities,
-                pools: None,
-            };
-            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
-            let checked = check::dry(policy, &memory, &client, now, DETAILS_BUDGET, &cancel).await;
-            (place, name, checked)
+            .map_err(broken)?;
+        let policy = Policy {
+            instance: &instance,
+            rules: &config.rules,
+            capacities: &config.capacities,
+            pools: pools.as_ref(),
+        };
+        let checked = check::dry(policy, &memory, look);
+        if let Some((next, _)) = &checked.pools {
+            pools = Some(next.clone());
+        }
+        looked.push(Looked {
+            instance,
+            checked,
+            recorded: false,
         });
     }
     if let Some(reader) = reader {
         reader.close().await;
     }
-    let looked = in_order(checks)
-        .await
-        .into_iter()
-        .filter_map(|(instance, checked)| {
-            checked.map(|checked| Looked {
-                instance,
-                checked,
-                recorded: false,
-            })
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    Ok((looked, Arc::new(board.unwrap_or_default())))
+}
+
+/// One look at each shop, or at the one that is asked for.
+async fn looks(config: &Config, only: Option<&str>) -> Result<Vec<(String, Option<Look>)>, Exit> {
+    let mut looks = JoinSet::new();
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    for (place, instance) in config.instances.iter().enumerate() {
+        if !wanted(&instance.name) {
+            continue;
+        }
+        let name = instance.name.clone();
+        let client = Client::new(instance.api.clone())
+            .map_err(|error| fail(Exit::Config, &format!("{name}: {error}")))?;
+        looks.spawn(async move {
+            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+            (place, name, client.look(now, DETAILS_BUDGET, &cancel).await)
         });
-    let looked = looked.collect();
-    Ok((looked, Arc::default()))
+    }
+    Ok(in_order(looks).await)
+}
+
+/// What the database remembers of the pools; `None` where none is configured.
+pub(super) async fn pools_of(config: &Config, reader: Option<&Reader>) -> Result<Option<Pools>, StoreError> {
+    if config.capacities.pools.is_empty() {
+        return Ok(None);
+    }
+    let shops = app::sharing(config, reader).await?;
+    let now = Timestamp::now();
+    let Some(reader) = reader else {
+        return Ok(Some(Pools::of(
+            shops.iter().map(|shop| shop.unread(now)).collect(),
+        )));
+    };
+    let id = reader.pools().await?;
+    let read = shop::read_pools(reader, id, &shops, &config.rules, &config.capacities, now).await?;
+    Ok(Some(read))
 }
 
 /// What the database remembers of the shop; nothing where there is none.
@@ -236,7 +280,7 @@ pub(super) async fn remembered(
     config: &Config,
     reader: Option<&Reader>,
     instance: &str,
-) -> Result<Memory, crate::store::error::StoreError> {
+) -> Result<Memory, StoreError> {
     let Some(reader) = reader else {
         return Ok(Memory::default());
     };
@@ -248,16 +292,13 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-pub(super) fn progress(config: &Config) -> ProgressBar {
+pub(super) fn progress(config: &Config, only: Option<&str>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let names: Vec<&str> = config
-        .instances
-        .iter()
-        .map(|instance| instance.name.as_str())
-        .collect();
-    let bar = ProgressBar::new_spinner().with_message(format!("Asking {} …", names.join(", ")));
+    let all = config.instances.iter().map(|shop| shop.name.as_str());
+    let names = only.map_or_else(|| all.collect::<Vec<_>>().join(", "), str::to_owned);
+    let bar = ProgressBar::new_spinner().with_message(format!("Asking {names} …"));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

@@ -14,16 +14,16 @@ use crate::config::suggest::Shop;
 
 /// Asks each shop once and prints the file; records and sends nothing.
 pub async fn suggest(sources: &Sources, instance: Option<&str>) -> Exit {
-    let mut config = match configured_quietly(sources) {
+    let config = match configured_quietly(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     let several = config.instances.len() > 1;
-    if let Err(exit) = check::only(&mut config, instance) {
+    if let Err(exit) = check::is_there(&config, instance) {
         return exit;
     }
-    let progress = check::progress(&config);
-    let looked = check::dry(&config).await.map(|(looked, _)| looked);
+    let progress = check::progress(&config, instance);
+    let looked = check::dry(&config, instance).await.map(|(looked, _)| looked);
     progress.finish_and_clear();
     let looked = match looked {
         Ok(looked) => looked,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -37,6 +38,7 @@ use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::form::SignIn;
+use crate::whmcs::intake::Format;
 use crate::whmcs::listings;
 
 /// How long an action that was not available is left alone.
@@ -54,6 +56,8 @@ pub struct ApiSettings {
     pub sign_in: SignIn,
     /// Passes the list of addresses, where `configuration.php` sets one.
     pub access_key: Option<SecretString>,
+    /// How answers are asked for; XML too where JSON turns out to be impossible.
+    pub response_type: Format,
     /// For the whole request.
     pub timeout: Duration,
     /// At most 10 s, and at most `timeout`.
@@ -172,6 +176,7 @@ impl Client {
             timeout: settings.timeout,
             max_body: settings.max_body,
             retry_base: settings.retry_base,
+            in_xml: AtomicBool::new(settings.response_type == Format::Xml),
             permits: Semaphore::new(at_once),
             interner: Arc::default(),
         };

@@ -152,6 +152,12 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     })
 }
 
+/// Whether a body is in the deprecated format of `name=value` pairs.
+#[must_use]
+pub fn is_nvp(head: &str) -> bool {
+    head.trim_start_matches('\u{feff}').trim().starts_with("result=")
+}
+
 /// The message of the deprecated `result=error;message=…;` format, or of its lines; `None` if it is not that.
 #[must_use]
 pub fn nvp_error(head: &str) -> Option<&str> {

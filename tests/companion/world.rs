@@ -40,6 +40,7 @@ use whmcs_stock_monitor::store::history::EventFilter;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::form::SignIn;
+use whmcs_stock_monitor::whmcs::intake::Format;
 
 /// Everything of one test.
 pub struct World {
@@ -89,6 +90,7 @@ impl World {
                 capacities: declared.capacities,
                 pools: Vec::new(),
             }),
+            pools: None,
             telling: Arc::new(telling()),
             details_budget: Duration::from_secs(60),
         };
@@ -163,6 +165,7 @@ pub fn client(url: &str) -> Client {
             secret: "simulated-secret-0123456789".into(),
         },
         access_key: None,
+        response_type: Format::Json,
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(5),
         allow_insecure_tls: false,

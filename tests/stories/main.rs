@@ -23,6 +23,7 @@ mod channels;
 mod notify;
 mod bulk;
 mod shops;
+mod pools;
 mod names;
 mod commands;
 mod secrets;
