@@ -47,7 +47,6 @@ use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
-use crate::whmcs::client::Look;
 
 /// How long a look may spend on asking a foreign GetProductDetails product by product.
 const DETAILS_BUDGET: Duration = Duration::from_secs(600);
@@ -200,8 +199,7 @@ async fn in_order<T: 'static>(mut looks: JoinSet<(usize, String, T)>) -> Vec<(St
     ended.into_iter().map(|(_, name, ended)| (name, ended)).collect()
 }
 
-/// Looks without recording: at all shops side by side, then at what it means, one after the other, since pools count
-/// what all of them take.
+/// Looks without recording.
 pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
@@ -209,13 +207,29 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
     let broken = |error: StoreError| exit_of(Err(error.into()));
-    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
-    let mut looked: Vec<Looked> = Vec::new();
-    for (instance, look) in looks(config, only).await? {
-        let Some(look) = look else { continue };
-        let memory = remembered(config, reader.as_ref(), &instance)
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let mut looks = JoinSet::new();
+    for (place, instance) in config.instances.iter().enumerate() {
+        if !wanted(&instance.name) {
+            continue;
+        }
+        let memory = remembered(config, reader.as_ref(), &instance.name)
             .await
             .map_err(broken)?;
+        let client = Client::new(instance.api.clone())
+            .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
+        let name = instance.name.clone();
+        looks.spawn(async move {
+            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+            let look = client.look(now, DETAILS_BUDGET, &cancel).await;
+            (place, name, look.map(|look| (memory, look)))
+        });
+    }
+    // One after the other: what a shop takes of a pool counts for the next.
+    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    let mut looked = Vec::new();
+    for (instance, look) in in_order(looks).await {
+        let Some((memory, look)) = look else { continue };
         let policy = Policy {
             instance: &instance,
             rules: &config.rules,
@@ -237,25 +251,6 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     }
     let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
     Ok((looked, Arc::new(board.unwrap_or_default())))
-}
-
-/// One look at each shop, or at the one that is asked for.
-async fn looks(config: &Config, only: Option<&str>) -> Result<Vec<(String, Option<Look>)>, Exit> {
-    let mut looks = JoinSet::new();
-    let wanted = |name: &str| only.is_none_or(|only| only == name);
-    for (place, instance) in config.instances.iter().enumerate() {
-        if !wanted(&instance.name) {
-            continue;
-        }
-        let name = instance.name.clone();
-        let client = Client::new(instance.api.clone())
-            .map_err(|error| fail(Exit::Config, &format!("{name}: {error}")))?;
-        looks.spawn(async move {
-            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
-            (place, name, client.look(now, DETAILS_BUDGET, &cancel).await)
-        });
-    }
-    Ok(in_order(looks).await)
 }
 
 /// What the database remembers of the pools; `None` where none is configured.

@@ -173,7 +173,7 @@ impl Check {
     }
 }
 
-/// The same step after a look, recording and sending nothing: what a check would find and say.
+/// What a look leads to, recording and sending nothing: what a check would find and say.
 #[must_use]
 pub fn dry(policy: Policy<'_>, memory: &Memory, look: Look) -> Checked {
     let decision = decided(policy, memory, &look);

@@ -230,3 +230,56 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
     );
     daemon.stop();
 }
+
+#[test]
+fn two_shops_that_sell_from_one_shelf_are_counted_once() {
+    let world = World::open("");
+    let second = Shop::new(Version::V8_12, Companion::Contract1).with_products([server(64, "DS-64 US")]);
+    let second = world._runtime.block_on(Simulator::start(second)).unwrap();
+    let access = Settings::default().access;
+    let us = format!(
+        "[[instance]]\nname = \"us\"\nurl = \"{}\"\nidentifier = \"{}\"\nsecret = \"{}\"\n{KITS}",
+        second.url(),
+        access.identifier,
+        access.secret
+    );
+    world.home.write("config/monitor.toml", &us);
+    world.sell(64, 12, 3);
+    for _ in 0..5 {
+        second.shop().order(64, &[(4, 12)]).unwrap();
+    }
+    let first = world.home.run(&["check", "--json"]);
+    assert_eq!(first.json()["pools"][0]["level"], 10, "{first:?}");
+    // One of them alone: what the other took is remembered, recorded or not.
+    world.sell(64, 12, 8);
+    for arguments in [
+        ["check", "--json", "--instance", "default", "--dry-run"].as_slice(),
+        &["check", "--json", "--instance", "default"],
+        &["status", "--json"],
+    ] {
+        let shown = world.home.run(arguments).json();
+        assert_eq!(
+            json!([shown["pools"][0]["level"], shown["pools"][0]["severity"]]),
+            json!([2, "low"]),
+            "{arguments:?}"
+        );
+    }
+    for _ in 0..2 {
+        second.shop().order(64, &[(4, 12)]).unwrap();
+    }
+    let last = world.home.run(&["check", "--json", "--instance", "us"]);
+    assert_eq!(last.code, 2, "a pool that is out counts: {last:?}");
+    let pool = &last.json()["pools"][0];
+    assert_eq!(json!([pool["level"], pool["used"]]), json!([0, 18]));
+    let alerts = world.receivers.of_type("stock.alerts");
+    let of_pools: Vec<_> = alerts
+        .iter()
+        .flat_map(|message| message["data"]["alerts"].as_array().unwrap())
+        .filter(|alert| alert["product"].is_null())
+        .map(|alert| json!([alert["instance"], alert["reason"], alert["severity"]]))
+        .collect();
+    assert_eq!(
+        of_pools,
+        [json!(["default", "first", "low"]), json!(["us", "worse", "out"])]
+    );
+}
