@@ -59,6 +59,7 @@ fn look(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
         instance: "default",
         rules,
         capacities: &capacities,
+        pools: None,
     };
     let mut ids = 0;
     let mut new_id = || {

@@ -117,6 +117,7 @@ fn decided(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
         instance: "default",
         rules,
         capacities: &Capacities::default(),
+        pools: None,
     };
     decide(
         policy,

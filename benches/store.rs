@@ -158,6 +158,7 @@ fn catalogue(products: u32, combinations: bool) -> Memory {
             } else {
                 Vec::new()
             },
+            drawn: None,
             seen: None,
             epoch: 0,
         })
@@ -176,6 +177,7 @@ fn decision(next: Memory, changes: Vec<Change>) -> Decision {
         outcome: Outcome::Accepted,
         detail: String::new(),
         level_changes: changes.len(),
+        pools: None,
         next,
         changes,
         source_changed: false,

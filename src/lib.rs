@@ -10,21 +10,27 @@ pub mod domain {
     pub mod message;
     pub mod pool;
     pub mod limit;
+    pub mod draw;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
         pub mod rules;
         pub mod state;
-        mod attach;
+        pub mod pools;
+        pub mod attach;
+        pub mod mention;
         pub mod unmatched;
+        pub mod relink;
         pub mod decision;
         pub mod judge;
         pub mod series;
         mod about;
         mod telling;
+        mod pooling;
         mod walk;
         mod combination;
         pub mod product;
+        mod looks;
         mod source;
         pub mod decide;
         pub mod remind;
@@ -90,6 +96,7 @@ pub mod store {
     mod rows;
     pub mod save;
     pub mod memory;
+    pub mod pools;
     pub mod history;
     pub mod past;
     pub mod outbox;
@@ -140,6 +147,15 @@ pub mod config {
     pub mod capacities;
     pub mod daemon;
     pub mod load;
+    pub mod sheet;
+    pub mod draft;
+    pub mod entry;
+    pub mod managed;
+    pub mod listed;
+    pub mod export;
+    pub mod line;
+    pub mod import;
+    pub mod suggest;
 }
 pub mod jobs {
     pub mod shop;
@@ -150,6 +166,7 @@ pub mod jobs {
 pub mod observe {
     pub mod view;
     pub mod counters;
+    pub mod pools;
     pub mod items;
     pub mod lines;
     pub mod text;
@@ -163,6 +180,7 @@ pub mod web {
     pub mod problem;
     pub mod params;
     pub mod overview;
+    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;

@@ -24,6 +24,7 @@ use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::options::Options;
+use whmcs_stock_monitor::domain::draw::Pooled;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 
 const ABSENT: Figure = Figure::Absent;
@@ -194,6 +195,7 @@ fn derive(product: &Product, level: Level, capacities: Vec<CapacityRule>, limit:
         group: None,
         combine: &[],
         limit,
+        pooled: Pooled::default(),
     };
     combinations(product, level, &capacities, &owner)
 }
@@ -444,6 +446,7 @@ fn only_the_options_that_are_named_make_combinations() {
         group: None,
         combine: &[Pattern::text("o4")],
         limit: 256,
+        pooled: Pooled::default(),
     };
     let found = combinations(&seen, Level::Known(20), &Capacities::default(), &owner);
     assert_eq!(

@@ -11,6 +11,8 @@
 mod fixture;
 #[path = "support/site.rs"]
 mod harness;
+#[path = "web/pools.rs"]
+mod pools;
 
 use std::io::Write;
 use std::process::Command;
@@ -271,7 +273,7 @@ async fn an_item_has_the_documented_shape() {
             "instance": "default", "product_id": 1, "product": "Plenty", "group": "Dedicated", "combination": null,
             "state": "known", "level": 40, "severity": "ok", "since": minute(0).to_string(),
             "observed_at": minute(10).to_string(), "thresholds": thresholds, "days_of_cover": null,
-            "bottleneck": null, "hidden": null, "retired": null, "ambiguous_zero": false,
+            "bottleneck": null, "pool": null, "hidden": null, "retired": null, "ambiguous_zero": false,
         })
     );
     let short = |item: &Value| {
@@ -674,6 +676,7 @@ async fn record(store: &Store, at: i64, before: Option<&Tracked>, level: i64) ->
         events: event.into_iter().collect(),
         messages: Vec::new(),
         level_changes: 1,
+        pools: None,
     };
     let instance = store.instance("default").await.unwrap();
     let mut tx = store.begin_write().await.unwrap();
@@ -765,10 +768,11 @@ async fn polls_are_listed_newest_first_with_their_cause() {
         list["items"],
         json!([
             {"id": 2, "instance": "default", "observed_at": minute(2).to_string(), "duration_ms": 250,
-             "outcome": "failed", "cause": "ip", "detail": "Invalid IP 203.0.113.7", "products": null, "changes": 0,
+             "outcome": "failed", "part": false, "cause": "ip", "detail": "Invalid IP 203.0.113.7", "products": null, "changes": 0,
              "attempts": [{"action": "GetProducts", "cause": "ip"}]},
             {"id": 1, "instance": "default", "observed_at": minute(1).to_string(), "duration_ms": 250,
-             "outcome": "accepted", "cause": null, "detail": null, "products": 1, "changes": 1, "attempts": []},
+             "outcome": "accepted", "part": false, "cause": null, "detail": null, "products": 1, "changes": 1,
+             "attempts": []},
         ])
     );
     let first = site.get("/api/v1/polls?limit=1&instance=default").await.json();
@@ -804,7 +808,7 @@ async fn alerts_are_listed_as_they_were_and_as_they_are_open() {
             "alert_id": "default/1/-", "instance": "default", "reason": "reminder", "status": "firing",
             "severity": "out", "previous_severity": "ok",
             "product": {"id": 1, "name": shown, "group": "Dedicated"}, "combination": null,
-            "level": 0, "previous_level": null,
+            "pool": null, "bottleneck": null, "level": 0, "previous_level": null,
             "thresholds": {"low": 5, "critical": 1, "origin": "global"},
             "started_at": minute(0).to_string(), "observed_at": minute(10).to_string(),
             "days_of_cover": null, "ambiguous_zero": false,

@@ -198,6 +198,25 @@ def alert(bench):
     yield Line("alert delivered after the answer, 1,000 products", "≤ 20 ms", late, unit=" ms")
 
 
+def hint(bench):
+    """From a hint of the companion to the arrival of the webhook."""
+    late = []
+    with bench.shop(1000, "--stock", 40, "--details", "contract1") as shop:
+        settings = {"WEBHOOK_URL": shop.hook, "WEBHOOK_SECRET": SECRET, "HINT_SECRET": SECRET, "HINT_MIN_INTERVAL": "0"}
+        with bench.daemon(shop, "1h", **settings) as daemon:
+            shop.hear("hook")
+            for product in bench.passes(200, 100):
+                time.sleep(0.05)
+                shop.tell(f"set {product + 1} 3")
+                time.sleep(0.05)
+                sent = time.time_ns()
+                daemon.hint(SECRET, [product + 1])
+                late.append((int(shop.hear("hook")[0]) - sent) / 1e6)
+    percentiles = statistics.quantiles(late, n=100)
+    yield Line("alert delivered after a hint, 1,000 products with companion, p50", "–", [percentiles[49]], unit=" ms")
+    yield Line("alert delivered after a hint, p99", "≤ 500 ms", [percentiles[98]], unit=" ms")
+
+
 def start(bench):
     """Ready, with 5,000,000 changes in the history."""
     place, took, peaks = bench.place(), [], []
@@ -304,6 +323,7 @@ ROWS = {
     "first": first,
     "metrics": metrics,
     "alert": alert,
+    "hint": hint,
     "start": start,
     "outbox": outbox,
     "flat": flat,
@@ -311,4 +331,4 @@ ROWS = {
 }
 # Only when named: a quarter of an hour, and all cores for minutes.
 LONG = ["flat", "build"]
-QUICK = ["poll-100", "poll-1000", "poll-10000", "unchanged", "metrics", "alert", "outbox"]
+QUICK = ["poll-100", "poll-1000", "poll-10000", "unchanged", "metrics", "alert", "hint", "outbox"]

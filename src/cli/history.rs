@@ -8,10 +8,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::arguments::HistoryArguments;
+use crate::cli::check::pools_of;
 use crate::cli::check::remembered;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::cli::listing::STYLE;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::say;
@@ -22,6 +24,7 @@ use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::observe::items::Entry;
 use crate::scheduler;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
@@ -48,6 +51,24 @@ struct Subject {
 impl Subject {
     fn product(&self) -> &Tracked {
         &self.memory.products[self.place]
+    }
+
+    /// The series as it stands now; the product's where the combination has none.
+    fn entry(&self) -> Entry<'_> {
+        let product = self.product();
+        let key = self.combination.as_ref();
+        let own = key.and_then(|key| {
+            product
+                .combinations
+                .iter()
+                .find(|known| known.key == *key && !known.gone)
+        });
+        Entry {
+            instance: &self.instance,
+            observed_at: self.memory.source.last_accepted_at,
+            product,
+            combination: own,
+        }
     }
 }
 
@@ -222,14 +243,20 @@ async fn levels(
     if derived && !options.json {
         say(DERIVED);
     }
+    let pools = pools_of(config, Some(reader)).await.map_err(broken)?;
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    let board = board.unwrap_or_default();
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
+        let now = subject.entry().item(&board);
         let head = json!({
             "instance": subject.instance,
             "product_id": subject.product().id,
             "product": subject.product().name.shown(),
             "combination": combination_json(subject),
             "derived": derived,
+            "bottleneck": now.bottleneck,
+            "pool": now.pool,
             "items": items,
         });
         print(&head.to_string());
@@ -260,7 +287,9 @@ async fn levels(
                 comfy_table::Cell::new(point.stood.state().replace('_', " ")),
             ]);
         }
-        print(&format!("{}\n{listed}", title(subject)));
+        let why = subject.entry().why(&board, STYLE);
+        let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
+        print(&format!("{}{why}\n{listed}", title(subject)));
     }
     Ok(Exit::Ok)
 }

@@ -8,11 +8,24 @@ use jiff::tz::TimeZone;
 
 use crate::cli::table;
 use crate::domain::alerting::state::Memory;
+use crate::domain::limit;
+use crate::domain::limit::Style;
+use crate::domain::message::Thresholds;
+use crate::domain::pool::Board;
+use crate::domain::pool::Pool;
+use crate::notify::clean;
 use crate::observe::items;
 use crate::observe::items::Entry;
 use crate::observe::lines::Extent;
 use crate::observe::lines::Line;
 use crate::observe::lines::lines;
+use crate::observe::pools;
+
+/// How names stand in notes.
+pub const STYLE: Style = Style {
+    name: |name| clean::line(name, 60),
+    names: 3,
+};
 
 /// What of the shops is there now: products and the combinations with a figure of their own, or `all` combinations.
 #[must_use]
@@ -51,6 +64,7 @@ pub fn unknown_options(shops: &[(&str, &Memory)]) -> Option<String> {
 pub fn table(
     shops: &[(&str, &Memory)],
     mut entries: Vec<Line<'_>>,
+    board: &Board,
     zone: &TimeZone,
     now: Timestamp,
 ) -> String {
@@ -77,7 +91,7 @@ pub fn table(
             table::number(thresholds.low),
             table::number(thresholds.critical),
             Cell::new(&thresholds.origin),
-            Cell::new(note(line)),
+            Cell::new(note(line, board)),
         ]);
         listed.add_row(row);
     }
@@ -109,6 +123,53 @@ pub fn table(
     text
 }
 
+/// The pools, worst first; "" where there are none.
+#[must_use]
+pub fn pools(board: &Board) -> String {
+    if board.pools.is_empty() {
+        return String::new();
+    }
+    let colours = table::colours();
+    let mut listed = table::new(&[
+        "LEFT", "SEVERITY", "POOL", "OF", "USED", "LOW", "CRITICAL", "FROM", "NOTE",
+    ]);
+    for pool in pools::worst_first(board) {
+        let item = pools::item(pool);
+        let left = match (item.level, item.last_level) {
+            (Some(level), _) => level.to_string(),
+            (None, Some(last)) => format!("? (was {last})"),
+            (None, None) => "?".to_owned(),
+        };
+        let threshold =
+            |of: fn(&Thresholds) -> i64| item.thresholds.map_or(String::new(), |t| of(t).to_string());
+        listed.add_row([
+            table::number(left),
+            table::severity_of(item.state, item.severity, colours),
+            Cell::new((STYLE.name)(item.name)),
+            table::number(item.capacity),
+            table::number(item.used.map_or_else(|| "?".to_owned(), |used| used.to_string())),
+            table::number(threshold(|t| t.low)),
+            table::number(threshold(|t| t.critical)),
+            Cell::new(item.thresholds.map_or("", |thresholds| &thresholds.origin)),
+            Cell::new(pool_note(pool)),
+        ]);
+    }
+    listed.to_string()
+}
+
+/// Whom it holds back, or why what is left is not known.
+fn pool_note(pool: &Pool) -> String {
+    if pool.level.known().is_none() {
+        return pool.unknown.clone();
+    }
+    let held = limit::held_back(&pool.told(), None, STYLE);
+    if held.is_empty() {
+        String::new()
+    } else {
+        format!("holds back {held}")
+    }
+}
+
 /// Out first, then critical and low, then what is unknown, then the rest.
 fn urgency(entry: &Entry<'_>) -> u8 {
     match (entry.state(), entry.severity()) {
@@ -137,7 +198,7 @@ fn name(line: &Line<'_>) -> String {
     }
 }
 
-fn note(line: &Line<'_>) -> String {
+fn note(line: &Line<'_>, board: &Board) -> String {
     let entry = &line.entry;
     if line.derived.is_some() {
         return "as its product".to_owned();
@@ -158,8 +219,6 @@ fn note(line: &Line<'_>) -> String {
     if entry.combination.is_none() && entry.product.per_choice {
         notes.push("too many combinations: followed per choice".to_owned());
     }
-    if let Some(bottleneck) = entry.bottleneck() {
-        notes.push(format!("limited by {bottleneck}"));
-    }
+    notes.extend(entry.why(board, STYLE).map(|why| why.to_string()));
     notes.join("; ")
 }

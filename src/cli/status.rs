@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::arguments::StatusArguments;
+use crate::cli::check::pools_of;
 use crate::cli::check::remembered;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
@@ -16,7 +17,8 @@ use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
-use crate::observe::lines::Line;
+use crate::observe::pools;
+use crate::observe::pools::PoolItem;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 
@@ -31,11 +33,14 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
         Err(error) => return exit_of(Err(error.into())),
     };
     let memories = memories(&config, &reader, options.instance.as_deref()).await;
+    let pools = pools_of(&config, Some(&reader)).await;
     reader.close().await;
-    let memories = match memories {
-        Ok(memories) => memories,
-        Err(error) => return exit_of(Err(error.into())),
+    let (memories, pools) = match (memories, pools) {
+        (Ok(memories), Ok(pools)) => (memories, pools),
+        (Err(error), _) | (_, Err(error)) => return exit_of(Err(error.into())),
     };
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    let board = board.unwrap_or_default();
     if memories.is_empty() {
         let name = options.instance.as_deref().unwrap_or_default();
         return fail(
@@ -54,15 +59,21 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     }
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(Line::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items }).to_string());
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(&board)).collect();
+        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
+        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
     } else {
         print(&listing::table(
             &shown,
             listed,
+            &board,
             &config.timezone,
             Timestamp::now(),
         ));
+        let pools = listing::pools(&board);
+        if !pools.is_empty() {
+            print(&format!("\n{pools}"));
+        }
     }
     Exit::Ok
 }

@@ -41,7 +41,13 @@ pub fn new(header: &[&str]) -> Table {
 /// The severity in words, coloured where colours are wanted.
 #[must_use]
 pub fn severity(entry: &Entry<'_>, colours: bool) -> Cell {
-    let (words, colour) = match (entry.state(), entry.severity()) {
+    severity_of(entry.state(), entry.severity(), colours)
+}
+
+/// The severity of that state in words.
+#[must_use]
+pub fn severity_of(state: &str, severity: Option<Severity>, colours: bool) -> Cell {
+    let (words, colour) = match (state, severity) {
         ("known", Some(severity)) => (severity.as_str(), colour_of(severity)),
         (state, _) => (state, Color::DarkGrey),
     };

@@ -124,14 +124,22 @@ fn pool(
         uses.extend(pool_use(reader, &mut inner, names));
         inner.finish(reader);
     }
+    let threshold = |reader: &mut Reader, section: &mut Section<'_>, key| {
+        let given = section.one(reader, key, Kind::Plain, values::count);
+        given.good().map(|placed| placed.value)
+    };
+    let low = threshold(reader, section, "low");
+    let critical = threshold(reader, section, "critical");
+    let channels = rules::channels(reader, section, &names.channels);
+    rules::warn_of_thresholds(reader, section, low, critical);
     let name = name.good().filter(|_| named)?.value;
     Some(PoolRule {
         name,
         capacity: capacity?,
         uses,
-        low: None,
-        critical: None,
-        channels: None,
+        low,
+        critical,
+        channels,
     })
 }
 

@@ -185,7 +185,8 @@ pub fn instances(reader: &mut Reader, section: &mut Section<'_>, names: &[String
     patterns.iter().map(|text| Pattern::text(text)).collect()
 }
 
-fn channels(reader: &mut Reader, section: &mut Section<'_>, names: &[String]) -> Option<Vec<String>> {
+/// The channels of `channels`; one that is not there is an error. `None` where the key is not given.
+pub fn channels(reader: &mut Reader, section: &mut Section<'_>, names: &[String]) -> Option<Vec<String>> {
     let wanted = section.list(reader, "channels", values::name).good()?;
     for channel in &wanted {
         if !names.contains(channel) {
@@ -256,8 +257,17 @@ fn warn(reader: &mut Reader, section: &Section<'_>, rule: &Rule) {
         );
         reader.findings.warn(section.label.clone(), place.clone(), wrong);
     }
-    // A low below the inherited critical is meant to lower both; only two numbers of one rule can clash.
-    if let (Some(low), Some(critical)) = (rule.low, rule.critical)
+    warn_of_thresholds(reader, section, rule.low, rule.critical);
+}
+
+/// A low below the inherited critical is meant to lower both; only two numbers of one table can clash.
+pub fn warn_of_thresholds(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    low: Option<i64>,
+    critical: Option<i64>,
+) {
+    if let (Some(low), Some(critical)) = (low, critical)
         && critical > low
     {
         let line = section

@@ -9,6 +9,9 @@ use crate::domain::catalogue::OptionKind;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::options::ChoiceView;
 use crate::domain::catalogue::options::Options;
+use crate::domain::draw::Draw;
+use crate::domain::draw::Limits;
+use crate::domain::draw::Pooled;
 use crate::domain::offer;
 use crate::domain::offer::Offer;
 use crate::domain::offer::Pick;
@@ -110,12 +113,16 @@ pub struct Owner<'a> {
     pub combine: &'a [Pattern],
     /// The most combinations followed.
     pub limit: usize,
+    /// What it draws on pools.
+    pub pooled: Pooled<'a>,
 }
 
 /// A choice on offer, and what is left of it with what that comes from.
 struct Counted<'a> {
     pick: Pick<'a>,
     left: Option<(i64, Bottleneck)>,
+    /// What it draws on pools; nothing where its stock was sent.
+    draws: Vec<&'a Draw>,
 }
 
 /// A declared capacity that was resolved to pairs of one product.
@@ -137,22 +144,31 @@ pub fn combinations(
     if product.options().is_empty() {
         return Derivation::default();
     }
-    let resolved = resolve(product, capacities, owner);
+    let deriving = Deriving {
+        product,
+        level,
+        resolved: resolve(product, capacities, owner),
+        pooled: owner.pooled,
+        blind: match level {
+            Level::Unknown => owner.pooled.unknown_of_whole(),
+            Level::Known(_) | Level::NotControlled => Vec::new(),
+        },
+    };
     let offer = Offer::of(product, owner.combine, owner.limit);
     let combining: Vec<Vec<Counted<'_>>> = offer
         .combining
         .into_iter()
-        .map(|picks| counted(product, picks, &resolved))
+        .map(|picks| deriving.counted(picks))
         .collect();
-    let mut single = counted(product, offer.counted, &resolved);
+    let mut single = deriving.counted(offer.counted);
     let mut found = Vec::new();
     if offer.per_choice {
         single.extend(combining.into_iter().flatten());
-    } else if has_figures(product, &combining, &resolved) {
+    } else if deriving.has_figures(&combining) {
         let ways = offer::every_way(&combining);
-        found.extend(ways.filter_map(|chosen| one_combination(product, level, &chosen, &resolved)));
+        found.extend(ways.filter_map(|chosen| deriving.combination(&chosen)));
     }
-    found.extend(single.iter().filter_map(|choice| single_choice(choice, level)));
+    found.extend(single.iter().filter_map(|choice| deriving.single(choice)));
     found.sort_by(|a, b| a.key.cmp(&b.key));
     found.dedup_by(|a, b| a.key == b.key);
     Derivation {
@@ -161,10 +177,134 @@ pub fn combinations(
     }
 }
 
-fn has_figures(product: &Product, combining: &[Vec<Counted<'_>>], resolved: &[Resolved<'_>]) -> bool {
-    combining.iter().flatten().any(|choice| choice.left.is_some())
-        || resolved.iter().any(|capacity| capacity.key.pairs().len() > 1)
-        || uses(product).iter().any(|used| used.stock.number().is_some())
+/// What the levels of one product's combinations are derived from.
+struct Deriving<'a> {
+    product: &'a Product,
+    level: Level,
+    resolved: Vec<Resolved<'a>>,
+    pooled: Pooled<'a>,
+    /// The pools for which nobody can tell what the product itself has left.
+    blind: Vec<Bottleneck>,
+}
+
+impl<'a> Deriving<'a> {
+    fn counted<'p>(&self, picks: Vec<Pick<'p>>) -> Vec<Counted<'p>>
+    where
+        'a: 'p,
+    {
+        let counted = |pick: Pick<'p>| {
+            let sent = pick.choice.is_some_and(|choice| choice.stock.number().is_some());
+            Counted {
+                pick,
+                left: self.left_of(pick),
+                draws: if sent {
+                    Vec::new()
+                } else {
+                    self.pooled.of(pick.pair()).collect()
+                },
+            }
+        };
+        picks.into_iter().map(counted).collect()
+    }
+
+    /// What is left of a choice by itself, pools aside: its stock, or its declared capacity less what is in use.
+    fn left_of(&self, pick: Pick<'_>) -> Option<(i64, Bottleneck)> {
+        let stock = pick.choice.and_then(|choice| choice.stock.number());
+        if let Some(stock) = stock {
+            return Some((stock, Bottleneck::Choice(pick.label().into())));
+        }
+        let key = CombinationKey::new(vec![pick.pair()]);
+        let declared = self.resolved.iter().find(|capacity| capacity.key == key)?;
+        let in_use = match pick.choice {
+            Some(choice) => choice.in_use?,
+            // Nobody counts "no" by itself.
+            None => self.product.in_use_of(&key)?,
+        };
+        Some((
+            declared.rule.capacity.saturating_sub(in_use),
+            Bottleneck::Choice(pick.label().into()),
+        ))
+    }
+
+    fn has_figures(&self, combining: &[Vec<Counted<'_>>]) -> bool {
+        let own = |choice: &Counted<'_>| choice.left.is_some() || !choice.draws.is_empty();
+        combining.iter().flatten().any(own)
+            || self
+                .resolved
+                .iter()
+                .any(|capacity| capacity.key.pairs().len() > 1)
+            || uses(self.product)
+                .iter()
+                .any(|used| used.stock.number().is_some())
+    }
+
+    fn single(&self, choice: &Counted<'_>) -> Option<Derived> {
+        let pools = self.pooled.limits_of(&choice.draws);
+        let limits = Limits {
+            known: choice.left.clone().into_iter().chain(pools.known).collect(),
+            unknown: pools.unknown,
+        };
+        let key = CombinationKey::new(vec![choice.pick.pair()]);
+        self.smallest(key, choice.pick.label(), limits)
+    }
+
+    fn combination(&self, chosen: &[&Counted<'a>]) -> Option<Derived> {
+        let picks: Vec<&Pick<'_>> = chosen.iter().map(|choice| &choice.pick).collect();
+        let key = offer::key(&picks);
+        let sent = uses(self.product).iter().find(|used| used.key == key);
+        if let Some(stock) = sent.and_then(|used| used.stock.number()) {
+            return Some(Derived {
+                key,
+                label: offer::label(&picks),
+                level: Level::Known(stock),
+                bottleneck: None,
+            });
+        }
+        let draws: Vec<&Draw> = chosen.iter().flat_map(|choice| choice.draws.clone()).collect();
+        let pools = self.pooled.limits_of(&draws);
+        let mut limits = Limits {
+            known: chosen.iter().filter_map(|choice| choice.left.clone()).collect(),
+            unknown: pools.unknown,
+        };
+        for capacity in &self.resolved {
+            if capacity.key.pairs().len() > 1
+                && capacity.key.is_part_of(&key)
+                && let Some(in_use) = self.product.in_use_of(&capacity.key)
+            {
+                limits.known.push((
+                    capacity.rule.capacity.saturating_sub(in_use),
+                    Bottleneck::Capacity(capacity.rule.origin.as_str().into()),
+                ));
+            }
+        }
+        limits.known.extend(pools.known);
+        self.smallest(key, offer::label(&picks), limits)
+    }
+
+    /// The smallest of the product's level and the limits; `None` where there is no limit. While a pool is unknown
+    /// nobody can tell the smallest, unless another limit is used up already.
+    fn smallest(&self, key: CombinationKey, label: String, mut limits: Limits) -> Option<Derived> {
+        if limits.is_empty() {
+            return None;
+        }
+        limits.unknown.extend(self.blind.iter().cloned());
+        let own = self.level.known();
+        let tightest = limits
+            .tightest()
+            .filter(|(left, _)| own.is_none_or(|n| *left < n));
+        let least = tightest.map(|(left, _)| *left).or(own);
+        let (level, bottleneck) = match (least, limits.unknown.first()) {
+            (Some(1..) | None, Some(pool)) => (Level::Unknown, Some(pool.clone())),
+            (Some(n), _) => (Level::Known(n), tightest.map(|(_, limiter)| limiter.clone())),
+            (None, None) => (self.level, None),
+        };
+        Some(Derived {
+            key,
+            label,
+            level,
+            bottleneck,
+        })
+    }
 }
 
 /// The combinations in use. Older details count too: they are at most `DETAILS_INTERVAL` old, and nothing else counts.
@@ -172,122 +312,6 @@ fn uses(product: &Product) -> &[CombinationUse] {
     match &product.details {
         Some(details) => &details.combinations,
         None => &[],
-    }
-}
-
-fn counted<'a>(product: &Product, picks: Vec<Pick<'a>>, resolved: &[Resolved<'_>]) -> Vec<Counted<'a>> {
-    let counted = |pick| Counted {
-        pick,
-        left: left_of(product, pick, resolved),
-    };
-    picks.into_iter().map(counted).collect()
-}
-
-/// What is left of a choice by itself: its stock, or its declared capacity less what is in use.
-fn left_of(product: &Product, pick: Pick<'_>, resolved: &[Resolved<'_>]) -> Option<(i64, Bottleneck)> {
-    let stock = pick.choice.and_then(|choice| choice.stock.number());
-    if let Some(stock) = stock {
-        return Some((stock, Bottleneck::Choice(pick.label().into())));
-    }
-    let key = CombinationKey::new(vec![pick.pair()]);
-    let declared = resolved.iter().find(|capacity| capacity.key == key)?;
-    let in_use = match pick.choice {
-        Some(choice) => choice.in_use?,
-        // Nobody counts "no" by itself.
-        None => in_use_of(product, &key)?,
-    };
-    Some((
-        declared.rule.capacity.saturating_sub(in_use),
-        Bottleneck::Choice(pick.label().into()),
-    ))
-}
-
-fn single_choice(choice: &Counted<'_>, level: Level) -> Option<Derived> {
-    let left = choice.left.clone()?;
-    let key = CombinationKey::new(vec![choice.pick.pair()]);
-    Some(smallest(key, choice.pick.label(), level, vec![left]))
-}
-
-fn one_combination(
-    product: &Product,
-    level: Level,
-    chosen: &[&Counted<'_>],
-    resolved: &[Resolved<'_>],
-) -> Option<Derived> {
-    let picks: Vec<&Pick<'_>> = chosen.iter().map(|choice| &choice.pick).collect();
-    let key = offer::key(&picks);
-    let used = uses(product);
-    if let Some(stock) = used
-        .iter()
-        .find(|used| used.key == key)
-        .and_then(|used| used.stock.number())
-    {
-        return Some(Derived {
-            key,
-            label: offer::label(&picks),
-            level: Level::Known(stock),
-            bottleneck: None,
-        });
-    }
-    let mut limits: Vec<(i64, Bottleneck)> = chosen.iter().filter_map(|choice| choice.left.clone()).collect();
-    for capacity in resolved {
-        if capacity.key.pairs().len() > 1
-            && capacity.key.is_part_of(&key)
-            && let Some(in_use) = in_use_of(product, &capacity.key)
-        {
-            limits.push((
-                capacity.rule.capacity.saturating_sub(in_use),
-                Bottleneck::Capacity(capacity.rule.origin.as_str().into()),
-            ));
-        }
-    }
-    if limits.is_empty() {
-        return None;
-    }
-    Some(smallest(key, offer::label(&picks), level, limits))
-}
-
-/// Services that hold all pairs of the key; unknown where the details do not count.
-fn in_use_of(product: &Product, key: &CombinationKey) -> Option<i64> {
-    let details = product.details.as_ref()?;
-    let counts = details.in_use.is_some() || !details.combinations.is_empty();
-    if !counts {
-        return None;
-    }
-    details
-        .combinations
-        .iter()
-        .filter(|used| key.is_part_of(&used.key))
-        .try_fold(0i64, |sum, used| Some(sum.saturating_add(used.in_use?)))
-}
-
-fn smallest(key: CombinationKey, label: String, level: Level, limits: Vec<(i64, Bottleneck)>) -> Derived {
-    let tightest = limits.into_iter().min_by_key(|(left, _)| *left);
-    match (level.known(), tightest) {
-        (Some(n), Some((left, limiter))) if left < n => Derived {
-            key,
-            label,
-            level: Level::Known(left),
-            bottleneck: Some(limiter),
-        },
-        (Some(n), _) => Derived {
-            key,
-            label,
-            level: Level::Known(n),
-            bottleneck: None,
-        },
-        (None, Some((left, limiter))) => Derived {
-            key,
-            label,
-            level: Level::Known(left),
-            bottleneck: Some(limiter),
-        },
-        (None, None) => Derived {
-            key,
-            label,
-            level,
-            bottleneck: None,
-        },
     }
 }
 

@@ -322,6 +322,21 @@ impl Product {
         }
     }
 
+    /// Services that hold all pairs of the key; unknown where the details do not count.
+    #[must_use]
+    pub fn in_use_of(&self, key: &CombinationKey) -> Option<i64> {
+        let details = self.details.as_ref()?;
+        let counts = details.in_use.is_some() || !details.combinations.is_empty();
+        if !counts {
+            return None;
+        }
+        details
+            .combinations
+            .iter()
+            .filter(|used| key.is_part_of(&used.key))
+            .try_fold(0i64, |sum, used| Some(sum.saturating_add(used.in_use?)))
+    }
+
     /// The group's number, from whichever source has it.
     #[must_use]
     pub fn group_id(&self) -> Option<i64> {

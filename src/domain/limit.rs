@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
+use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Limited;
 
 /// A sentence in pieces: names stand apart, so that a page can keep their letters from reordering the rest.
@@ -88,6 +89,16 @@ pub fn why(level: Option<i64>, pool: &PoolRef, own: &Limited<'_>, style: Style) 
         said.0.extend(held.0);
     }
     said
+}
+
+/// A limit that is no pool, or a pool of which nothing is known: `limited by RAM: 64 GB`.
+#[must_use]
+pub fn limited_by(bottleneck: &Bottleneck, style: Style) -> Sentence {
+    let (text, name) = match bottleneck {
+        Bottleneck::Choice(text) | Bottleneck::Capacity(text) => ("limited by ", text),
+        Bottleneck::Pool(name) => ("limited by pool ", name),
+    };
+    Sentence(vec![Part::Text(text.to_owned()), Part::Name((style.name)(name))])
 }
 
 /// ` (5 left, one takes 2)`

@@ -40,6 +40,24 @@ pub struct PoolUse {
     pub need: i64,
 }
 
+impl PoolUse {
+    /// Whether it is about the shop of that name.
+    #[must_use]
+    pub fn concerns(&self, instance: &str) -> bool {
+        self.instance
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches_text(instance))
+    }
+}
+
+impl PoolRule {
+    /// Whether services of the shop of that name may draw on it.
+    #[must_use]
+    pub fn concerns(&self, instance: &str) -> bool {
+        self.uses.iter().any(|used| used.concerns(instance))
+    }
+}
+
 /// A choice of an option, or a whole product.
 #[derive(Debug, Clone)]
 pub enum PoolUser {

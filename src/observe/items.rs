@@ -10,14 +10,21 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
+use crate::domain::limit;
+use crate::domain::limit::Sentence;
+use crate::domain::limit::Style;
 use crate::domain::message::Alert;
 use crate::domain::message::CombinationRef;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductRef;
 use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::message::Status;
 use crate::domain::message::Thresholds;
+use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
+use crate::domain::pool::Limited;
+use crate::observe::pools::LimitingPool;
 
 /// A series of one moment: a product, or a combination with a figure of its own.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +56,10 @@ pub struct Item<'a> {
     pub observed_at: Option<Timestamp>,
     pub thresholds: &'a Thresholds,
     pub days_of_cover: Option<f64>,
-    /// What limits a combination, where that is not the product itself.
+    /// What limits the level, where that is not the product itself.
     pub bottleneck: Option<String>,
+    /// The bottleneck, where it is a pool.
+    pub pool: Option<LimitingPool>,
     pub hidden: Option<bool>,
     pub retired: Option<bool>,
     /// A 0 that may also mean that stock is not controlled.
@@ -109,6 +118,31 @@ impl<'a> Entry<'a> {
         match self.combination {
             Some(combination) => combination.bottleneck.as_ref(),
             None => self.product.bottleneck.as_ref(),
+        }
+    }
+
+    /// The pool that limits it, as it stands on the board.
+    #[must_use]
+    pub fn pool(&self, board: &Board) -> Option<PoolRef> {
+        let pool = board.pool(self.bottleneck()?.pool()?)?;
+        Some(pool.told_beside(&self.limited()))
+    }
+
+    /// What limits its level, as a sentence: `0 because pool "64 GB DIMM kits" is empty; also holds back DS-128`.
+    #[must_use]
+    pub fn why(&self, board: &Board, style: Style) -> Option<Sentence> {
+        let bottleneck = self.bottleneck()?;
+        Some(match self.pool(board) {
+            Some(pool) => limit::why(self.level(), &pool, &self.limited(), style),
+            None => limit::limited_by(bottleneck, style),
+        })
+    }
+
+    fn limited(&self) -> Limited<'a> {
+        Limited {
+            instance: self.instance,
+            product_id: self.product.id,
+            combination: self.combination.map(|combination| &*combination.label),
         }
     }
 
@@ -172,6 +206,25 @@ impl<'a> Entry<'a> {
         worse && !self.is_silent() && self.speaks()
     }
 
+    /// Whether it is an open alert of its own: the pool that limits it does not speak for it. An empty pool is one
+    /// alert, however many it holds back.
+    #[must_use]
+    pub fn is_alert(&self, board: &Board) -> bool {
+        self.is_open() && !self.is_spoken_for(board)
+    }
+
+    fn is_spoken_for(&self, board: &Board) -> bool {
+        let limiting = self.bottleneck().and_then(Bottleneck::pool);
+        let Some(pool) = limiting.and_then(|name| board.pool(name)) else {
+            return false;
+        };
+        let own = self.severity();
+        let told = pool.standing.as_ref().map(|standing| standing.told);
+        // A channel may hear of this and not of the pool.
+        let heard = self.series().told.is_empty() || told >= own;
+        pool.severity() >= own && heard
+    }
+
     fn speaks(&self) -> bool {
         let Some(combination) = self.combination else {
             return true;
@@ -202,9 +255,9 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// The item as it is shown.
+    /// The item as it is shown, beside these pools.
     #[must_use]
-    pub fn item(&self) -> Item<'a> {
+    pub fn item(&self, board: &Board) -> Item<'a> {
         let series = self.series();
         let severity = self.severity();
         let unknown = !self.is_gone() && series.level == Level::Unknown;
@@ -222,6 +275,9 @@ impl<'a> Entry<'a> {
             thresholds: self.thresholds(),
             days_of_cover: None,
             bottleneck: self.bottleneck().map(ToString::to_string),
+            pool: self
+                .pool(board)
+                .map(|pool| LimitingPool::new(pool, &self.limited())),
             hidden: self.product.hidden,
             retired: self.product.retired,
             ambiguous_zero: self.product.ambiguous_zero,
@@ -235,10 +291,10 @@ impl<'a> Entry<'a> {
     }
 
     /// The alert that is open for it, with the severity its channels were told last (the worst of them); `None` where
-    /// it is not open.
+    /// it is not open, or a pool speaks for it.
     #[must_use]
-    pub fn open_alert(&self) -> Option<Alert> {
-        if !self.is_open() {
+    pub fn open_alert(&self, board: &Board) -> Option<Alert> {
+        if !self.is_alert(board) {
             return None;
         }
         let series = self.series();
@@ -255,7 +311,7 @@ impl<'a> Entry<'a> {
                 name: self.product.name.shown().to_owned(),
                 group: self.product.group.as_ref().map(|group| group.shown().to_owned()),
             }),
-            pool: None,
+            pool: self.pool(board),
             bottleneck: self.bottleneck().map(ToString::to_string),
             combination: self.combination_ref(),
             level: series.last_level,

@@ -6,6 +6,7 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::CombinationRef;
 use crate::domain::offer::Offer;
 use crate::domain::offer::Offered;
+use crate::domain::pool::Board;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
 use crate::observe::items::of_product;
@@ -134,10 +135,10 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The item as it is shown.
+    /// The item as it is shown, beside these pools.
     #[must_use]
-    pub fn item(&self) -> Item<'a> {
-        let mut item = self.entry.item();
+    pub fn item(&self, board: &Board) -> Item<'a> {
+        let mut item = self.entry.item(board);
         match &self.derived {
             Some(offered) => {
                 item.combination = Some(CombinationRef {

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 
 use crate::domain::message::Severity;
+use crate::domain::pool::Board;
+use crate::domain::pool::Pool;
 use crate::observe::items::Entry;
 use crate::observe::items::entries;
+use crate::observe::pools;
 use crate::observe::text::escaped;
 use crate::observe::text::head;
 use crate::observe::text::push_escaped;
@@ -26,8 +29,9 @@ pub fn stock(seen: &Seen) -> String {
     severities(&mut out, &shops);
     thresholds(&mut out, &shops);
     infos(&mut out, &shops);
+    pools(&mut out, &seen.pools);
     sources(&mut out, &shops);
-    summary(&mut out, &shops);
+    summary(&mut out, &shops, &seen.pools);
     out
 }
 
@@ -243,6 +247,42 @@ fn infos(out: &mut String, shops: &[Shop<'_>]) {
     }
 }
 
+/// What a metric shows of a pool; `None` where that is not known.
+type Figure = fn(&Pool) -> Option<i64>;
+
+/// The pools of the configuration: a pool spans shops, so its name is its only label.
+fn pools(out: &mut String, board: &Board) {
+    let families: [(&str, &str, Figure); 3] = [
+        (
+            "whmcs_stock_pool_level",
+            "What is left of a pool; absent when unknown.",
+            |pool| pool.level.known(),
+        ),
+        (
+            "whmcs_stock_pool_capacity",
+            "How many there are of a pool in all, as configured.",
+            |pool| Some(pool.capacity),
+        ),
+        (
+            "whmcs_stock_pool_severity",
+            "0 ok, 1 low, 2 critical, 3 out; kept while the level is unknown, absent where it never was known.",
+            |pool| pool.severity().map(|severity| i64::from(severity.rank())),
+        ),
+    ];
+    for (name, help, value) in families {
+        head(out, name, "gauge", help);
+        for pool in &board.pools {
+            if let Some(value) = value(pool) {
+                out.push_str(name);
+                out.push_str("{pool=\"");
+                push_escaped(out, &pool.name);
+                out.push('"');
+                end(out, value);
+            }
+        }
+    }
+}
+
 fn sources(out: &mut String, shops: &[Shop<'_>]) {
     let name = "whmcs_up";
     head(
@@ -272,7 +312,7 @@ fn sources(out: &mut String, shops: &[Shop<'_>]) {
     }
 }
 
-fn summary(out: &mut String, shops: &[Shop<'_>]) {
+fn summary(out: &mut String, shops: &[Shop<'_>], board: &Board) {
     let name = "whmcs_stock_products";
     head(
         out,
@@ -302,12 +342,24 @@ fn summary(out: &mut String, shops: &[Shop<'_>]) {
         out.push_str(&format!("{name}{{whmcs=\"{label}\"}} {count}\n"));
     }
     let name = "whmcs_stock_alerts";
-    head(out, name, "gauge", "Products and combinations that are not ok.");
+    head(
+        out,
+        name,
+        "gauge",
+        "Products, combinations and pools that are not ok.",
+    );
     let mut open = [0u64; 4];
-    for entry in shops.iter().flat_map(Shop::entries).filter(Entry::is_open) {
+    for entry in shops
+        .iter()
+        .flat_map(Shop::entries)
+        .filter(|entry| entry.is_alert(board))
+    {
         if let Some(severity) = entry.severity() {
             open[usize::from(severity.rank())] += 1;
         }
+    }
+    for (_, severity) in pools::open(board) {
+        open[usize::from(severity.rank())] += 1;
     }
     for severity in [Severity::Low, Severity::Critical, Severity::Out] {
         let count = open[usize::from(severity.rank())];

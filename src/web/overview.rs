@@ -189,6 +189,23 @@ pub fn why_unknown(placed: &Placed<'_>) -> Option<&'static str> {
     })
 }
 
+/// A moment for machines, and how long ago for people.
+pub struct When {
+    pub iso: String,
+    pub age: String,
+}
+
+impl When {
+    /// The moment as it is seen now.
+    #[must_use]
+    pub fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            iso: at.to_string(),
+            age: age(at, now),
+        }
+    }
+}
+
 /// How long ago, roughly, as people say it.
 #[must_use]
 pub fn age(at: Timestamp, now: Timestamp) -> String {

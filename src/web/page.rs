@@ -10,14 +10,18 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::limit::Part;
+use crate::domain::limit::Sentence;
+use crate::domain::pool::Board;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::overview::Group;
 use crate::web::overview::Placed;
-use crate::web::overview::age;
+use crate::web::overview::When;
 use crate::web::overview::placed;
 use crate::web::overview::why_unknown;
 use crate::web::params::Params;
+use crate::web::pools;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
@@ -32,6 +36,10 @@ struct Page<'a> {
     sources: Vec<Source<'a>>,
     tiles: Vec<Tile>,
     sections: Vec<Section<'a>>,
+    /// Worst first; on the first page alone.
+    pools: Vec<pools::Row<'a>>,
+    /// Whether one of them asks for attention: they then stand before the products.
+    pools_first: bool,
     /// In words, for the top of the page.
     verdict: String,
     calm: bool,
@@ -64,7 +72,8 @@ struct Row<'a> {
     id: i64,
     combination: Option<&'a str>,
     folded: usize,
-    bottleneck: Option<String>,
+    /// What limits its level.
+    limit: Option<Sentence>,
     hidden: bool,
     retired: bool,
     per_choice: bool,
@@ -94,20 +103,6 @@ struct Trouble<'a> {
     mend: &'static str,
     detail: &'a str,
     since: Option<When>,
-}
-
-struct When {
-    iso: String,
-    age: String,
-}
-
-impl When {
-    fn new(at: Timestamp, now: Timestamp) -> Self {
-        Self {
-            iso: at.to_string(),
-            age: age(at, now),
-        }
-    }
 }
 
 /// `GET /?show=&page=`
@@ -156,11 +151,18 @@ fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Resu
         None => format!("/?page={page}"),
     };
     let (verdict, calm) = verdict(&tiles, seen);
+    let pools = if show.is_none() && page == 1 {
+        pools::rows(&seen.pools, now)
+    } else {
+        Vec::new()
+    };
     let html = Page {
+        pools_first: pools.iter().any(|pool| pool.group.is_urgent()),
+        pools,
         version: env!("CARGO_PKG_VERSION"),
         now: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         sources: seen.instances.iter().map(|shop| source(shop, now)).collect(),
-        sections: sections(rows, &tiles, now),
+        sections: sections(rows, &tiles, &seen.pools, now),
         verdict,
         calm,
         nothing_yet: all.is_empty(),
@@ -185,11 +187,12 @@ fn is_urgent(tile: &Tile) -> bool {
 
 /// The page in a few words; never calmer than what was read allows.
 fn verdict(tiles: &[Tile], seen: &Seen) -> (String, bool) {
-    let said: Vec<String> = tiles
+    let mut said: Vec<String> = tiles
         .iter()
         .filter(|tile| tile.count > 0 && is_urgent(tile))
         .map(|tile| format!("{} {}", tile.count, tile.key))
         .collect();
+    said.extend(pools::verdict(&seen.pools));
     if !said.is_empty() {
         (said.join(", "), false)
     } else if tiles.iter().all(|tile| tile.count == 0) {
@@ -201,14 +204,14 @@ fn verdict(tiles: &[Tile], seen: &Seen) -> (String, bool) {
     }
 }
 
-fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], now: Timestamp) -> Vec<Section<'a>> {
+fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], board: &Board, now: Timestamp) -> Vec<Section<'a>> {
     Group::ALL
         .into_iter()
         .filter_map(|group| {
             let rows: Vec<Row<'a>> = rows
                 .iter()
                 .filter(|placed| placed.group == group)
-                .map(|placed| row(placed, now))
+                .map(|placed| row(placed, board, now))
                 .collect();
             let tile = tiles.iter().find(|tile| tile.key == group.key());
             (!rows.is_empty()).then(|| Section {
@@ -220,9 +223,9 @@ fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], now: Timestamp) -> Vec<Sec
         .collect()
 }
 
-fn row<'a>(placed: &Placed<'a>, now: Timestamp) -> Row<'a> {
+fn row<'a>(placed: &Placed<'a>, board: &Board, now: Timestamp) -> Row<'a> {
     let entry = placed.entry;
-    let item = entry.item();
+    let item = entry.item(board);
     let product = entry.product;
     Row {
         instance: entry.instance,
@@ -231,7 +234,7 @@ fn row<'a>(placed: &Placed<'a>, now: Timestamp) -> Row<'a> {
         id: product.id,
         combination: entry.combination.map(|combination| &*combination.label),
         folded: placed.folded,
-        bottleneck: item.bottleneck,
+        limit: entry.why(board, pools::STYLE),
         hidden: product.hidden == Some(true),
         retired: product.retired == Some(true),
         per_choice: product.per_choice && entry.combination.is_none(),
@@ -248,7 +251,8 @@ fn row<'a>(placed: &Placed<'a>, now: Timestamp) -> Row<'a> {
             .frozen_since
             .or(item.since)
             .map(|since| When::new(since, now)),
-        why: why_unknown(placed),
+        // A pool says for itself why it is not known.
+        why: why_unknown(placed).filter(|_| item.pool.is_none()),
         last_known: item
             .last
             .and_then(|last| Some((last.last_level?, When::new(last.last_known_at?, now)))),

@@ -182,6 +182,7 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/api/v1/stock", get(stock::stock))
+        .route("/api/v1/pools", get(stock::pools))
         .route("/api/v1/alerts", get(alerts::alerts))
         .route("/api/v1/polls", get(records::polls))
         .route("/api/v1/deliveries", get(records::deliveries))

@@ -15,6 +15,8 @@ use crate::observe::items::Item;
 use crate::observe::items::of_product;
 use crate::observe::lines::Line;
 use crate::observe::lines::lines;
+use crate::observe::pools;
+use crate::observe::pools::PoolItem;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::params::Params;
@@ -77,7 +79,19 @@ pub async fn stock(State(app): State<AppState>, params: Params) -> Result<Respon
     let shown: Vec<Entry<'_>> = found.by_ref().take(wanted.limit).collect();
     let more = found.next().is_some();
     let cursor = shown.last().filter(|_| more).map(Entry::alert_id);
-    let items: Vec<_> = shown.iter().map(Entry::item).collect();
+    let items: Vec<_> = shown.iter().map(|entry| entry.item(&seen.pools)).collect();
+    Ok(Json(List { items, cursor }).into_response())
+}
+
+/// `GET /api/v1/pools?cursor=&limit=`, in the order of the configuration
+pub async fn pools(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
+    params.only(&["cursor", "limit"])?;
+    let limit = params.limit()?;
+    let start = usize::try_from(params.cursor()?.unwrap_or_default()).unwrap_or_default();
+    let seen = app.view.seen();
+    let rest = seen.pools.pools.get(start..).unwrap_or_default();
+    let items: Vec<PoolItem<'_>> = rest.iter().take(limit).map(pools::item).collect();
+    let cursor = (rest.len() > limit).then(|| (start + limit).to_string());
     Ok(Json(List { items, cursor }).into_response())
 }
 
@@ -112,7 +126,7 @@ async fn everything<'a>(
                 if items.len() == wanted.limit {
                     return Ok(List { items, cursor: last });
                 }
-                items.push(line.item());
+                items.push(line.item(&seen.pools));
                 if items.len() == wanted.limit {
                     last = Some(line.id());
                 }
@@ -144,8 +158,12 @@ pub fn open(seen: &Seen, instance: Option<&Instance>, severity: Option<Severity>
     let mut alerts: Vec<Alert> = shops(seen, instance)
         .flat_map(|shop| crate::observe::items::entries(&shop.name, &shop.memory))
         .filter(|entry| severity.is_none_or(|severity| entry.severity() == Some(severity)))
-        .filter_map(|entry| entry.open_alert())
+        .filter_map(|entry| entry.open_alert(&seen.pools))
         .collect();
+    // A pool is of no shop: who asks for one shop does not ask for it.
+    let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
+    let pools = pools.filter_map(pools::open_alert);
+    alerts.extend(pools.filter(|alert| severity.is_none_or(|severity| alert.severity == severity)));
     alerts.sort_by(|a, b| {
         (b.severity, b.started_at, &a.alert_id).cmp(&(a.severity, a.started_at, &b.alert_id))
     });

@@ -45,7 +45,7 @@ use crate::whmcs::listings;
 const ASK_AGAIN: Duration = Duration::from_hours(24);
 /// The same for one that was there before: a role edited for a moment must not cost a day of knowledge.
 const ASK_AGAIN_SOON: Duration = Duration::from_hours(1);
-/// Looks that fail because nobody can tell whether GetProductDetails is there; then it counts as absent.
+/// Looks in a row that fail over GetProductDetails alone; then it counts as absent.
 const PROBES: u8 = 3;
 
 /// How to reach one WHMCS and within which limits.
@@ -154,6 +154,8 @@ struct Memory {
     /// Ascending by id.
     products: Vec<Arc<Product>>,
     foreign: Foreign,
+    /// Looks in a row that failed over our companion alone.
+    companion_failed: u8,
 }
 
 impl Client {
@@ -335,11 +337,23 @@ impl Client {
         let none = || vec![None; ids.len()];
         let mut standing = self.probed(round, first, journal).await?;
         if standing == Standing::Contract1 {
-            match round.contract(&ids, &memory.products, journal).await? {
-                Gathered::Details(details) => return Ok(aligned(&ids, &details)),
-                Gathered::Unavailable => standing = Standing::Vanished { since: round.now },
-                Gathered::Changed => standing = Standing::Foreign,
-            }
+            let gathered = round.contract(&ids, &memory.products, journal).await;
+            memory.companion_failed = match &gathered {
+                Ok(_) => 0,
+                Err(Stop::Refused(_)) => memory.companion_failed.saturating_add(1),
+                Err(Stop::Cancelled) => memory.companion_failed,
+            };
+            standing = match gathered {
+                Ok(Gathered::Details(details)) => return Ok(aligned(&ids, &details)),
+                Ok(Gathered::Changed) => Standing::Foreign,
+                Ok(Gathered::Unavailable) => Standing::Vanished { since: round.now },
+                // Broken look after look, while the rest of WHMCS answers: better degraded than blind.
+                Err(Stop::Refused(_)) if memory.companion_failed >= PROBES => {
+                    memory.companion_failed = 0;
+                    Standing::Vanished { since: round.now }
+                }
+                Err(stop) => return Err(stop),
+            };
             self.stand(standing);
         }
         if standing == Standing::Foreign {
@@ -376,7 +390,8 @@ impl Client {
             | Standing::Foreign) => return Ok(known),
         };
         let standing = match round.probe(id, journal).await {
-            Ok(Probe::Absent) if vanished => Standing::Vanished { since: round.now },
+            // One that vanished and is still not well leaves the rest of the catalogue readable.
+            Ok(Probe::Absent) | Err(Stop::Refused(_)) if vanished => Standing::Vanished { since: round.now },
             Ok(Probe::Absent) => Standing::Absent { since: round.now },
             Ok(Probe::Contract1) => Standing::Contract1,
             Ok(Probe::Foreign) => Standing::Foreign,

@@ -5,7 +5,9 @@ use crate::domain::source::Cause;
 /// What a message of WHMCS means, whatever the status it came under; `None` for one we do not know.
 #[must_use]
 pub fn of_message(message: &str) -> Option<Cause> {
-    const KNOWN: [(&str, Cause); 20] = [
+    const KNOWN: [(&str, Cause); 21] = [
+        // A fault within our companion: it says nothing of the products asked for.
+        ("getproductdetails: ", Cause::Server),
         ("malformed utf-8", Cause::Encoding),
         ("error generating json", Cause::Encoding),
         ("invalid api action", Cause::ActionMissing),

@@ -3,6 +3,7 @@
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::capacity::CapacityRule;
 use whmcs_stock_monitor::domain::catalogue::Level;
+use whmcs_stock_monitor::domain::pool::Board;
 use whmcs_stock_monitor::jobs::check::Checked;
 use whmcs_stock_monitor::observe::lines::lines;
 use whmcs_stock_monitor::simulator::habits::Companion;
@@ -42,7 +43,7 @@ async fn without_a_figure_there_is_no_series() {
     assert_eq!(keys, ["4=11;5=20", "4=11;5=21", "4=12;5=20", "4=12;5=21"]);
     assert_eq!(shown[1].label(), Some("RAM: 32 GB, Disk: SATA"));
     assert!(shown[1..].iter().all(|line| {
-        let item = line.item();
+        let item = line.item(&Board::default());
         item.derived && item.level == Some(20)
     }));
 }
@@ -185,7 +186,7 @@ async fn past_the_limit_a_product_is_followed_per_choice() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(keys, ["4=11", "4=12", "5=20", "5=21"]);
-    assert_eq!(shown[0].item().combinations, Some("per_choice"));
+    assert_eq!(shown[0].item(&Board::default()).combinations, Some("per_choice"));
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ pub fn product(id: i64, number: u32, level: Level) -> Tracked {
         series: series(number, level),
         effective: placeholder(),
         combinations: Vec::new(),
+        drawn: None,
         seen: None,
         epoch: 0,
     }
@@ -142,6 +143,7 @@ pub fn decision(before: &Memory, next: Memory) -> Decision {
         detail: String::new(),
         source_changed: before.source != next.source,
         level_changes: changes.len(),
+        pools: None,
         next,
         changes,
         events: Vec::new(),

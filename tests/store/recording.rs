@@ -402,6 +402,54 @@ async fn what_is_told_between_polls_is_kept_without_a_poll() {
 }
 
 #[tokio::test]
+async fn a_part_is_never_the_last_accepted_catalogue_and_a_failed_one_is_a_failure() {
+    let place = Place::new();
+    let store = place.open().await;
+    let eu = store.instance("eu").await.unwrap();
+    let poll = |millis, part, outcome, products| PollRecord {
+        part,
+        observed_at: at(millis),
+        duration: Duration::from_millis(5),
+        outcome,
+        detail: String::new(),
+        products,
+        changes: 0,
+        attempts: Vec::new(),
+    };
+    let source = async |polls: &[PollRecord]| {
+        let mut tx = store.begin_write().await.unwrap();
+        for poll in polls {
+            tx.poll(eu, poll).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        store.reader().memory(eu, &placeholder()).await.unwrap().source
+    };
+    let quiet = source(&[
+        poll(1, false, Outcome::Accepted, Some(84)),
+        poll(2, true, Outcome::Accepted, Some(2)),
+        poll(3, true, Outcome::Suspect, Some(5)),
+    ])
+    .await;
+    assert_eq!(
+        (quiet.last_accepted_at, quiet.last_accepted_products),
+        (Some(at(1)), 84)
+    );
+    assert_eq!((quiet.failures, quiet.failing_since), (0, None));
+    let failing = source(&[
+        poll(4, true, Outcome::Failed(Cause::Timeout), None),
+        poll(5, true, Outcome::Accepted, Some(1)),
+        poll(6, false, Outcome::Suspect, Some(3)),
+    ])
+    .await;
+    assert_eq!((failing.failures, failing.failing_since), (2, Some(at(4))));
+    assert_eq!(failing.last_accepted_at, Some(at(1)));
+    let listed = store.reader().polls(Some(eu), None, 10).await.unwrap();
+    let parts: Vec<bool> = listed.iter().map(|poll| poll.part).collect();
+    assert_eq!(parts, [false, true, true, true, true, false]);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn polls_are_listed_newest_first_in_pages_with_their_cause() {
     let place = Place::new();
     let store = place.open().await;

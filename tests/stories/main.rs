@@ -21,6 +21,8 @@ mod call;
 mod life;
 mod channels;
 mod notify;
+mod bulk;
+mod pools;
 mod names;
 mod commands;
 mod secrets;

@@ -88,6 +88,7 @@ pub fn product(id: i64, name: &str, series: SeriesState) -> Tracked {
         series,
         effective: effective(),
         combinations: Vec::new(),
+        drawn: None,
         seen: None,
         epoch: 0,
     }

@@ -353,7 +353,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
         ("channel", "type = \"webhook\"", 11),
         ("rule", "", 18),
         ("capacity", "", 6),
-        ("pool", "", 3),
+        ("pool", "", 6),
     ] {
         let keys = known_keys(section, body);
         assert_eq!(keys.len(), count, "{section}: {keys:?}");
@@ -594,6 +594,23 @@ fn capacities_and_pools_are_read() {
     );
     let capacities = format!("{:?}", config.capacities);
     insta::assert_snapshot!(capacities, @r#"Capacities { capacities: [CapacityRule { origin: "capacity 1", instances: [], groups: [], products: [Id(42)], options: [(Glob("ram"), Glob("64 gb"))], capacity: 0 }], pools: [PoolRule { name: "kits", capacity: 40, uses: [PoolUse { instance: None, what: Choice { option: Glob("ram"), choice: Glob("128 gb") }, need: 2 }, PoolUse { instance: Some(Glob("def*")), what: Product(Glob("vps *")), need: 1 }], low: None, critical: None, channels: None }] }"#);
+}
+
+#[test]
+fn a_pool_has_thresholds_and_channels_of_its_own() {
+    let toml = "[[channel]]\nname = \"sales\"\ntype = \"webhook\"\nurl = \"https://hook.example/\"\n\
+                [[pool]]\nname = \"kits\"\ncapacity = 40\nuses = [{ product = 1 }]\nlow = 8\ncritical = 2\nchannels = [\"sales\"]\n";
+    let config = good("", toml);
+    let pool = &config.capacities.pools[0];
+    assert_eq!((pool.low, pool.critical), (Some(8), Some(2)));
+    assert_eq!(pool.channels, Some(vec!["sales".to_owned()]));
+    let clash = good("", &toml.replace("critical = 2", "critical = 9"));
+    assert!(
+        warnings(&clash)
+            .contains("critical (config/monitor.toml line 10) is 9, above low (8); 8 counts for both"),
+        "{}",
+        warnings(&clash)
+    );
 }
 
 #[test]
@@ -1160,6 +1177,14 @@ const BAD_KEYS: &[(&str, &str)] = &[
     (
         "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1, need = 0 }]",
         "pool \"x\": uses: need (config/monitor.toml line 4) is not a whole number of 1 or more (it says \"0\"). Write a number such as 3.",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1 }]\nlow = -1",
+        "pool \"x\": low (config/monitor.toml line 5) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
+    ),
+    (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1 }]\nchannels = [\"phone\"]",
+        "pool \"x\": channels (config/monitor.toml line 5) names \"phone\", and there is no such channel. There are: email.",
     ),
 ];
 

@@ -1,17 +1,55 @@
 //! What an alert is about: a series with its product, how it is named, and which of several comes first.
 
+use crate::domain::alerting::pools;
 use crate::domain::alerting::rules::Effective;
+use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
 use crate::domain::message::ProductRef;
+use crate::domain::pool::Bottleneck;
 
 /// What an alert is about, beside its series.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct About<'a> {
-    pub product: &'a Tracked,
-    pub combination: Option<(&'a CombinationKey, &'a str)>,
+pub(super) enum About<'a> {
+    Product(&'a Tracked),
+    Combination {
+        product: &'a Tracked,
+        key: &'a CombinationKey,
+        label: &'a str,
+        bottleneck: Option<&'a Bottleneck>,
+    },
+    /// A pool, as [`crate::domain::alerting::pools::Pools`] remembers it.
+    Pool(&'a Tracked),
+}
+
+impl<'a> About<'a> {
+    pub(super) fn combination(product: &'a Tracked, combination: &'a Combination) -> Self {
+        Self::Combination {
+            product,
+            key: &combination.key,
+            label: &combination.label,
+            bottleneck: combination.bottleneck.as_ref(),
+        }
+    }
+
+    /// The product it is about, or that the combination is of.
+    pub(super) fn product(&self) -> Option<&'a Tracked> {
+        match self {
+            Self::Product(product) | Self::Combination { product, .. } => Some(product),
+            Self::Pool(_) => None,
+        }
+    }
+
+    /// What limits its level, where that is not the product itself.
+    pub(super) fn bottleneck(&self) -> Option<&'a Bottleneck> {
+        match self {
+            Self::Product(product) => product.bottleneck.as_ref(),
+            Self::Combination { bottleneck, .. } => *bottleneck,
+            Self::Pool(_) => None,
+        }
+    }
 }
 
 impl Tracked {
@@ -25,34 +63,25 @@ impl Tracked {
 
     /// The product's own series, then its combinations', with what holds for each; not the gone ones.
     pub(super) fn all_series(&self) -> impl Iterator<Item = (&SeriesState, &Effective, About<'_>)> {
-        let own = (!self.gone).then_some((
-            &self.series,
-            &*self.effective,
-            About {
-                product: self,
-                combination: None,
-            },
-        ));
+        let own = (!self.gone).then_some((&self.series, &*self.effective, About::Product(self)));
         let combinations = self
             .combinations
             .iter()
             .filter(|combination| !combination.gone && !self.gone)
             .map(|combination| {
-                let about = About {
-                    product: self,
-                    combination: Some((&combination.key, &*combination.label)),
-                };
+                let about = About::combination(self, combination);
                 (&combination.series, &*combination.effective, about)
             });
         own.into_iter().chain(combinations)
     }
 }
 
-/// `instance/product/combination`, `-` for the product itself.
+/// `instance/product/combination`, `-` for the product itself; `pool:NAME`.
 pub(super) fn alert_id(instance: &str, about: About<'_>) -> String {
-    match about.combination {
-        Some((key, _)) => format!("{instance}/{}/{key}", about.product.id),
-        None => format!("{instance}/{}/-", about.product.id),
+    match about {
+        About::Product(product) => format!("{instance}/{}/-", product.id),
+        About::Combination { product, key, .. } => format!("{instance}/{}/{key}", product.id),
+        About::Pool(pool) => pools::alert_id(pool),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
+use crate::domain::draw::Pooled;
 use crate::domain::message::Severity;
 use crate::domain::offer;
 
@@ -29,6 +30,11 @@ impl Walk<'_> {
             group: tracked.group.as_ref(),
             combine: &tracked.effective.combine,
             limit: tracked.effective.max_combinations,
+            pooled: Pooled {
+                rules: &self.capacities.pools,
+                left: &self.left,
+                draws: tracked.drawn.as_ref().map_or(&[], |drawn| &drawn.draws),
+            },
         };
         let derivation = capacity::combinations(product, tracked.series.level, self.capacities, &owner);
         tracked.per_choice = derivation.per_choice;
@@ -152,9 +158,11 @@ impl Walk<'_> {
     }
 
     fn tell_combination(&mut self, tracked: &Tracked, combination: &mut Combination, mode: Mode) {
-        let about = About {
+        let about = About::Combination {
             product: tracked,
-            combination: Some((&combination.key, &combination.label)),
+            key: &combination.key,
+            label: &combination.label,
+            bottleneck: combination.bottleneck.as_ref(),
         };
         self.telling
             .series(&mut combination.series, &combination.effective, about, mode);

@@ -9,25 +9,32 @@ use uuid::Uuid;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::EventKind;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::decision::PoolsDecision;
 use crate::domain::alerting::judge;
-use crate::domain::alerting::product;
+use crate::domain::alerting::looks;
+use crate::domain::alerting::pooling;
+use crate::domain::alerting::pooling::Counts;
+use crate::domain::alerting::pooling::Reading;
+use crate::domain::alerting::pools;
+use crate::domain::alerting::pools::Drawer;
+use crate::domain::alerting::pools::Pools;
+use crate::domain::alerting::pools::stands;
 use crate::domain::alerting::product::Policy;
-use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::source::accept_source;
 use crate::domain::alerting::source::baselining;
 use crate::domain::alerting::source::source_channels;
 use crate::domain::alerting::source::source_event;
 use crate::domain::alerting::source::stored_part;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
-use crate::domain::capacity;
 use crate::domain::catalogue::Level;
-use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
+use crate::domain::draw::Uses;
 use crate::domain::message::Body;
 use crate::domain::source::Cause;
 use crate::domain::source::Failure;
@@ -62,6 +69,10 @@ pub fn decide(
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
+    let uses = match policy.pools {
+        Some(_) => Uses::of(&policy.capacities.pools, policy.instance),
+        None => Uses::default(),
+    };
     match seen {
         Seen::Failed(failure) => not_accepted(
             policy,
@@ -72,7 +83,7 @@ pub fn decide(
             new_id,
         ),
         Seen::Catalogue(snapshot) => {
-            let looks = looks(policy, before, snapshot);
+            let looks = looks::looks(policy, &uses, before, snapshot);
             let levels = levels(&looks);
             let mut counted_polls = 1;
             if let Some(doubt) = judge::suspicion(before, &levels) {
@@ -84,20 +95,42 @@ pub fn decide(
                 }
                 counted_polls = run.polls;
             }
-            let extent = Extent::Whole { counted_polls };
-            accept(policy, before, snapshot, looks, extent, now, new_id)
+            let accepted = Accepted {
+                snapshot,
+                looks,
+                uses: &uses,
+                extent: Extent::Whole { counted_polls },
+            };
+            accept(policy, before, accepted, now, new_id)
         }
         Seen::Part(snapshot) => {
             if !can_take_part(before) {
                 return unmoved(before, Outcome::Accepted, "");
             }
-            let looks = looks(policy, before, snapshot);
+            let looks = looks::looks(policy, &uses, before, snapshot);
             match judge::suspicion_of_part(before, &levels(&looks)) {
                 Some(doubt) => unmoved(before, Outcome::Suspect, &doubt),
-                None => accept(policy, before, snapshot, looks, Extent::Part, now, new_id),
+                None => {
+                    let accepted = Accepted {
+                        snapshot,
+                        looks,
+                        uses: &uses,
+                        extent: Extent::Part,
+                    };
+                    accept(policy, before, accepted, now, new_id)
+                }
             }
         }
     }
+}
+
+/// An accepted look.
+struct Accepted<'a> {
+    snapshot: &'a Snapshot,
+    looks: Vec<Look<'a>>,
+    /// The uses of pools that concern the shop.
+    uses: &'a Uses<'a>,
+    extent: Extent,
 }
 
 /// How much of the catalogue an accepted look shows.
@@ -109,95 +142,47 @@ enum Extent {
     Part,
 }
 
-fn levels(looks: &[Look<'_>]) -> Vec<(ProductId, Level)> {
-    looks
-        .iter()
-        .map(|look| (look.product.id(), look.level.level))
-        .collect()
-}
-
-/// Each product of the catalogue with its rules and its level; what did not change is taken from the memory.
-fn looks<'a>(policy: Policy<'_>, before: &'a Memory, snapshot: &'a Snapshot) -> Vec<Look<'a>> {
-    let mut remembered = before.products.iter().peekable();
-    let mut found = Vec::with_capacity(snapshot.products.len());
-    for product in &snapshot.products {
-        while remembered.next_if(|tracked| tracked.id < product.id()).is_some() {}
-        let tracked = remembered.next_if(|tracked| tracked.id == product.id());
-        found.push(look(policy, tracked, product));
-    }
-    found
-}
-
-fn look<'a>(policy: Policy<'_>, tracked: Option<&'a Arc<Tracked>>, product: &'a Arc<Product>) -> Look<'a> {
-    if let Some(known) = tracked {
-        let same = known.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, product));
-        if same && known.epoch == policy.rules.epoch {
-            let level = capacity::ProductLevel {
-                level: known.series.level,
-                controlled: known.controlled,
-                ambiguous_zero: known.ambiguous_zero,
-            };
-            return Look {
-                product,
-                tracked,
-                level,
-                effective: Arc::clone(&known.effective),
-                unchanged: true,
-            };
+impl Extent {
+    /// How many looks in a row at all products it stands for.
+    fn counted_polls(self) -> u32 {
+        match self {
+            Self::Whole { counted_polls } => counted_polls,
+            Self::Part => 0,
         }
     }
-    let group = product::last_group(product, tracked.map(|known| &**known));
-    let effective = policy.rules.effective(&Subject {
-        instance: policy.instance,
-        group_id: product
-            .group_id()
-            .or_else(|| tracked.and_then(|known| known.group_id)),
-        group: group.as_ref(),
-        product_id: product.id(),
-        product: &product.listing.name,
-        pairs: None,
-    });
-    let seen_other = tracked.is_some_and(|known| known.series.seen_other_than_zero);
-    let declared = effective.declared_control();
-    let mut level = capacity::product_level(product, declared, seen_other);
-    let was_not_controlled = tracked.is_some_and(|known| known.controlled == Some(false));
-    if was_not_controlled && level.controlled.or(declared).is_none() {
-        // Nobody says any more whether the figure counts, and last it did not.
-        level.level = Level::Unknown;
-    }
-    Look {
-        product,
-        tracked,
-        level,
-        effective,
-        unchanged: false,
-    }
+}
+
+fn levels(looks: &[Look<'_>]) -> Vec<(ProductId, Level)> {
+    looks.iter().map(|look| (look.product.id(), look.own)).collect()
 }
 
 fn accept(
     policy: Policy<'_>,
     before: &Memory,
-    snapshot: &Snapshot,
-    looks: Vec<Look<'_>>,
-    extent: Extent,
+    accepted: Accepted<'_>,
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
-    let first_sight = before.source.last_accepted_at.is_none();
     let mut telling = Telling::new(policy.rules, policy.instance, now);
-    let (baselining, counted_polls) = match extent {
-        Extent::Whole { counted_polls } => (baselining(policy, before, &looks), counted_polls),
-        Extent::Part => (Vec::new(), 0),
+    let baselining = match accepted.extent {
+        Extent::Whole { .. } => baselining(policy, before, &accepted.looks),
+        Extent::Part => Vec::new(),
     };
     telling.set_baselining(&baselining);
     let mut decision = empty_decision(before, Outcome::Accepted, "");
-    decision.next.products = Vec::with_capacity(before.products.len().max(looks.len()));
+    decision.pools = policy
+        .pools
+        .map(|pools| evaluated(policy, pools, before, &accepted, now, &mut telling));
+    let board = decision.pools.as_ref().map(|pools| Arc::clone(&pools.board));
+    let board = board.unwrap_or_default();
     let mut walk = Walk {
         instance: policy.instance,
         rules: policy.rules,
         capacities: policy.capacities,
-        first_sight,
-        counted_polls,
+        uses: accepted.uses,
+        left: board.pools.iter().map(|pool| pool.level).collect(),
+        first_sight: before.source.last_accepted_at.is_none(),
+        counted_polls: accepted.extent.counted_polls(),
         last_look: before.source.last_accepted_at.unwrap_or(now),
         now,
         telling,
@@ -206,21 +191,8 @@ fn accept(
         events: Vec::new(),
         level_changes: 0,
     };
-    let not_shown = |walk: &mut Walk<'_>, tracked: &Arc<Tracked>| match extent {
-        Extent::Whole { .. } => walk.absent(tracked),
-        Extent::Part => Arc::clone(tracked),
-    };
-    let mut remembered = before.products.iter().peekable();
-    for look in looks {
-        while let Some(absent) = remembered.next_if(|tracked| tracked.id < look.product.id()) {
-            decision.next.products.push(not_shown(&mut walk, absent));
-        }
-        let _ = remembered.next_if(|tracked| tracked.id == look.product.id());
-        decision.next.products.push(walk.present(&look));
-    }
-    for absent in remembered {
-        decision.next.products.push(not_shown(&mut walk, absent));
-    }
+    let (extent, snapshot) = (accepted.extent, accepted.snapshot);
+    decision.next.products = walked(policy, before, accepted, &stands(&board), &mut walk);
     match extent {
         Extent::Whole { .. } => accept_source(
             policy,
@@ -241,6 +213,80 @@ fn accept(
     decision.level_changes = walk.level_changes;
     decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
     decision
+}
+
+/// The pools after the look, with the services it counted.
+fn evaluated(
+    policy: Policy<'_>,
+    pools: &Pools,
+    before: &Memory,
+    accepted: &Accepted<'_>,
+    now: Timestamp,
+    telling: &mut Telling<'_>,
+) -> PoolsDecision {
+    let Accepted { looks, uses, .. } = accepted;
+    let polls = accepted.extent.counted_polls();
+    let others = looks::drawers(uses, policy.rules.epoch, before, looks, polls);
+    let others = others.iter().map(|(drawn, tracked)| Drawer {
+        id: tracked.id,
+        name: &tracked.name,
+        drawn,
+        silent: tracked.is_silent(),
+    });
+    let drawers = looks.iter().filter_map(Look::drawer).chain(others);
+    let instance = Arc::from(policy.instance);
+    let parts = || pools::parts(&policy.capacities.pools, uses, &instance, drawers);
+    let counts = match accepted.extent {
+        Extent::Whole { .. } => Counts::All(parts()),
+        // Of the others, what was last seen counts; they were not all seen since the rules are as they are.
+        Extent::Part if !looks::all_seen(policy.rules.epoch, before, looks) => Counts::Unchanged,
+        Extent::Part => Counts::Some(parts()),
+    };
+    let reading = Reading {
+        instance: policy.instance,
+        rules: policy.rules,
+        capacities: policy.capacities,
+        now,
+    };
+    pooling::evaluate(reading, pools, counts, telling)
+}
+
+/// All products after the look: those it showed, and what that means for the others.
+fn walked(
+    policy: Policy<'_>,
+    before: &Memory,
+    accepted: Accepted<'_>,
+    stands: &[Stand],
+    walk: &mut Walk<'_>,
+) -> Vec<Arc<Tracked>> {
+    let Accepted {
+        looks, uses, extent, ..
+    } = accepted;
+    let left = walk.left.clone();
+    let not_shown = |walk: &mut Walk<'_>, tracked: &Arc<Tracked>| match extent {
+        Extent::Whole { .. } => walk.absent(tracked),
+        Extent::Part => match looks::again(policy, uses, tracked, stands) {
+            Some(mut look) => {
+                look.under(policy, uses, stands, &left);
+                walk.present(&look)
+            }
+            None => Arc::clone(tracked),
+        },
+    };
+    let mut next = Vec::with_capacity(before.products.len().max(looks.len()));
+    let mut remembered = before.products.iter().peekable();
+    for mut look in looks {
+        while let Some(absent) = remembered.next_if(|tracked| tracked.id < look.product.id()) {
+            next.push(not_shown(walk, absent));
+        }
+        let _ = remembered.next_if(|tracked| tracked.id == look.product.id());
+        look.under(policy, uses, stands, &left);
+        next.push(walk.present(&look));
+    }
+    for absent in remembered {
+        next.push(not_shown(walk, absent));
+    }
+    next
 }
 
 /// A poll that changes no level: failed, or not credible. Tells once that the source is down.
@@ -304,5 +350,6 @@ fn empty_decision(before: &Memory, outcome: Outcome, detail: &str) -> Decision {
         events: Vec::new(),
         messages: Vec::new(),
         level_changes: 0,
+        pools: None,
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::alerting::pools::Part;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
@@ -13,6 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
 use crate::domain::message::Severity;
+use crate::domain::pool::Board;
 use crate::domain::source::Cause;
 
 /// How a poll ended.
@@ -119,4 +122,26 @@ pub struct Decision {
     pub messages: Vec<Message>,
     /// Levels that differ from the last accepted poll.
     pub level_changes: usize,
+    /// What it led to for the pools; `None` where there are none, and where nothing was accepted.
+    pub pools: Option<PoolsDecision>,
+}
+
+/// What a look led to for the pools. Nothing of it holds until it is committed.
+#[derive(Debug, Clone)]
+pub struct PoolsDecision {
+    /// What to remember, once the rest is committed.
+    pub next: Pools,
+    /// The pools as they stand after it.
+    pub board: Arc<Board>,
+    /// What differs from the memory before.
+    pub changes: Vec<Change>,
+    pub events: Vec<Event>,
+    /// Whether `next.memory.source` must be stored.
+    pub source_changed: bool,
+    /// The parts of the shop that was read which differ from those before.
+    pub written: Vec<Arc<Part>>,
+    /// Pools of which that shop has no part any more, by name.
+    pub dropped: Vec<Arc<str>>,
+    /// Pools that are no longer configured, by name: no shop has a part of them.
+    pub withdrawn: Vec<Arc<str>>,
 }

@@ -54,7 +54,7 @@ fn sudden_zeros<'a>(
     let mut present = levels.iter().peekable();
     for tracked in remembered.into_iter().filter(|tracked| !tracked.gone) {
         // Levels that were lost come back as they were: all zeros would be as absurd then.
-        let last_known = match tracked.series.level {
+        let last_known = match tracked.own_level() {
             Level::Known(n) => Some(n),
             Level::Unknown => tracked.series.last_level,
             Level::NotControlled => None,

@@ -4,21 +4,26 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::domain::alerting::about::About;
 use crate::domain::alerting::judge::MISSING_POLLS;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::rules::Subject;
+use crate::domain::alerting::series::Observed;
+use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity::Capacities;
-use crate::domain::capacity::ProductLevel;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
+use crate::domain::draw::Uses;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::Severity;
 
@@ -28,6 +33,8 @@ pub struct Policy<'a> {
     pub instance: &'a str,
     pub rules: &'a Rules,
     pub capacities: &'a Capacities,
+    /// What is remembered of the pools; where it is `None` they are left out of account.
+    pub pools: Option<&'a Pools>,
 }
 
 impl Walk<'_> {
@@ -61,13 +68,15 @@ impl Walk<'_> {
             options_key: options_key(product),
             per_choice: false,
             ambiguous_zero: look.level.ambiguous_zero,
-            bottleneck: None,
+            bottleneck: look.bottleneck.clone(),
             series: SeriesState::first(number, look.level.level, &look.effective, self.now),
             effective: Arc::clone(&look.effective),
             combinations: Vec::new(),
+            drawn: look.drawn.clone(),
             seen: Some(Arc::clone(product)),
             epoch: self.rules.epoch,
         };
+        tracked.series.seen_other_than_zero = is_other_than_zero(look.own);
         self.level_changes += 1;
         if !self.first_sight {
             tracked.series.born_open = tracked.series.severity != Severity::Ok;
@@ -92,7 +101,7 @@ impl Walk<'_> {
         tracked.controlled = look.level.controlled.or(tracked.controlled);
         self.take_product_level(&mut tracked, look);
         tracked.options_key = options_key(look.product);
-        tracked.series.settle(look.level.level, &look.effective, self.now);
+        tracked.settle(look, self.now);
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
         self.tell_product(&mut tracked, Mode::Settle);
@@ -104,11 +113,11 @@ impl Walk<'_> {
         let mut tracked = (**known).clone();
         tracked.missing = 0;
         let renamed = self.take_attributes(&mut tracked, look);
-        let switched = switched(known, &look.level);
+        let switched = switched(known, look);
         // Switched on, but without a reading yet: that comes with the first one.
         let awaits_reading = known.controlled == Some(false)
             && look.level.controlled == Some(true)
-            && look.level.level.known().is_none();
+            && look.own.known().is_none();
         if !awaits_reading {
             tracked.controlled = look.level.controlled.or(tracked.controlled);
         }
@@ -116,14 +125,11 @@ impl Walk<'_> {
         let mut mode = Mode::Speak { rule_changed: false };
         match switched {
             Some(ProductEventKind::ControlOn) => {
-                tracked.series.settle(look.level.level, &look.effective, self.now);
+                tracked.settle(look, self.now);
                 mode = Mode::Settle;
             }
             Some(_) | None => {
-                let observed =
-                    tracked
-                        .series
-                        .observe(look.level.level, &look.effective, self.last_look, self.now);
+                let observed = tracked.observe(look, self.last_look, self.now);
                 if let Some(moved) = observed.moved {
                     self.severity_event(&tracked, None, &tracked.series, moved);
                 }
@@ -164,6 +170,7 @@ impl Walk<'_> {
                 product: &tracked.name,
                 pairs: None,
             });
+            tracked.drawn = drawn_unseen(known, self.uses);
             tracked.epoch = self.rules.epoch;
             self.telling.forget_removed(&mut tracked.series);
             for combination in &mut tracked.combinations {
@@ -219,6 +226,8 @@ impl Walk<'_> {
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);
+        tracked.drawn.clone_from(&look.drawn);
+        tracked.bottleneck.clone_from(&look.bottleneck);
         previous
     }
 
@@ -232,10 +241,7 @@ impl Walk<'_> {
     fn tell_product(&mut self, tracked: &mut Tracked, mode: Mode) {
         let mode = if tracked.is_silent() { Mode::Withdraw } else { mode };
         let mut series = tracked.series.clone();
-        let about = About {
-            product: tracked,
-            combination: None,
-        };
+        let about = About::Product(tracked);
         self.telling.series(&mut series, &tracked.effective, about, mode);
         tracked.series = series;
     }
@@ -251,6 +257,43 @@ impl Walk<'_> {
     }
 }
 
+impl Tracked {
+    fn settle(&mut self, look: &Look<'_>, now: Timestamp) {
+        let seen = self.series.seen_other_than_zero;
+        self.series.settle(look.level.level, &look.effective, now);
+        self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
+    }
+
+    fn observe(&mut self, look: &Look<'_>, last_look: Timestamp, now: Timestamp) -> Observed {
+        let seen = self.series.seen_other_than_zero;
+        let observed = self
+            .series
+            .observe(look.level.level, &look.effective, last_look, now);
+        self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
+        observed
+    }
+}
+
+/// Whether WHMCS itself shows a figure that is surely a count: what a pool leaves settles no zero.
+fn is_other_than_zero(own: Level) -> bool {
+    own.known().is_some_and(|n| n != 0)
+}
+
+/// What a product that is missing draws on pools: nobody knows where it was not seen under these rules.
+pub(super) fn drawn_unseen(tracked: &Tracked, uses: &Uses<'_>) -> Option<Arc<Drawn>> {
+    let mut unseen: Vec<usize> = uses.possible(tracked.id, &tracked.name).collect();
+    unseen.dedup();
+    if unseen.is_empty() {
+        return None;
+    }
+    Some(Arc::new(Drawn {
+        draws: Arc::from([]),
+        unseen,
+        own: tracked.series.level,
+        under: Vec::new(),
+    }))
+}
+
 /// The group's name, or the last known one while the product is in the same group.
 pub(super) fn last_group(product: &Product, tracked: Option<&Tracked>) -> Option<Name> {
     product.group().cloned().or_else(|| {
@@ -261,10 +304,10 @@ pub(super) fn last_group(product: &Product, tracked: Option<&Tracked>) -> Option
 }
 
 /// Stock control switched on or off, as WHMCS itself says; on only with a reading, which the event carries.
-fn switched(known: &Tracked, level: &ProductLevel) -> Option<ProductEventKind> {
-    match (known.controlled, level.controlled) {
+fn switched(known: &Tracked, look: &Look<'_>) -> Option<ProductEventKind> {
+    match (known.controlled, look.level.controlled) {
         (Some(true), Some(false)) => Some(ProductEventKind::ControlOff),
-        (Some(false), Some(true)) => level.level.known().map(|_| ProductEventKind::ControlOn),
+        (Some(false), Some(true)) => look.own.known().map(|_| ProductEventKind::ControlOn),
         (Some(true) | None, Some(true) | None) | (None | Some(false), Some(false)) | (Some(false), None) => {
             None
         }

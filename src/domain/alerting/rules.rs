@@ -217,11 +217,17 @@ impl Rules {
 
     /// What the matching rules, least specific first, amount to.
     pub(super) fn effective_of(&self, matching: &[usize]) -> Arc<Effective> {
+        let matching: Vec<&Rule> = matching.iter().map(|index| &self.rules[*index]).collect();
+        self.effective_of_rules(&matching)
+    }
+
+    /// What these rules, least specific first, amount to.
+    pub(super) fn effective_of_rules(&self, matching: &[&Rule]) -> Arc<Effective> {
         self.shared(self.combine(matching))
     }
 
-    fn combine(&self, matching: &[usize]) -> Effective {
-        let most_specific = || matching.iter().rev().map(|index| &self.rules[*index]);
+    fn combine(&self, matching: &[&Rule]) -> Effective {
+        let most_specific = || matching.iter().rev();
         let low = most_specific().find_map(|rule| Some((rule.low?, rule.origin.as_str())));
         let critical = most_specific().find_map(|rule| Some((rule.critical?, rule.origin.as_str())));
         let (low, low_origin) = low.unwrap_or((self.low, "global"));
@@ -294,12 +300,13 @@ impl Rules {
 /// The class of a rule (combination 4, product 3, group 2, instance 1, all 0) and how exact its match is, where it
 /// matches. Of two alike the later in the file wins.
 fn specificity(rule: &Rule, subject: &Subject<'_>) -> Option<(u8, u8)> {
+    // First, since numbers are compared quickly: lists of thousands of products are rules for one product each.
+    let products = best(&rule.products, |pattern| {
+        pattern.matches(Some(subject.product_id), Some(subject.product))
+    })?;
     let instances = best(&rule.instances, |pattern| pattern.matches_text(subject.instance))?;
     let groups = best(&rule.groups, |pattern| {
         pattern.matches(subject.group_id, subject.group)
-    })?;
-    let products = best(&rule.products, |pattern| {
-        pattern.matches(Some(subject.product_id), Some(subject.product))
     })?;
     if !rule.options.is_empty() {
         let pairs = subject.pairs?;

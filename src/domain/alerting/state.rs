@@ -11,6 +11,7 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
+use crate::domain::draw::Draw;
 use crate::domain::message::Capability;
 use crate::domain::message::Severity;
 use crate::domain::pool::Bottleneck;
@@ -86,6 +87,25 @@ pub struct Combination {
     pub series: SeriesState,
 }
 
+/// How a pool stands, as far as those who draw on it are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    pub level: Level,
+    pub severity: Severity,
+}
+
+/// What a product draws on pools, and under what its levels were derived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    pub draws: Arc<[Draw]>,
+    /// Pools that it may draw on without anybody knowing how much: it is missing, and was not seen under these rules.
+    pub unseen: Vec<usize>,
+    /// What WHMCS itself says of it.
+    pub own: Level,
+    /// How each of its pools stood, ascending by the pool's place among the rules.
+    pub under: Vec<(usize, Stand)>,
+}
+
 /// One product under watch.
 #[derive(Debug, Clone)]
 pub struct Tracked {
@@ -113,6 +133,8 @@ pub struct Tracked {
     pub effective: Arc<Effective>,
     /// Ascending by key; boxed since most products have none.
     pub combinations: Vec<Combination>,
+    /// What it draws on pools; `None` for nearly all. Holds under the rules of `epoch`.
+    pub drawn: Option<Arc<Drawn>>,
     /// The product as last seen; `None` after a restart until the first look.
     pub seen: Option<Arc<Product>>,
     /// The rules' epoch under which it was last decided.

@@ -15,6 +15,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Told;
+use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
 use crate::domain::message::ALERTS_PER_MESSAGE;
 use crate::domain::message::Alert;
@@ -23,10 +24,14 @@ use crate::domain::message::CombinationRef;
 use crate::domain::message::Message;
 use crate::domain::message::OPEN_LISTED;
 use crate::domain::message::Open;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::message::Status;
+use crate::domain::pool::Board;
+use crate::domain::pool::Bottleneck;
+use crate::domain::pool::Limited;
 
 /// How a series is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +42,7 @@ pub(super) enum Mode {
     Settle,
     /// Gone, retired or no longer counted: open alerts are taken back.
     Withdraw,
-    /// A combination that is no worse than its product: only good news.
+    /// A combination that is no worse than its product, or what a pool speaks for: only good news.
     Muted,
 }
 
@@ -58,6 +63,21 @@ pub(super) struct Telling<'a> {
     /// Channels whose baseline this is: what is open counts as told.
     baselining: Vec<bool>,
     gathered: Vec<Gathered>,
+    pools: Spoken,
+}
+
+/// The pools as they stand when a look is told of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spoken {
+    pub board: Arc<Board>,
+    /// Those that are there and concern the shop.
+    pub pools: Vec<Arc<Tracked>>,
+}
+
+impl Spoken {
+    fn pool(&self, name: &str) -> Option<&Arc<Tracked>> {
+        self.pools.iter().find(|pool| pool.name.raw() == name)
+    }
 }
 
 impl<'a> Telling<'a> {
@@ -75,7 +95,13 @@ impl<'a> Telling<'a> {
             names,
             baselining: vec![false; rules.channels.len()],
             gathered,
+            pools: Spoken::default(),
         }
+    }
+
+    /// From here on these pools speak for what they limit, and are among what is open.
+    pub(super) fn set_pools(&mut self, pools: Spoken) {
+        self.pools = pools;
     }
 
     pub(super) fn set_baselining(&mut self, channels: &[usize]) {
@@ -99,15 +125,52 @@ impl<'a> Telling<'a> {
         about: About<'_>,
         mode: Mode,
     ) {
+        let silent: Vec<bool> = (0..self.names.len())
+            .map(|channel| self.is_silent_baseline(channel))
+            .collect();
+        self.series_where(series, effective, about, mode, &silent);
+    }
+
+    /// As [`Telling::series`], for a pool: a channel that hears of its first shop now takes what is open as told,
+    /// unless it heard of pools before (`introduced`) and the pool is not `fresh`.
+    pub(super) fn pool(
+        &mut self,
+        pool: &Tracked,
+        mode: Mode,
+        fresh: bool,
+        introduced: &[Arc<str>],
+    ) -> SeriesState {
+        let mut series = pool.series.clone();
+        let silent: Vec<bool> = (0..self.names.len())
+            .map(|channel| {
+                self.is_silent_baseline(channel) && (fresh || !introduced.contains(&self.names[channel]))
+            })
+            .collect();
+        self.series_where(&mut series, &pool.effective, About::Pool(pool), mode, &silent);
+        series
+    }
+
+    /// `silent` are the channels to which what is open counts as told.
+    fn series_where(
+        &mut self,
+        series: &mut SeriesState,
+        effective: &Effective,
+        about: About<'_>,
+        mode: Mode,
+        silent: &[bool],
+    ) {
         if series.told.is_empty() && series.severity == Severity::Ok {
             return;
         }
         self.forget_removed(series);
         // A frozen series says nothing, except that it is over; for a new channel it counts as told all the same.
         let frozen = series.level == Level::Unknown && mode != Mode::Withdraw;
-        for channel in 0..self.names.len() {
-            if !frozen || self.is_silent_baseline(channel) {
-                self.one_channel(channel, series, effective, about, mode);
+        for (channel, silent) in silent.iter().enumerate() {
+            let spoken_for =
+                matches!(mode, Mode::Speak { .. }) && self.is_spoken_for(channel, series.severity, about);
+            let mode = if spoken_for { Mode::Muted } else { mode };
+            if !frozen || *silent {
+                self.one_channel(channel, *silent, series, effective, about, mode);
             }
         }
         if matches!(mode, Mode::Speak { .. }) && !frozen && self.is_held(series, effective) {
@@ -133,9 +196,21 @@ impl<'a> Telling<'a> {
         })
     }
 
+    /// Whether the pool that limits it tells the channel as much, or worse.
+    pub(super) fn is_spoken_for(&self, channel: usize, severity: Severity, about: About<'_>) -> bool {
+        let limiting = about.bottleneck().and_then(Bottleneck::pool);
+        let Some(pool) = limiting.and_then(|name| self.pools.pool(name)) else {
+            return false;
+        };
+        let policy = &self.rules.channels[channel];
+        let heard = pool.effective.channels.contains(&channel);
+        heard && policy.view(pool.series.severity) >= policy.view(severity)
+    }
+
     fn one_channel(
         &mut self,
         channel: usize,
+        silent: bool,
         series: &mut SeriesState,
         effective: &Effective,
         about: About<'_>,
@@ -151,7 +226,7 @@ impl<'a> Telling<'a> {
             (Mode::Speak { .. } | Mode::Settle | Mode::Muted, false) => told.min(seen),
         };
         // A combination that its product covers has nothing to say yet, so it cannot count as told.
-        if mode == Mode::Settle || (self.is_silent_baseline(channel) && mode != Mode::Muted) {
+        if mode == Mode::Settle || (silent && mode != Mode::Muted) {
             self.set_told(channel, series, view);
         } else if let Some(reason) = self.reason(series, effective, told, view, mode) {
             let alert = self.alert(series, effective, about, reason, told, view);
@@ -233,23 +308,61 @@ impl<'a> Telling<'a> {
             },
             severity: view,
             previous_severity: told,
-            product: Some(product_ref(about.product)),
-            pool: None,
-            bottleneck: None,
-            combination: about.combination.map(|(key, label)| CombinationRef {
-                key: key.to_string(),
-                label: label.to_owned(),
-            }),
+            product: about.product().map(product_ref),
+            pool: self.pool_of(about),
+            bottleneck: about.bottleneck().map(ToString::to_string),
+            combination: match about {
+                About::Combination { key, label, .. } => Some(CombinationRef {
+                    key: key.to_string(),
+                    label: label.to_owned(),
+                }),
+                About::Product(_) | About::Pool(_) => None,
+            },
             level: series.last_level,
             previous_level: series.previous_level,
             thresholds: effective.thresholds.clone(),
             started_at: series.started_at,
             observed_at: self.now,
             days_of_cover: None,
-            ambiguous_zero: series.last_level == Some(0)
-                && about.combination.is_none()
-                && !about.product.is_surely_controlled()
-                && !effective.is_declared_controlled(),
+            ambiguous_zero: match about {
+                About::Product(product) => {
+                    series.last_level == Some(0)
+                        && product.bottleneck.is_none()
+                        && !product.is_surely_controlled()
+                        && !effective.is_declared_controlled()
+                }
+                About::Combination { .. } | About::Pool(_) => false,
+            },
+        }
+    }
+
+    /// The pool that an alert is about, or that limits what it is about.
+    fn pool_of(&self, about: About<'_>) -> Option<PoolRef> {
+        let (product, combination) = match about {
+            About::Pool(pool) => return Some(self.told_of(pool)),
+            About::Product(product) => (product, None),
+            About::Combination { product, label, .. } => (product, Some(label)),
+        };
+        let pool = self.pools.board.pool(about.bottleneck()?.pool()?)?;
+        Some(pool.told_beside(&Limited {
+            instance: self.instance,
+            product_id: product.id,
+            combination,
+        }))
+    }
+
+    fn told_of(&self, pool: &Tracked) -> PoolRef {
+        match self.pools.board.pool(pool.name.raw()) {
+            Some(pool) => pool.told(),
+            // No longer configured: what is remembered of it.
+            None => PoolRef {
+                name: pool.name.raw().to_owned(),
+                capacity: pool.group_id.unwrap_or_default(),
+                level: pool.series.last_level,
+                need: None,
+                holds_back: Vec::new(),
+                holds_back_total: 0,
+            },
         }
     }
 
@@ -299,19 +412,23 @@ impl<'a> Telling<'a> {
         let announced: std::collections::HashSet<&str> =
             announced.iter().map(|alert| alert.alert_id.as_str()).collect();
         let mut alerts = Vec::new();
-        for product in &next.products {
-            for (series, effective, about) in product.all_series() {
-                let told = series.told(&self.names[channel]);
-                if told == Severity::Ok || announced.contains(alert_id(self.instance, about).as_str()) {
-                    continue;
-                }
-                let stands = if series.severity == Severity::Ok {
-                    told
-                } else {
-                    series.severity
-                };
-                alerts.push(self.alert(series, effective, about, Reason::Reminder, told, stands));
+        let pools = self
+            .pools
+            .pools
+            .iter()
+            .map(|pool| (&pool.series, &*pool.effective, About::Pool(pool)));
+        let products = next.products.iter().flat_map(|product| product.all_series());
+        for (series, effective, about) in pools.chain(products) {
+            let told = series.told(&self.names[channel]);
+            if told == Severity::Ok || announced.contains(alert_id(self.instance, about).as_str()) {
+                continue;
             }
+            let stands = if series.severity == Severity::Ok {
+                told
+            } else {
+                series.severity
+            };
+            alerts.push(self.alert(series, effective, about, Reason::Reminder, told, stands));
         }
         worst_first(&mut alerts);
         let total = alerts.len();
@@ -321,6 +438,10 @@ impl<'a> Telling<'a> {
 
     pub(super) fn channel_name(&self, channel: usize) -> &Arc<str> {
         &self.names[channel]
+    }
+
+    pub(super) fn channel_names(&self) -> &[Arc<str>] {
+        &self.names
     }
 
     pub(super) fn now(&self) -> Timestamp {

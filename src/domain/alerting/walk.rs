@@ -11,21 +11,32 @@ use crate::domain::alerting::decision::EventKind;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::series::Moved;
+use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::capacity::Capacities;
 use crate::domain::capacity::ProductLevel;
 use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
+use crate::domain::draw::Uses;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::ProductEventKind;
+use crate::domain::pool::Bottleneck;
 
 /// One product of an accepted catalogue beside what is remembered of it.
 pub(super) struct Look<'a> {
     pub product: &'a Arc<Product>,
     pub tracked: Option<&'a Arc<Tracked>>,
+    /// The level is what WHMCS says, until the pools are known: then what they leave of that.
     pub level: ProductLevel,
+    /// What WHMCS says of it, whatever its pools leave.
+    pub own: Level,
+    /// What it draws on pools.
+    pub drawn: Option<Arc<Drawn>>,
+    /// The pool that limits it.
+    pub bottleneck: Option<Bottleneck>,
     pub effective: Arc<Effective>,
     /// The same bytes under the same rules as last time.
     pub unchanged: bool,
@@ -36,6 +47,10 @@ pub(super) struct Walk<'a> {
     pub instance: &'a str,
     pub rules: &'a Rules,
     pub capacities: &'a Capacities,
+    /// The uses of pools that concern the shop.
+    pub uses: &'a Uses<'a>,
+    /// What is left of each pool, by its place among the rules.
+    pub left: Vec<Level>,
     /// The instance's first accepted look: nothing is news.
     pub first_sight: bool,
     /// How many looks in a row this one stands for (suspect ones that agreed).
@@ -152,7 +167,7 @@ impl Tracked {
     }
 
     /// Whether nothing that is stored differs.
-    fn is_stored_alike(&self, other: &Self) -> bool {
+    pub(super) fn is_stored_alike(&self, other: &Self) -> bool {
         self.name == other.name
             && self.group_id == other.group_id
             && self.group == other.group

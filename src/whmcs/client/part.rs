@@ -15,6 +15,7 @@ use crate::whmcs::client::Memory;
 use crate::whmcs::client::Standing;
 use crate::whmcs::client::aligned;
 use crate::whmcs::client::assemble;
+use crate::whmcs::details::Foreign;
 use crate::whmcs::details::Gathered;
 use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
@@ -41,8 +42,10 @@ impl Client {
         let Some(listings) = listings::some(round, ids, &memory.listings, journal).await? else {
             return Ok(None);
         };
-        let details = part_details(round, companion, &listings, memory, budget, journal).await?;
-        let Some(details) = details else {
+        let Some(details) = self
+            .part_details(round, companion, &listings, memory, budget, journal)
+            .await?
+        else {
             return Ok(None);
         };
         let products = assemble(listings.clone(), details, &memory.products);
@@ -53,36 +56,44 @@ impl Client {
             companion,
         }))
     }
-}
 
-/// The details of the products, from who answered for them in the last look; `None` where that is another now.
-async fn part_details(
-    round: &Round,
-    companion: Companion,
-    listings: &[Arc<Listing>],
-    memory: &mut Memory,
-    budget: Duration,
-    journal: &mut Journal,
-) -> Result<Option<Vec<Option<Seen>>>, Stop> {
-    let ids: Vec<ProductId> = listings.iter().map(|listing| listing.id).collect();
-    match companion {
-        _ if ids.is_empty() => Ok(Some(Vec::new())),
-        Companion::Absent => Ok(Some(vec![None; ids.len()])),
-        Companion::Contract1 => match round.contract(&ids, &memory.products, journal).await? {
-            Gathered::Details(details) => Ok(Some(aligned(&ids, &details))),
-            Gathered::Unavailable | Gathered::Changed => Ok(None),
-        },
-        Companion::Foreign => {
-            let mut part = memory.foreign.take(&ids);
-            // They were hinted at: each is asked anew, however lately it was asked.
-            let gathered = round
-                .foreign(listings, &mut part, Duration::ZERO, budget, journal)
-                .await;
-            let seen = ids.iter().map(|id| part.of(*id)).collect();
-            memory.foreign.put_back(part);
-            match gathered? {
-                Gathered::Details(()) => Ok(Some(seen)),
+    /// The details of the products, from who answered for them in the last look; `None` where that is another now.
+    async fn part_details(
+        &self,
+        round: &Round,
+        companion: Companion,
+        listings: &[Arc<Listing>],
+        memory: &mut Memory,
+        budget: Duration,
+        journal: &mut Journal,
+    ) -> Result<Option<Vec<Option<Seen>>>, Stop> {
+        let ids: Vec<ProductId> = listings.iter().map(|listing| listing.id).collect();
+        if ids.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        match companion {
+            Companion::Absent => Ok(Some(vec![None; ids.len()])),
+            Companion::Contract1 => match round.contract(&ids, &memory.products, journal).await? {
+                Gathered::Details(details) => Ok(Some(aligned(&ids, &details))),
                 Gathered::Unavailable | Gathered::Changed => Ok(None),
+            },
+            Companion::Foreign => {
+                let mut part = memory.foreign.take(&ids);
+                // They were hinted at: each is asked anew, however lately it was asked.
+                let gathered = round
+                    .foreign(listings, &mut part, Duration::ZERO, budget, journal)
+                    .await;
+                let seen = ids.iter().map(|id| part.of(*id)).collect();
+                memory.foreign.put_back(part);
+                match gathered? {
+                    Gathered::Details(()) => return Ok(Some(seen)),
+                    Gathered::Changed => self.stand(Standing::Contract1),
+                    Gathered::Unavailable => {
+                        memory.foreign = Foreign::default();
+                        self.stand(Standing::Vanished { since: round.now });
+                    }
+                }
+                Ok(None)
             }
         }
     }

@@ -1,0 +1,393 @@
+//! The pools of all shops: what is remembered of each, what every shop takes of them, and what that leaves.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::domain::alerting::rules::Effective;
+use crate::domain::alerting::rules::Rule;
+use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::rules::StableHasher;
+use crate::domain::alerting::state::Drawn;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Stand;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::Level;
+use crate::domain::catalogue::Name;
+use crate::domain::catalogue::ProductId;
+use crate::domain::draw::Uses;
+use crate::domain::message::Severity;
+use crate::domain::pattern::Pattern;
+use crate::domain::pool::Board;
+use crate::domain::pool::Pool;
+use crate::domain::pool::PoolRule;
+use crate::domain::pool::PoolUser;
+use crate::domain::pool::Standing;
+use crate::domain::pool::USERS_KEPT;
+use crate::domain::pool::User;
+
+/// Everything remembered of the pools.
+#[derive(Debug, Clone, Default)]
+pub struct Pools {
+    /// Each pool as a series, ascending by its number, which is its id; the gone ones too. `group` is the shop whose
+    /// poll showed how it stands, `group_id` its capacity; channels that heard of pools stand as `baselined`.
+    pub memory: Memory,
+    /// All configured shops, in the order of the configuration.
+    pub shops: Vec<ShopParts>,
+}
+
+/// What is known of one shop's services that draw on pools.
+#[derive(Debug, Clone)]
+pub struct ShopParts {
+    pub instance: Arc<str>,
+    /// Counts older than this are not relied on: three of its typical intervals.
+    pub stale_after: Duration,
+    /// When it was last read; `None` where it never was.
+    pub observed_at: Option<Timestamp>,
+    /// One for each pool that concerns it, as counted then.
+    pub parts: Vec<Arc<Part>>,
+}
+
+/// What one shop takes of one pool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The pool's name.
+    pub pool: Arc<str>,
+    /// Of the uses under which it was counted.
+    pub fingerprint: u64,
+    /// What all its services take; `None` while that is not known.
+    pub used: Option<i64>,
+    /// Whose services are not counted, by name; "" where all are.
+    pub uncounted: String,
+    /// Those on offer, the greatest need first; at most [`USERS_KEPT`].
+    pub users: Vec<User>,
+    /// How many on offer need how many; the greatest need first.
+    pub by_need: Vec<(i64, usize)>,
+}
+
+impl Pools {
+    /// Nothing but the shops.
+    #[must_use]
+    pub fn of(shops: Vec<ShopParts>) -> Self {
+        Self {
+            memory: Memory::default(),
+            shops,
+        }
+    }
+
+    /// What is remembered of the pool of that name.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Arc<Tracked>> {
+        self.memory
+            .products
+            .iter()
+            .find(|tracked| tracked.name.raw() == name)
+    }
+
+    /// The shop of that name.
+    #[must_use]
+    pub fn shop(&self, instance: &str) -> Option<&ShopParts> {
+        self.shops.iter().find(|shop| &*shop.instance == instance)
+    }
+
+    /// Gives each pool of a memory read from the store what holds for it now.
+    pub fn attach(&mut self, rules: &Rules, capacities: &Capacities) {
+        for tracked in &mut self.memory.products {
+            let rule = capacities
+                .pools
+                .iter()
+                .find(|rule| rule.name == tracked.name.raw());
+            let effective = rule.map_or_else(|| rules.global(), |rule| rules.of_pool(rule));
+            let tracked = Arc::make_mut(tracked);
+            tracked.effective = effective;
+            tracked.epoch = rules.epoch;
+        }
+    }
+
+    /// The pools as they stand at `now`, from what is remembered alone.
+    #[must_use]
+    pub fn board(&self, capacities: &Capacities, now: Timestamp) -> Board {
+        let mut board = self.figures(capacities, now);
+        self.stand(&mut board);
+        board
+    }
+
+    /// What is left of each configured pool at `now`.
+    pub(super) fn figures(&self, capacities: &Capacities, now: Timestamp) -> Board {
+        let figure = |rule| self.figure(rule, now);
+        Board {
+            pools: capacities.pools.iter().map(figure).collect(),
+        }
+    }
+
+    /// Adds how each pool stands as a series.
+    pub(super) fn stand(&self, board: &mut Board) {
+        for pool in &mut board.pools {
+            let tracked = self.pool(&pool.name).filter(|tracked| !tracked.gone);
+            pool.standing = tracked.map(|tracked| standing(tracked));
+        }
+    }
+
+    fn figure(&self, rule: &PoolRule, now: Timestamp) -> Pool {
+        let mut pool = Pool::new(&rule.name, rule.capacity);
+        let mut used = Some(0i64);
+        let mut by_need: BTreeMap<Reverse<i64>, usize> = BTreeMap::new();
+        for shop in self.shops.iter().filter(|shop| rule.concerns(&shop.instance)) {
+            pool.observed_at = pool.observed_at.max(shop.observed_at);
+            let part = shop.part(rule);
+            let taken = shop.taken(part, now);
+            if let Err(why) = &taken
+                && pool.unknown.is_empty()
+            {
+                pool.unknown.clone_from(why);
+            }
+            used = used.zip(taken.ok()).map(|(sum, part)| sum.saturating_add(part));
+            if let Some(part) = part {
+                pool.users.extend(part.users.iter().cloned());
+                for (need, users) in &part.by_need {
+                    *by_need.entry(Reverse(*need)).or_default() += users;
+                }
+            }
+        }
+        pool.users.sort_by_key(|user| Reverse(user.need));
+        pool.by_need = by_need
+            .into_iter()
+            .map(|(Reverse(need), users)| (need, users))
+            .collect();
+        pool.used = used;
+        pool.level = used.map_or(Level::Unknown, |used| {
+            Level::Known(rule.capacity.saturating_sub(used))
+        });
+        pool
+    }
+}
+
+impl ShopParts {
+    /// A shop that was never read.
+    #[must_use]
+    pub fn new(instance: &str, stale_after: Duration) -> Self {
+        Self {
+            instance: instance.into(),
+            stale_after,
+            observed_at: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Its part of the pool, where it was counted under the same uses.
+    fn part(&self, rule: &PoolRule) -> Option<&Part> {
+        let fingerprint = fingerprint(rule, &self.instance);
+        let same = |part: &&Arc<Part>| *part.pool == *rule.name && part.fingerprint == fingerprint;
+        self.parts.iter().find(same).map(|part| &**part)
+    }
+
+    /// What its services take, or why that is not known.
+    fn taken(&self, part: Option<&Part>, now: Timestamp) -> Result<i64, String> {
+        let shop = &self.instance;
+        let Some(observed_at) = self.observed_at else {
+            return Err(format!("{shop} was never read."));
+        };
+        let Some(part) = part else {
+            return Err(format!("{shop} was not read since the pool is as it is."));
+        };
+        let limit = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
+        if now.duration_since(observed_at) > limit {
+            return Err(format!(
+                "{shop} was last read at {observed_at}, more than three of its intervals ago."
+            ));
+        }
+        part.used.ok_or_else(|| {
+            let whose = &part.uncounted;
+            format!("{shop}: the services of {whose} are not counted (the companion counts them).")
+        })
+    }
+}
+
+/// How a remembered pool stands, as plain values.
+fn standing(tracked: &Tracked) -> Standing {
+    let series = &tracked.series;
+    Standing {
+        alert_id: alert_id(tracked),
+        instance: shown_by(tracked).to_owned(),
+        severity: series.severity,
+        since: series.since,
+        started_at: series.started_at,
+        last_level: series.last_level,
+        last_known_at: series.last_known_at,
+        previous_level: series.previous_level,
+        thresholds: tracked.effective.thresholds.clone(),
+        told: series
+            .told
+            .iter()
+            .map(|told| told.severity)
+            .max()
+            .unwrap_or_default(),
+    }
+}
+
+/// `pool:NAME`; stable over the pool's life.
+pub(super) fn alert_id(pool: &Tracked) -> String {
+    format!("pool:{}", pool.name.raw())
+}
+
+/// The shop whose poll showed how the pool stands.
+pub(super) fn shown_by(pool: &Tracked) -> &str {
+    pool.group.as_ref().map_or("", Name::raw)
+}
+
+/// A product as it draws on pools.
+pub(super) struct Drawer<'a> {
+    pub id: ProductId,
+    pub name: &'a Name,
+    pub drawn: &'a Drawn,
+    /// Whether it never alerts (retired, or hidden and ignored): it is not held back then, though its services count.
+    pub silent: bool,
+}
+
+/// What a shop takes of each pool that concerns it.
+pub(super) fn parts<'a>(
+    rules: &[PoolRule],
+    uses: &Uses<'_>,
+    instance: &Arc<str>,
+    drawers: impl Iterator<Item = Drawer<'a>>,
+) -> Vec<Part> {
+    let mut counting: Vec<Counting> = rules.iter().map(|_| Counting::default()).collect();
+    for drawer in drawers {
+        for pool in &drawer.drawn.unseen {
+            counting[*pool].miss(drawer.name);
+        }
+        for draw in drawer.drawn.draws.iter() {
+            let counting = &mut counting[draw.pool];
+            match draw.taken() {
+                Some(taken) => counting.used = counting.used.saturating_add(taken),
+                None => counting.miss(drawer.name),
+            }
+            if draw.offered && !drawer.silent {
+                *counting.by_need.entry(Reverse(draw.need)).or_default() += 1;
+                counting.users.push(User {
+                    instance: Arc::clone(instance),
+                    product_id: drawer.id,
+                    product: drawer.name.clone(),
+                    choice: draw.label.clone(),
+                    need: draw.need,
+                });
+            }
+        }
+    }
+    let concerned = |pool: &usize| uses.of_pool(*pool).next().is_some();
+    let counted = rules.iter().zip(counting).enumerate();
+    counted
+        .filter(|(pool, _)| concerned(pool))
+        .map(|(_, (rule, counting))| counting.part(rule, instance))
+        .collect()
+}
+
+#[derive(Default)]
+struct Counting {
+    used: i64,
+    uncounted: String,
+    users: Vec<User>,
+    by_need: BTreeMap<Reverse<i64>, usize>,
+}
+
+impl Counting {
+    fn miss(&mut self, name: &Name) {
+        if self.uncounted.is_empty() {
+            // An empty name would say that nothing is missing.
+            name.shown().clone_into(&mut self.uncounted);
+            if self.uncounted.is_empty() {
+                self.uncounted.push('?');
+            }
+        }
+    }
+
+    fn part(mut self, rule: &PoolRule, instance: &str) -> Part {
+        self.users.sort_by_key(|user| Reverse(user.need));
+        self.users.truncate(USERS_KEPT);
+        Part {
+            pool: rule.name.as_str().into(),
+            fingerprint: fingerprint(rule, instance),
+            used: self.uncounted.is_empty().then_some(self.used),
+            uncounted: self.uncounted,
+            users: self.users,
+            by_need: self
+                .by_need
+                .into_iter()
+                .map(|(Reverse(need), users)| (need, users))
+                .collect(),
+        }
+    }
+}
+
+/// Of the pool's uses that concern the shop: what was counted under others is worth nothing.
+fn fingerprint(rule: &PoolRule, instance: &str) -> u64 {
+    let mut hasher = StableHasher::default();
+    let write = |hasher: &mut StableHasher, pattern: &Pattern| match pattern {
+        Pattern::Id(id) => {
+            hasher.write(b"#");
+            hasher.write_i64(*id);
+        }
+        Pattern::Glob(text) => {
+            hasher.write(b"~");
+            hasher.write(text.as_bytes());
+            hasher.write(&[0]);
+        }
+    };
+    for used in rule.uses.iter().filter(|used| used.concerns(instance)) {
+        hasher.write_i64(used.need);
+        match &used.what {
+            PoolUser::Choice { option, choice } => {
+                hasher.write(b"c");
+                write(&mut hasher, option);
+                write(&mut hasher, choice);
+            }
+            PoolUser::Product(product) => {
+                hasher.write(b"p");
+                write(&mut hasher, product);
+            }
+        }
+    }
+    hasher.finish()
+}
+
+impl Rules {
+    /// What holds for a pool: its own thresholds and channels, else the global ones. Rules are for products.
+    #[must_use]
+    pub fn of_pool(&self, pool: &PoolRule) -> Arc<Effective> {
+        self.effective_of_rules(&[&Rule {
+            origin: format!("pool \"{}\"", pool.name),
+            low: pool.low,
+            critical: pool.critical,
+            channels: pool.channels.clone(),
+            ..Rule::default()
+        }])
+    }
+}
+
+impl Tracked {
+    /// What WHMCS itself last said of the product, whatever its pools leave.
+    pub(super) fn own_level(&self) -> Level {
+        match &self.drawn {
+            Some(drawn) => drawn.own,
+            None => self.series.level,
+        }
+    }
+}
+
+/// How each configured pool stands, by its place among the rules; unknown ones do not speak for anybody.
+pub(super) fn stands(board: &Board) -> Vec<Stand> {
+    let stand = |pool: &Pool| Stand {
+        level: pool.level,
+        severity: pool
+            .standing
+            .as_ref()
+            .map_or(Severity::Ok, |standing| standing.severity),
+    };
+    board.pools.iter().map(stand).collect()
+}

@@ -1,0 +1,102 @@
+//! The pools on the page: worst first, with what each has left and whom it holds back.
+
+use jiff::Timestamp;
+
+use crate::domain::limit;
+use crate::domain::limit::Sentence;
+use crate::domain::limit::Style;
+use crate::domain::message::Severity;
+use crate::domain::pool::Board;
+use crate::domain::pool::Pool;
+use crate::notify::clean;
+use crate::observe::pools;
+use crate::web::overview::Group;
+use crate::web::overview::When;
+
+/// How names stand in sentences of the page.
+pub const STYLE: Style = Style {
+    name: |name| clean::line(name, 80),
+    names: 5,
+};
+
+/// A pool in its row.
+pub struct Row<'a> {
+    pub name: &'a str,
+    pub group: Group,
+    pub level: String,
+    pub capacity: i64,
+    pub used: Option<i64>,
+    /// How many draw on it.
+    pub users: usize,
+    /// Whom it holds back.
+    pub held_back: Sentence,
+    pub limits: Option<Limits<'a>>,
+    pub since: Option<When>,
+    pub why: Option<&'a str>,
+    /// The last figure of a level that is not known, and when it was read.
+    pub last_known: Option<(i64, When)>,
+}
+
+/// The effective thresholds.
+pub struct Limits<'a> {
+    pub low: i64,
+    pub critical: i64,
+    pub origin: &'a str,
+}
+
+/// Every pool, worst first.
+#[must_use]
+pub fn rows(board: &Board, now: Timestamp) -> Vec<Row<'_>> {
+    pools::worst_first(board)
+        .into_iter()
+        .map(|pool| row(pool, now))
+        .collect()
+}
+
+fn row(pool: &Pool, now: Timestamp) -> Row<'_> {
+    let item = pools::item(pool);
+    Row {
+        name: item.name,
+        group: group(pool),
+        level: item
+            .level
+            .map_or_else(|| "?".to_owned(), |level| level.to_string()),
+        capacity: item.capacity,
+        used: item.used,
+        users: item.users_total,
+        held_back: limit::held_back(&pool.told(), None, STYLE),
+        limits: item.thresholds.map(|thresholds| Limits {
+            low: thresholds.low,
+            critical: thresholds.critical,
+            origin: &thresholds.origin,
+        }),
+        since: item.since.map(|since| When::new(since, now)),
+        why: item.unknown,
+        last_known: item
+            .last_level
+            .zip(item.last_known_at.map(|at| When::new(at, now))),
+    }
+}
+
+/// Where the pool would stand, were it a product.
+#[must_use]
+pub fn group(pool: &Pool) -> Group {
+    match (pool.level.known(), pool.severity()) {
+        (None, _) => Group::Unknown,
+        (Some(_), Some(Severity::Out)) => Group::Out,
+        (Some(_), Some(Severity::Critical)) => Group::Critical,
+        (Some(_), Some(Severity::Low)) => Group::Low,
+        (Some(_), Some(Severity::Ok) | None) => Group::Ok,
+    }
+}
+
+/// The worst of the pools, for the words on top of the page: `1 pool out`; `None` where none asks for attention.
+#[must_use]
+pub fn verdict(board: &Board) -> Option<String> {
+    let worst = board.pools.iter().map(group).min()?;
+    let count = board.pools.iter().filter(|pool| group(pool) == worst).count();
+    let noun = if count == 1 { "pool" } else { "pools" };
+    worst
+        .is_urgent()
+        .then(|| format!("{count} {noun} {}", worst.key()))
+}
