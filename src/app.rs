@@ -205,6 +205,7 @@ async fn generations(
                 "Messages of channels that are no longer configured became dead letters."
             );
         }
+        mention_removed(&lasting.store, &generation.instance_names()).await?;
         // Nobody else delivers (the lock proves it), and this process has no loop running now.
         let voided = lasting.store.void_leases(Timestamp::now()).await?;
         if voided > 0 {
@@ -266,6 +267,18 @@ async fn generations(
     }
 }
 
+/// Names the shops that are not asked any more: nothing of theirs is thrown away.
+async fn mention_removed(store: &Store, configured: &[String]) -> Result<(), StoreError> {
+    let known = store.reader().shop_names().await?;
+    for shop in known.iter().filter(|name| !configured.contains(name)) {
+        tracing::info!(
+            shop,
+            "No longer configured: its history is kept. `instance rename` gives it to another name."
+        );
+    }
+    Ok(())
+}
+
 /// Names what a reload cannot change.
 fn warn_of_restart(old: &Config, new: &Config) {
     let differs = [
@@ -299,7 +312,7 @@ impl Generation {
     ) -> Result<Self, RunError> {
         let mut channels = Vec::with_capacity(config.channels.len());
         for settings in &config.channels {
-            channels.push(Channel::new(&channel_settings(settings))?);
+            channels.push(Channel::new(&channel_settings(settings))?.among(config.instances.len() > 1));
         }
         let telling = Arc::new(Telling {
             channels,

@@ -17,6 +17,7 @@ pub mod suggest;
 pub mod deliveries;
 pub mod companion;
 pub mod notify;
+pub mod instance;
 pub mod health;
 pub mod pretty;
 pub mod call;
@@ -85,6 +86,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Suggest { instance },
         } => suggest::suggest(&sources, instance.as_deref()).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,

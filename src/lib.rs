@@ -101,6 +101,7 @@ pub mod store {
     pub mod past;
     pub mod outbox;
     pub mod deliveries;
+    pub mod shops;
 }
 pub mod notify {
     pub mod clean;

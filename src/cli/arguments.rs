@@ -43,6 +43,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<DeliveriesCommand>,
     },
+    /// List the shops, or give one another name
+    Instance {
+        #[command(subcommand)]
+        what: InstanceCommand,
+    },
     /// Try the channels
     Notify {
         #[command(subcommand)]
@@ -209,6 +214,24 @@ pub enum CompanionCommand {
     },
     /// Print the SHA-256 of each file, as `sha256sum -c` reads them
     Checksums,
+}
+
+/// What to do with the shops.
+#[derive(Debug, Subcommand)]
+pub enum InstanceCommand {
+    /// The shops of the configuration, and those that only the database knows
+    List {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a shop another name and keep its history; in the configuration it is yours to rename
+    Rename {
+        /// The name the history has
+        old: String,
+        /// The name it gets
+        new: String,
+    },
 }
 
 /// What to do with the channels.

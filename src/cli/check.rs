@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app;
@@ -142,16 +143,22 @@ async fn recording(
         .map_err(|error| exit_of(Err(error)))?;
     let broken = |error: StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
-    let mut looked = Vec::new();
+    let mut checks = JoinSet::new();
     for place in 0..generation.shops.len() {
         let check = generation.check(place, store, DETAILS_BUDGET);
-        if let Some(checked) = check.run(Timestamp::now(), &cancel).await.map_err(broken)? {
-            looked.push(Looked {
-                instance: check.shop.name.clone(),
-                checked,
-                recorded: true,
-            });
-        }
+        let cancel = cancel.clone();
+        checks.spawn(async move {
+            let checked = check.run(Timestamp::now(), &cancel).await;
+            (place, check.shop.name.clone(), checked)
+        });
+    }
+    let mut looked = Vec::new();
+    for (instance, checked) in in_order(checks).await {
+        looked.extend(checked.map_err(broken)?.map(|checked| Looked {
+            instance,
+            checked,
+            recorded: true,
+        }));
     }
     for place in 0..generation.telling.channels.len() {
         let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
@@ -175,6 +182,23 @@ async fn recording(
     Ok((looked, board))
 }
 
+/// Waits for the looks, which go on side by side: by shop, in the order of the configuration.
+async fn in_order<T: 'static>(mut looks: JoinSet<(usize, String, T)>) -> Vec<(String, T)> {
+    let mut ended = Vec::new();
+    while let Some(look) = looks.join_next().await {
+        match look {
+            Ok(look) => ended.push(look),
+            // A fault of ours: it goes on in this task, where it is reported.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => say(&cancelled.to_string()),
+            },
+        }
+    }
+    ended.sort_by_key(|(place, _, _)| *place);
+    ended.into_iter().map(|(_, name, ended)| (name, ended)).collect()
+}
+
 /// Looks without recording.
 pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
@@ -182,38 +206,42 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
-    let mut looked: Vec<Looked> = Vec::new();
     let broken = |error: StoreError| exit_of(Err(error.into()));
-    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
     let wanted = |name: &str| only.is_none_or(|only| only == name);
-    for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
+    let mut looks = JoinSet::new();
+    for (place, instance) in config.instances.iter().enumerate() {
+        if !wanted(&instance.name) {
+            continue;
+        }
         let memory = remembered(config, reader.as_ref(), &instance.name)
             .await
             .map_err(broken)?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
+        let name = instance.name.clone();
+        looks.spawn(async move {
+            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+            let look = client.look(now, DETAILS_BUDGET, &cancel).await;
+            (place, name, look.map(|look| (memory, look)))
+        });
+    }
+    // One after the other: what a shop takes of a pool counts for the next.
+    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    let mut looked = Vec::new();
+    for (instance, look) in in_order(looks).await {
+        let Some((memory, look)) = look else { continue };
         let policy = Policy {
-            instance: &instance.name,
+            instance: &instance,
             rules: &config.rules,
             capacities: &config.capacities,
             pools: pools.as_ref(),
         };
-        let cancel = CancellationToken::new();
-        let checked = check::dry(
-            policy,
-            &memory,
-            &client,
-            Timestamp::now(),
-            DETAILS_BUDGET,
-            &cancel,
-        )
-        .await;
-        let Some(checked) = checked else { continue };
+        let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
             pools = Some(next.clone());
         }
         looked.push(Looked {
-            instance: instance.name.clone(),
+            instance,
             checked,
             recorded: false,
         });

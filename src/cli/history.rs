@@ -119,22 +119,12 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
         None => None,
     };
     let mut found = Vec::new();
-    for instance in &config.instances {
-        if options
-            .instance
-            .as_ref()
-            .is_some_and(|wanted| *wanted != instance.name)
-        {
-            continue;
-        }
+    for name in shops(config, reader, options).await? {
         let broken = |error: StoreError| exit_of(Err(error.into()));
-        let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else {
+        let Some(id) = reader.instance(&name).await.map_err(broken)? else {
             continue;
         };
-        let memory = remembered(config, Some(reader), &instance.name)
-            .await
-            .map_err(broken)?;
-        let name = instance.name.clone();
+        let memory = remembered(config, Some(reader), &name).await.map_err(broken)?;
         for place in places(&memory, &options.product) {
             found.push((name.clone(), id, place));
         }
@@ -186,6 +176,27 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
             ))
         }
     }
+}
+
+/// The shops to look in: the one that is asked for, also where it is no longer configured, else all that are.
+async fn shops(config: &Config, reader: &Reader, options: &HistoryArguments) -> Result<Vec<String>, Exit> {
+    let configured: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
+    let Some(wanted) = &options.instance else {
+        return Ok(configured);
+    };
+    if !configured.contains(wanted) {
+        let known = reader.instance(wanted).await;
+        if known.map_err(|error| exit_of(Err(error.into())))?.is_none() {
+            let problem = format!(
+                "There is no shop {wanted:?}, and the database has no history of one. `instance list` shows them."
+            );
+            return Err(fail(Exit::Config, &problem));
+        }
+        say(&format!(
+            "The shop {wanted:?} is no longer configured; this is its history."
+        ));
+    }
+    Ok(vec![wanted.clone()])
 }
 
 /// By id, else by its name in any case.

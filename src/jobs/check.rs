@@ -173,23 +173,16 @@ impl Check {
     }
 }
 
-/// The same step, recording and sending nothing: what a check would find and say.
-pub async fn dry(
-    policy: Policy<'_>,
-    memory: &Memory,
-    client: &Client,
-    now: Timestamp,
-    details_budget: Duration,
-    cancel: &CancellationToken,
-) -> Option<Checked> {
-    let look = client.look(now, details_budget, cancel).await?;
+/// What a look leads to, recording and sending nothing: what a check would find and say.
+#[must_use]
+pub fn dry(policy: Policy<'_>, memory: &Memory, look: Look) -> Checked {
     let decision = decided(policy, memory, &look);
     let headlines = decision
         .messages
         .iter()
-        .map(|message| (message.channel.clone(), subject(message)))
+        .map(|message| (message.channel.clone(), subject(message, false)))
         .collect();
-    Some(Checked::new(look, decision, headlines))
+    Checked::new(look, decision, headlines)
 }
 
 fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {

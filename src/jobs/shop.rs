@@ -16,7 +16,6 @@ use crate::domain::capacity::Capacities;
 use crate::domain::message::Message;
 use crate::domain::pool::Board;
 use crate::notify::channel::Channel;
-use crate::notify::subject::subject;
 use crate::scheduler::Schedule;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
@@ -239,7 +238,7 @@ impl Telling {
                 kind: message.body.kind().to_owned(),
                 instance: message.instance.clone(),
                 recorded_at: message.at,
-                headline: subject(message),
+                headline: channel.headline(message),
                 content,
                 medium: channel.medium(),
                 recipients: channel.recipients(),

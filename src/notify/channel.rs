@@ -14,6 +14,7 @@ use crate::notify::email::EmailSettings;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::standard;
+use crate::notify::subject::subject;
 use crate::notify::webhook::Post;
 use crate::notify::webhook::Webhook;
 use crate::notify::webhook::WebhookError;
@@ -48,6 +49,8 @@ pub enum ChannelError {
 pub struct Channel {
     name: String,
     way: Way,
+    /// There are several shops: each message says which it is about.
+    several: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,17 @@ impl Channel {
                 Err(error) => return Err(ChannelError::Webhook { name, error }),
             },
         };
-        Ok(Self { name, way })
+        Ok(Self {
+            name,
+            way,
+            several: false,
+        })
+    }
+
+    /// The channel where there are several shops, or one.
+    #[must_use]
+    pub fn among(self, several: bool) -> Self {
+        Self { several, ..self }
     }
 
     /// The channel's name.
@@ -103,11 +116,17 @@ impl Channel {
         }
     }
 
+    /// The message in one line, for lists and logs.
+    #[must_use]
+    pub fn headline(&self, message: &Message) -> String {
+        subject(message, self.several)
+    }
+
     /// The form the message takes on this channel. Pure: the same message makes the same content.
     #[must_use]
     pub fn render(&self, message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Content {
         match &self.way {
-            Way::Email(_) => email::render(message, zone, page_url),
+            Way::Email(_) => email::render(message, zone, page_url, self.several),
             Way::Webhook { format, .. } => match format {
                 WebhookFormat::Standard => Content::Http {
                     content_type: "application/json".to_owned(),

@@ -23,6 +23,7 @@ mod channels;
 mod notify;
 mod bulk;
 mod pools;
+mod shops;
 mod names;
 mod commands;
 mod secrets;
