@@ -970,7 +970,7 @@ async fn cancelling_ends_a_look_at_once() {
 async fn our_companion_gives_the_details_of_all_products_in_batches() {
     let server = Server::start(|_, request| {
         Act::Send(json(&if request.is("GetProducts") {
-            catalogue(1..=250)
+            catalogue(1..=2500)
         } else {
             let known: Vec<i64> = asked_ids(request).into_iter().filter(|id| *id != 77).collect();
             details(&known, true)
@@ -1278,7 +1278,7 @@ async fn at_most_so_many_requests_are_under_way_at_once() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     now.lock().unwrap().0 -= 1;
                     let body = if request.is("GetProducts") {
-                        catalogue(1..=800)
+                        catalogue(1..=3500)
                     } else {
                         details(&asked_ids(&request), true)
                     };
@@ -1288,7 +1288,7 @@ async fn at_most_so_many_requests_are_under_way_at_once() {
         }
     });
     let client = Client::new(settings(format!("http://{address}/includes/api.php"))).unwrap();
-    assert_eq!(see(&client, 0).await.products.len(), 800);
+    assert_eq!(see(&client, 0).await.products.len(), 3500);
     assert_eq!(now.lock().unwrap().1, 2);
 }
 

@@ -74,7 +74,7 @@ impl<T: Element> Answer<T> {
         self.length += chunk.len() as u64;
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if self.broken.is_none() {
+        if self.broken.is_none() && self.unread.is_none() {
             let Self {
                 intake,
                 recall,
@@ -94,14 +94,12 @@ impl<T: Element> Answer<T> {
             match fed {
                 Ok(()) => {}
                 Err(Halt::Scan(error)) => self.broken = Some(error),
-                Err(Halt::Element(error)) => {
-                    self.unread = Some((self.items.len() + 1, error));
-                    return false;
-                }
+                Err(Halt::Element(error)) => self.unread = Some((self.items.len() + 1, error)),
             }
         }
         match self.broken {
-            None => true,
+            // The beginning may still tell what this is instead of an answer.
+            None => self.unread.is_none() || self.head.len() < HEAD,
             Some(ScanError::ElementTooLarge | ScanError::TooMany) => false,
             Some(_) => self.head.len() < HEAD,
         }

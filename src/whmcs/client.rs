@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod part;
+mod single;
 
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Details;
@@ -27,9 +28,6 @@ use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
 use crate::whmcs::api::RequestStat;
 use crate::whmcs::api::Stop;
-use crate::whmcs::call;
-use crate::whmcs::call::Called;
-use crate::whmcs::call::Uncalled;
 use crate::whmcs::details::Foreign;
 use crate::whmcs::details::Gathered;
 use crate::whmcs::details::Probe;
@@ -261,32 +259,6 @@ impl Client {
     /// Has the next look ask anew whether GetProductDetails is there.
     pub fn forget_companion(&self) {
         self.stand(Standing::NotAsked { failures: 0 });
-    }
-
-    /// Asks any action of the API once, without a second try. `None` if it was cancelled first.
-    pub async fn call(
-        &self,
-        action: &str,
-        params: &[(String, String)],
-        now: Timestamp,
-        cancel: &CancellationToken,
-    ) -> Option<Result<Called, Box<Uncalled>>> {
-        let params: Vec<(&str, &str)> = params
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        self.api.call(action, &params, now, cancel).await
-    }
-
-    /// WHMCS's version ("8.12.0"), or why it is not told: the role often lacks WhmcsDetails, and nothing needs it.
-    /// `None` if it was cancelled first.
-    pub async fn whmcs_version(
-        &self,
-        now: Timestamp,
-        cancel: &CancellationToken,
-    ) -> Option<Result<String, Box<Uncalled>>> {
-        let answer = self.call("WhmcsDetails", &[], now, cancel).await?;
-        Some(answer.and_then(call::version))
     }
 
     fn stand(&self, standing: Standing) {
