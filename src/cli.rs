@@ -21,6 +21,8 @@ pub mod instance;
 pub mod health;
 pub mod pretty;
 pub mod call;
+pub mod diagnosis;
+pub mod doctor;
 pub mod demo;
 
 use crate::cli::arguments::Arguments;
@@ -89,6 +91,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
+        Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
         Command::Companion { what } => companion::companion(&what),

@@ -84,12 +84,14 @@ pub mod whmcs {
     pub mod details;
     pub mod listings;
     pub mod call;
+    pub mod probe;
     pub mod client;
 }
 pub mod store {
     pub mod error;
     pub mod value;
     mod files;
+    pub mod place;
     mod schema;
     pub mod reader;
     pub mod db;
@@ -164,6 +166,17 @@ pub mod jobs {
     pub mod check;
     pub mod deliver;
     pub mod remind;
+}
+pub mod doctor {
+    pub mod finding;
+    pub mod way;
+    pub mod guide;
+    pub mod stock;
+    pub mod connection;
+    pub mod shop;
+    pub mod channel;
+    pub mod database;
+    pub mod rules;
 }
 pub mod observe {
     pub mod view;

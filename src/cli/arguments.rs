@@ -55,6 +55,8 @@ pub enum Command {
     },
     /// Call any action of a shop's API once and print its answer (for troubleshooting)
     Call(CallArguments),
+    /// Try everything the monitor depends on and explain what is wrong
+    Doctor(DoctorArguments),
     /// A simulated WHMCS, the real daemon on a temporary database
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
@@ -136,6 +138,20 @@ pub struct CallArguments {
     /// The action may change something in WHMCS
     #[arg(long)]
     pub write: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Send a test message by each channel too
+    #[arg(long)]
+    pub send_test: bool,
 }
 
 /// What to do with the configuration.

@@ -44,7 +44,7 @@ use crate::store::db::StoreSettings;
 /// Everything the daemon goes by, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// At least one.
+    /// At least one, unless salvaged.
     pub instances: Vec<InstanceConfig>,
     pub channels: Vec<ChannelConfig>,
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
@@ -85,7 +85,22 @@ impl Config {
         Self::read(sources, Some(text))
     }
 
+    /// The same, but beside what is wrong also the parts that are sound, where there are enough of them: for whoever
+    /// looks for more mistakes, never to run by. Its warnings are those of the [`ConfigErrors`], too.
+    #[must_use]
+    pub fn salvage(sources: &Sources) -> (Option<Self>, ConfigErrors) {
+        Self::parts(sources, None)
+    }
+
     fn read(sources: &Sources, text: Option<&str>) -> Result<Self, ConfigErrors> {
+        let (parts, problems) = Self::parts(sources, text);
+        match parts {
+            Some(parts) if problems.problems.is_empty() => Ok(parts),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    fn parts(sources: &Sources, text: Option<&str>) -> (Option<Self>, ConfigErrors) {
         let mut findings = Findings::default();
         let overlay = Overlay::read(sources, &mut findings);
         let (path, table) = open_file(&overlay, sources, text, &mut findings);
@@ -104,14 +119,12 @@ impl Config {
             warnings,
             shown,
         } = reader.findings;
-        match parts {
-            Some(parts) if problems.is_empty() => Ok(Self {
-                warnings,
-                shown,
-                ..parts
-            }),
-            Some(_) | None => Err(ConfigErrors { problems, warnings }),
-        }
+        let parts = parts.map(|parts| Self {
+            warnings: warnings.clone(),
+            shown,
+            ..parts
+        });
+        (parts, ConfigErrors { problems, warnings })
     }
 
     /// What holds and where it comes from, secrets hidden.

@@ -1,5 +1,7 @@
 //! One way out: a closed set of channels behind one `send`.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::domain::delivery::Medium;
@@ -13,9 +15,11 @@ use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
+use crate::notify::smtp::Stuck;
 use crate::notify::standard;
 use crate::notify::subject::subject;
 use crate::notify::webhook::Post;
+use crate::notify::webhook::Unreached;
 use crate::notify::webhook::Webhook;
 use crate::notify::webhook::WebhookError;
 use crate::notify::webhook::WebhookFormat;
@@ -42,6 +46,13 @@ pub enum ChannelError {
     Email { name: String, error: EmailError },
     #[error("channel {name}: {error}")]
     Webhook { name: String, error: WebhookError },
+}
+
+/// What stands between a channel and its receiver.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Obstacle {
+    Email(Stuck),
+    Webhook(Unreached),
 }
 
 /// One channel, ready to send.
@@ -133,6 +144,17 @@ impl Channel {
                     body: standard::body(message),
                 },
             },
+        }
+    }
+
+    /// Goes as far as a message would, and sends none.
+    ///
+    /// # Errors
+    /// Where it got no further, within the given time.
+    pub async fn probe(&self, timeout: Duration) -> Result<(), Obstacle> {
+        match &self.way {
+            Way::Email(mailer) => mailer.probe(timeout).await.map_err(Obstacle::Email),
+            Way::Webhook { webhook, .. } => webhook.probe(timeout).await.map_err(Obstacle::Webhook),
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Step {
 pub(crate) struct Failure {
     pub(crate) error: SendError,
     pub(crate) waiting: bool,
+    /// What TLS itself said, where it was that.
+    pub(crate) tls: Option<Box<rustls::Error>>,
 }
 
 impl From<SendError> for Failure {
@@ -33,6 +35,7 @@ impl From<SendError> for Failure {
         Self {
             error,
             waiting: false,
+            tls: None,
         }
     }
 }
@@ -52,7 +55,23 @@ pub(crate) fn judge(step: Step, error: &smtp::Error) -> Failure {
         error: meaning(step, error),
         // After a STARTTLS that failed there is no stream left to say anything on.
         waiting: step != Step::StartTls && error.status().is_some(),
+        tls: tls_error(error).map(Box::new),
     }
+}
+
+/// What an I/O error wraps counts as its source.
+fn tls_error(error: &smtp::Error) -> Option<rustls::Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found.clone());
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 fn meaning(step: Step, error: &smtp::Error) -> SendError {

@@ -45,6 +45,43 @@ pub enum EmailError {
     Tls,
 }
 
+/// What stands between us and a mail server that takes a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hurdle {
+    /// Its name, the connection, or its greeting.
+    Connect,
+    NoStartTls,
+    Tls,
+    SignIn,
+}
+
+/// Where a probe got no further. Holds no secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stuck {
+    pub at: Hurdle,
+    /// In words, without an end.
+    pub detail: String,
+    /// What TLS itself said, where it was that.
+    pub tls: Option<Box<rustls::Error>>,
+}
+
+fn stuck(at: Hurdle, failure: Failure) -> (Stuck, bool) {
+    let (SendError::Transient { reason, detail, .. }
+    | SendError::Permanent { reason, detail }
+    | SendError::Gone { reason, detail }) = failure.error;
+    let at = match reason {
+        "tls" => Hurdle::Tls,
+        "auth" => Hurdle::SignIn,
+        _ => at,
+    };
+    let stuck = Stuck {
+        at,
+        detail,
+        tls: failure.tls,
+    };
+    (stuck, failure.waiting)
+}
+
 /// The most that is read from a server, in bytes.
 const MAX_ANSWERS: usize = 256 * 1024;
 /// How long the server is given to say goodbye once all is said.
@@ -174,25 +211,8 @@ impl Mailer {
         mail: &[u8],
     ) -> Result<String, Failure> {
         let connection = slot.insert(self.connect().await?);
-        if let Security::StartTls(tls) = &self.security {
-            if !connection.can_starttls() {
-                let detail = "the mail server does not offer STARTTLS; nothing was sent in the clear";
-                return Err(Failure {
-                    error: transient("tls", detail),
-                    waiting: true,
-                });
-            }
-            connection
-                .starttls(tls.clone(), &self.hello)
-                .await
-                .map_err(|error| judge(Step::StartTls, &error))?;
-        }
-        if let Some(credentials) = &self.credentials {
-            connection
-                .auth(DEFAULT_MECHANISMS, credentials)
-                .await
-                .map_err(|error| judge(Step::SignIn, &error))?;
-        }
+        self.secure(connection).await?;
+        self.sign_in(connection).await?;
         let parameters = parameters(connection, &self.from.email, to, mail)?;
         connection
             .command(Mail::new(Some(self.from.email.clone()), parameters))
@@ -208,6 +228,81 @@ impl Mailer {
         let said: Vec<&str> = answer.message().collect();
         let said = format!("{} {}", answer.code(), said.join(" "));
         Ok(clean::line(&said, SHOWN_ANSWER))
+    }
+
+    async fn secure(&self, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
+        let Security::StartTls(tls) = &self.security else {
+            return Ok(());
+        };
+        if !connection.can_starttls() {
+            let detail = "the mail server does not offer STARTTLS; nothing was sent in the clear";
+            return Err(Failure {
+                error: transient("tls", detail),
+                waiting: true,
+                tls: None,
+            });
+        }
+        connection
+            .starttls(tls.clone(), &self.hello)
+            .await
+            .map_err(|error| judge(Step::StartTls, &error))
+    }
+
+    async fn sign_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
+        let Some(credentials) = &self.credentials else {
+            return Ok(());
+        };
+        connection
+            .auth(DEFAULT_MECHANISMS, credentials)
+            .await
+            .map(drop)
+            .map_err(|error| judge(Step::SignIn, &error))
+    }
+
+    /// Goes as far as a mail would, and hands none over.
+    ///
+    /// # Errors
+    /// Where it got no further, within the given time.
+    pub async fn probe(&self, timeout: Duration) -> Result<(), Stuck> {
+        let mut connection = None;
+        let walk = self.walk(&mut connection);
+        let outcome = tokio::time::timeout(timeout.min(self.timeout), walk).await;
+        let waiting = matches!(&outcome, Ok(Ok(()) | Err((_, true))));
+        if let Some(mut connection) = connection.filter(|_| waiting) {
+            // Whatever came of it, the server need not be told more.
+            let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
+        }
+        match outcome {
+            Ok(walked) => walked.map_err(|(stuck, _)| stuck),
+            Err(_) => Err(Stuck {
+                at: Hurdle::Connect,
+                detail: "the mail server did not answer in time".to_owned(),
+                tls: None,
+            }),
+        }
+    }
+
+    /// Where it gets no further, with whether the server still waits for a command.
+    async fn walk(&self, slot: &mut Option<AsyncSmtpConnection>) -> Result<(), (Stuck, bool)> {
+        let connection = self
+            .connect()
+            .await
+            .map_err(|failure| stuck(Hurdle::Connect, failure))?;
+        let connection = slot.insert(connection);
+        if matches!(self.security, Security::StartTls(_)) && !connection.can_starttls() {
+            let stuck = Stuck {
+                at: Hurdle::NoStartTls,
+                detail: "the mail server does not offer STARTTLS".to_owned(),
+                tls: None,
+            };
+            return Err((stuck, true));
+        }
+        self.secure(connection)
+            .await
+            .map_err(|failure| stuck(Hurdle::Tls, failure))?;
+        self.sign_in(connection)
+            .await
+            .map_err(|failure| stuck(Hurdle::SignIn, failure))
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {

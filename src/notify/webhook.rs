@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,13 @@ use reqwest::StatusCode;
 use reqwest::Url;
 use reqwest::header;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::ConfigVerifierExt;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use sha2::Sha256;
+use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
 use crate::domain::delivery::SendError;
@@ -70,6 +75,17 @@ pub enum WebhookError {
     Client,
 }
 
+/// Where a probe of a receiver got no further. Holds nothing of the URL.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unreached {
+    /// Why, in words.
+    Connect(String),
+    /// Its name leads only to addresses that webhooks are not sent to.
+    Address,
+    /// What TLS itself said.
+    Tls(Option<rustls::Error>),
+}
+
 /// How much of an answer is read.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How much of an answer is shown, in characters.
@@ -88,6 +104,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Webhook {
     client: reqwest::Client,
     url: Url,
+    allow_link_local: bool,
     key: Option<Vec<u8>>,
     /// What an answer must not repeat.
     telltales: Vec<String>,
@@ -147,9 +164,44 @@ impl Webhook {
         Ok(Self {
             client,
             url,
+            allow_link_local: settings.allow_link_local,
             key,
             telltales,
         })
+    }
+
+    /// Goes as far as a message would, and sends none: the name, the connection, the certificate.
+    ///
+    /// # Errors
+    /// Where it got no further, within the given time.
+    pub async fn probe(&self, timeout: Duration) -> Result<(), Unreached> {
+        match tokio::time::timeout(timeout, self.walk()).await {
+            Ok(walked) => walked,
+            Err(_) => Err(Unreached::Connect("it does not answer in time".to_owned())),
+        }
+    }
+
+    async fn walk(&self) -> Result<(), Unreached> {
+        let host = self.url.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        let found = tokio::net::lookup_host((bare, port)).await;
+        let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+        if found.is_empty() {
+            return Err(Unreached::Connect("its name cannot be resolved".to_owned()));
+        }
+        let may = |address: &SocketAddr| address::permitted(address.ip(), self.allow_link_local);
+        let permitted: Vec<SocketAddr> = found.into_iter().filter(may).collect();
+        if permitted.is_empty() {
+            return Err(Unreached::Address);
+        }
+        let stream = tokio::net::TcpStream::connect(&permitted[..])
+            .await
+            .map_err(|error| Unreached::Connect(error.kind().to_string()))?;
+        if self.url.scheme() == "https" {
+            secured(stream, bare).await?;
+        }
+        Ok(())
     }
 
     /// Posts the body; returns a short form of the answer.
@@ -195,6 +247,23 @@ impl Webhook {
             return String::new();
         }
         clean::line(&text, SHOWN_ANSWER)
+    }
+}
+
+/// A handshake as that of a message, which trusts what the system trusts.
+async fn secured(stream: tokio::net::TcpStream, host: &str) -> Result<(), Unreached> {
+    let broken = |error: rustls::Error| Unreached::Tls(Some(error));
+    let settings = ClientConfig::with_platform_verifier().map_err(broken)?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Unreached::Tls(None))?;
+    let connector = TlsConnector::from(Arc::new(settings));
+    match connector.connect(name, stream).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let inner = error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            Err(Unreached::Tls(inner.cloned()))
+        }
     }
 }
 

@@ -49,6 +49,15 @@ pub struct PastItem {
     pub present: bool,
 }
 
+/// The most that was ever left of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greatest {
+    pub product_id: ProductId,
+    pub level: i64,
+    /// When a level of it was first seen.
+    pub since: Timestamp,
+}
+
 impl Reader {
     /// What products and combinations were called before.
     pub async fn past_names(&self, instance: InstanceId) -> Result<Past, StoreError> {
@@ -78,6 +87,29 @@ impl Reader {
             products: products.collect(),
             labels: labels.collect(),
         })
+    }
+
+    /// The greatest level each product (not its combinations) ever had, ascending by id; only of those that had one.
+    pub async fn greatest_levels(&self, instance: InstanceId) -> Result<Vec<Greatest>, StoreError> {
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT s.product_id, MAX(l.level), MIN(p.observed_at) FROM series s \
+             JOIN levels l ON l.instance_id = s.instance_id AND l.series = s.number \
+             JOIN polls p ON p.id = l.poll_id \
+             WHERE s.instance_id = ? AND s.combination = '' AND l.state = 0 \
+             GROUP BY s.product_id ORDER BY s.product_id",
+        )
+        .bind(instance.0)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(product_id, level, since)| {
+                Ok(Greatest {
+                    product_id,
+                    level,
+                    since: timestamp(since)?,
+                })
+            })
+            .collect()
     }
 
     /// The catalogue as it stood at `at`: what the last accepted poll observed at or before then left; `None` where

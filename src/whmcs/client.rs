@@ -34,10 +34,12 @@ use crate::whmcs::details::Probe;
 use crate::whmcs::details::Round;
 use crate::whmcs::details::Seen;
 use crate::whmcs::details::is_past;
+use crate::whmcs::fault::Broken;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::form::SignIn;
 use crate::whmcs::intake::Format;
 use crate::whmcs::listings;
+use crate::whmcs::probe::Knock;
 
 /// How long an action that was not available is left alone.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
@@ -259,6 +261,20 @@ impl Client {
     /// Has the next look ask anew whether GetProductDetails is there.
     pub fn forget_companion(&self) {
         self.stand(Standing::NotAsked { failures: 0 });
+    }
+
+    /// The API's address.
+    #[must_use]
+    pub fn url(&self) -> &reqwest::Url {
+        &self.api.url
+    }
+
+    /// Knocks at an address, without credentials.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn knock(&self, url: &reqwest::Url, now: Timestamp) -> Result<Knock, Broken> {
+        self.api.knock(url, now).await
     }
 
     fn stand(&self, standing: Standing) {

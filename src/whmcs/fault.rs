@@ -38,6 +38,37 @@ pub fn of(error: reqwest::Error) -> Failure {
     failure(Cause::Reset, "")
 }
 
+/// Why no answer came, as the doctor tells it apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Broken {
+    Dns,
+    /// What the system said: "connection refused".
+    Connect(String),
+    Timeout,
+    Tls(rustls::Error),
+    Reset,
+}
+
+/// The same as [`of`], with the error of TLS as it is.
+#[must_use]
+pub fn broken(error: reqwest::Error) -> Broken {
+    let timed_out = error.is_timeout();
+    if let Some(tls) = find::<rustls::Error>(&error) {
+        return Broken::Tls(tls.clone());
+    }
+    let failure = of(error);
+    let slow = timed_out || failure.detail.contains("timed out") || failure.cause == Cause::Timeout;
+    if failure.cause == Cause::Dns {
+        Broken::Dns
+    } else if slow {
+        Broken::Timeout
+    } else if failure.cause == Cause::Connect {
+        Broken::Connect(failure.detail)
+    } else {
+        Broken::Reset
+    }
+}
+
 /// The first error of a kind among an error and its sources; what an I/O error wraps counts as its source.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);

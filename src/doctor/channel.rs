@@ -1,0 +1,234 @@
+//! The walk of one channel: as far as a message would go, and on request with a test message.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::doctor::finding::Id;
+use crate::doctor::finding::Walk;
+use crate::doctor::finding::Wrong;
+use crate::doctor::way;
+use crate::domain::message::Body;
+use crate::domain::message::Message;
+use crate::notify::channel::Channel as Way;
+use crate::notify::channel::ChannelError;
+use crate::notify::channel::ChannelKind;
+use crate::notify::channel::ChannelSettings;
+use crate::notify::channel::Obstacle;
+use crate::notify::content::Outgoing;
+use crate::notify::smtp::Hurdle;
+use crate::notify::smtp::Stuck;
+use crate::notify::webhook::Unreached;
+use crate::notify::webhook::WebhookError;
+
+/// The longest that a channel's walk may take, without a test message.
+const STEP: Duration = Duration::from_secs(10);
+
+/// A channel to walk.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    pub settings: ChannelSettings,
+    /// What the setting of the server or the address is called, and that of the password.
+    pub url_setting: String,
+    pub password_setting: String,
+    /// The zone of the test message, where one is to be sent.
+    pub test: Option<TimeZone>,
+}
+
+/// Walks as far as it gets.
+pub async fn walk(channel: Channel, now: Timestamp) -> Walk {
+    let mut walk = Walk::new(format!("channel {}", channel.settings.name), None);
+    let way = match Way::new(&channel.settings) {
+        Ok(way) => way,
+        Err(error) => {
+            walk.found("reachable", unusable(&channel, &error));
+            walk.not_checked(&["test message"], "the channel cannot be used");
+            return walk;
+        }
+    };
+    if let Err(obstacle) = way.probe(STEP).await {
+        let wrong = match obstacle {
+            Obstacle::Email(stuck) => mail(&channel, &stuck),
+            Obstacle::Webhook(unreached) => webhook(&channel, &unreached),
+        };
+        walk.found("reachable", wrong);
+        walk.not_checked(&["test message"], "the channel is not reachable");
+        return walk;
+    }
+    walk.ok(
+        "reachable",
+        match &channel.settings.kind {
+            ChannelKind::Email(email) if email.username.is_some() => {
+                "connected, secured and signed in as configured"
+            }
+            ChannelKind::Email(_) => "connected and secured as configured",
+            ChannelKind::Webhook(_) => "connected and secured as configured; nothing was sent",
+        },
+    );
+    match &channel.test {
+        Some(zone) => test(&channel, &way, zone, now, &mut walk).await,
+        None => walk.not_checked(&["test message"], "not asked for (--send-test)"),
+    }
+    walk
+}
+
+fn unusable(channel: &Channel, error: &ChannelError) -> Wrong {
+    if let ChannelError::Webhook {
+        error: WebhookError::Address,
+        ..
+    } = error
+    {
+        return refused_address(channel);
+    }
+    Wrong::failure(
+        Id::Configuration,
+        format!("The channel cannot be used: {error}."),
+        "Mend what it names.",
+    )
+    .about(channel.url_setting.clone())
+}
+
+fn refused_address(channel: &Channel) -> Wrong {
+    Wrong::failure(
+        Id::WebhookRefusedAddress,
+        "The webhook's address is link-local, unspecified, or a cloud's metadata service: nothing is ever sent there.",
+        "Write the receiver's real address. If such a receiver is meant, make it a [[channel]] of the file with \
+         allow_link_local = true.",
+    )
+    .about(channel.url_setting.clone())
+}
+
+fn mail(channel: &Channel, stuck: &Stuck) -> Wrong {
+    let (host, port) = match &channel.settings.kind {
+        ChannelKind::Email(email) => (email.host.as_str(), email.port),
+        ChannelKind::Webhook(_) => ("", 0),
+    };
+    let detail = &stuck.detail;
+    let url = &channel.url_setting;
+    match stuck.at {
+        Hurdle::Connect => Wrong::failure(
+            Id::SmtpConnect,
+            format!("The mail server {host}, port {port}, is not reached: {detail}."),
+            format!(
+                "Check host and port in {url} (smtp:// is port 587, smtps:// port 465), and that no firewall or provider \
+                 blocks the port."
+            ),
+        )
+        .about(url.clone()),
+        Hurdle::NoStartTls => Wrong::failure(
+            Id::SmtpStarttlsMissing,
+            format!("The mail server {host}, port {port}, does not offer STARTTLS; mail and password are never sent in the clear."),
+            format!(
+                "Use the port for submission (587), or smtps:// with port 465, in {url}; or switch STARTTLS on at the \
+                 server. Only for a server on this very host, append ?tls=none."
+            ),
+        )
+        .about(url.clone()),
+        Hurdle::Tls => {
+            let what = match &stuck.tls {
+                Some(error) => format!("It {}", way::trouble(error).words()),
+                None => format!("In detail: {detail}"),
+            };
+            Wrong::failure(
+                Id::SmtpTls,
+                format!("No secure connection to the mail server {host}, port {port}, can be made. {what}."),
+                format!(
+                    "Check that the host in {url} is the name in the server's certificate and that the certificate is \
+                     valid; a private CA must be trusted by this host (or name its file in SSL_CERT_FILE). Port 465 is \
+                     smtps://, port 587 smtp://."
+                ),
+            )
+            .about(url.clone())
+        }
+        Hurdle::SignIn => Wrong::failure(
+            Id::SmtpSignIn,
+            format!("The mail server {host} does not let us sign in: {detail}."),
+            format!(
+                "Check the user in {url} and the password in {}. Many providers want a password made for one \
+                 application, or have SMTP sign-in switched off.",
+                channel.password_setting
+            ),
+        )
+        .about(channel.password_setting.clone()),
+    }
+}
+
+fn webhook(channel: &Channel, unreached: &Unreached) -> Wrong {
+    let url = &channel.url_setting;
+    match unreached {
+        Unreached::Address => refused_address(channel),
+        Unreached::Connect(detail) => Wrong::failure(
+            Id::WebhookConnect,
+            format!("The webhook's receiver is not reached: {detail}."),
+            format!(
+                "Check host and port in {url}, and that the receiver runs and no firewall stands between."
+            ),
+        )
+        .about(url.clone()),
+        Unreached::Tls(error) => {
+            let what = error.as_ref().map_or_else(
+                || "does not agree on a secure connection".to_owned(),
+                |error| way::trouble(error).words(),
+            );
+            Wrong::failure(
+                Id::WebhookTls,
+                format!("No secure connection to the webhook's receiver can be made: it {what}."),
+                format!(
+                    "Check that the host in {url} is the name in the receiver's certificate and that the certificate is \
+                     valid; a private CA must be trusted by this host (or name its file in SSL_CERT_FILE)."
+                ),
+            )
+            .about(url.clone())
+        }
+    }
+}
+
+async fn test(channel: &Channel, way: &Way, zone: &TimeZone, now: Timestamp, walk: &mut Walk) {
+    let message = Message {
+        id: Uuid::new_v4(),
+        channel: way.name().to_owned(),
+        instance: None,
+        at: now,
+        body: Body::Ping,
+    };
+    let content = way.render(&message, zone, None);
+    let mut answers = Vec::new();
+    for recipient in way.recipients() {
+        let outgoing = Outgoing {
+            message_id: message.id,
+            content: &content,
+            recorded_at: now,
+            now: Timestamp::now(),
+        };
+        match way.send(&recipient, &outgoing).await {
+            Ok(receipt) => answers.push(format!("{recipient}: {}", receipt.answer)),
+            Err(error) => {
+                walk.found("test message", refused(channel, &recipient, &error.to_string()));
+                return;
+            }
+        }
+    }
+    walk.ok("test message", format!("accepted ({})", answers.join("; ")));
+}
+
+fn refused(channel: &Channel, recipient: &str, error: &str) -> Wrong {
+    match &channel.settings.kind {
+        ChannelKind::Email(_) => Wrong::failure(
+            Id::SmtpRefused,
+            format!("The mail server did not take the test mail to {recipient}: {error}."),
+            "Check that the server may send mail from the address in SMTP_FROM, and that the recipient exists.",
+        )
+        .about("SMTP_FROM"),
+        ChannelKind::Webhook(_) => Wrong::failure(
+            Id::WebhookRefused,
+            format!("The webhook's receiver did not take the test message: {error}."),
+            format!(
+                "Check path and token in {}, the secret for the signature, and the receiver's own log.",
+                channel.url_setting
+            ),
+        )
+        .about(channel.url_setting.clone()),
+    }
+}

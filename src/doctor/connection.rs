@@ -1,0 +1,150 @@
+//! Whether WHMCS's API answers at the configured address, and where else it does if not.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use tokio::time::timeout;
+
+use crate::doctor::finding::Id;
+use crate::doctor::finding::Wrong;
+use crate::doctor::guide;
+use crate::doctor::guide::Names;
+use crate::doctor::guide::Refused;
+use crate::doctor::way;
+use crate::doctor::way::Place;
+use crate::domain::source::Cause;
+use crate::whmcs::client::Client;
+use crate::whmcs::probe;
+use crate::whmcs::probe::Knock;
+
+/// The longest that the search of the neighbours may take.
+const SEARCH: Duration = Duration::from_secs(10);
+
+/// Whether the credentials would go over the network in the clear.
+#[must_use]
+pub fn is_open_http(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    url.scheme() == "http" && !is_here
+}
+
+/// That they do.
+#[must_use]
+pub fn open_http(url: &Url, names: &Names) -> Wrong {
+    Wrong::warning(
+        Id::UrlHttp,
+        format!("{url} is http: the API credentials go over the network for everybody in between to read."),
+        format!("Write https:// in {}.", names.url),
+    )
+    .about(names.url.clone())
+}
+
+/// Whether WHMCS's API answers at the address, and where else it does if not.
+pub async fn connection(client: &Client, place: &Place, names: &Names, now: Timestamp) -> Result<(), Wrong> {
+    let url = client.url();
+    match client.knock(url, now).await {
+        Err(broken) => Err(way::unreached(&broken, place)),
+        Ok(Knock::LikeWhmcs) => Ok(()),
+        Ok(Knock::Redirect { status, to }) => {
+            let target = url.join(&to).ok();
+            let leaves = target
+                .as_ref()
+                .is_some_and(|target| target.origin() != url.origin());
+            let found = if leaves {
+                None
+            } else {
+                elsewhere(client, now).await
+            };
+            Err(match found {
+                Some(found) => not_found(
+                    url,
+                    &format!("redirects to {to} (HTTP {status})"),
+                    Some(&found),
+                    names,
+                ),
+                None => redirected(url, status, target.map_or(to, |target| target.to_string()), names),
+            })
+        }
+        Ok(Knock::Other { status, cause, head }) => {
+            Err(other(client, names, now, status, cause, &head).await)
+        }
+    }
+}
+
+async fn other(
+    client: &Client,
+    names: &Names,
+    now: Timestamp,
+    status: u16,
+    cause: Cause,
+    head: &str,
+) -> Wrong {
+    let detail = format!("HTTP {status}");
+    let refused = guide::refused(
+        Refused {
+            action: "GetProducts",
+            cause,
+            detail: &detail,
+            body: head,
+        },
+        names,
+    );
+    let wrong_place = refused.id == Id::AnswerUnreadable || refused.id == Id::FirewallPage;
+    if !wrong_place {
+        return refused;
+    }
+    match elsewhere(client, now).await {
+        Some(found) => not_found(
+            client.url(),
+            &format!("answers HTTP {status}"),
+            Some(&found),
+            names,
+        ),
+        None if refused.id == Id::FirewallPage => refused,
+        None => not_found(client.url(), &format!("answers HTTP {status}"), None, names),
+    }
+}
+
+/// The first of the usual places whose answer is like WHMCS's.
+async fn elsewhere(client: &Client, now: Timestamp) -> Option<Url> {
+    let search = async {
+        for url in probe::neighbours(client.url()) {
+            if client.knock(&url, now).await == Ok(Knock::LikeWhmcs) {
+                return Some(url);
+            }
+        }
+        None
+    };
+    timeout(SEARCH, search).await.ok().flatten()
+}
+
+fn not_found(url: &Url, does: &str, found: Option<&Url>, names: &Names) -> Wrong {
+    let problem = format!("{url} {does}: WHMCS's API is not there.");
+    let mend = match found {
+        Some(found) => format!("It answers at {found}: write that into {}.", names.url),
+        None => format!(
+            "Write the shop's address with /includes/api.php behind it into {}. None of the usual places of this host \
+             answers like WHMCS ({}); check host and folder, too.",
+            names.url,
+            probe::NEIGHBOURS.join(", ")
+        ),
+    };
+    Wrong::failure(Id::UrlNotFound, problem, mend).about(names.url.clone())
+}
+
+fn redirected(url: &Url, status: u16, to: String, names: &Names) -> Wrong {
+    Wrong::failure(
+        Id::UrlRedirects,
+        format!("{url} redirects to {to} (HTTP {status}). Credentials are never sent along, so nothing is followed."),
+        format!(
+            "If {to} is the shop's own address, write it into {} (it should end in /includes/api.php). If not, take the \
+             redirect off the API's path on the web server.",
+            names.url
+        ),
+    )
+    .about(names.url.clone())
+}

@@ -1,0 +1,166 @@
+//! The walk of the database: its folder and disk, the file, and whether it is sound; beside a running daemon, too.
+
+use std::path::Path;
+
+use crate::doctor::finding::Id;
+use crate::doctor::finding::Walk;
+use crate::doctor::finding::Wrong;
+use crate::store::error::ErrorKind;
+use crate::store::error::OpenError;
+use crate::store::error::StoreError;
+use crate::store::place;
+use crate::store::place::Unfit;
+use crate::store::reader::Reader;
+
+/// Less free than this is worth a warning, in bytes.
+const ROOM: u64 = 256 << 20;
+/// The setting it is all about.
+const SETTING: &str = "DATABASE_URL";
+
+/// Walks as far as it gets; the database where it can be read.
+pub async fn walk(path: &Path) -> (Walk, Option<Reader>) {
+    let mut walk = Walk::new("database", None);
+    match place::folder(path) {
+        Ok((folder, free)) => match cramped(&folder, free) {
+            Some(wrong) => walk.found("folder", wrong),
+            None => walk.ok("folder", format!("{} can be written", folder.display())),
+        },
+        Err(unfit) => {
+            walk.found("folder", misplaced(&unfit));
+            walk.not_checked(&["file", "soundness"], "the folder comes first");
+            return (walk, None);
+        }
+    }
+    let reader = match Reader::open(path).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            match unopened(path, &error) {
+                Ok(detail) => walk.ok("file", detail),
+                Err(wrong) => walk.found("file", wrong),
+            }
+            walk.not_checked(&["soundness"], "there is no database to read yet");
+            return (walk, None);
+        }
+    };
+    walk.ok("file", path.display().to_string());
+    match reader.quick_check().await {
+        Ok(()) => {
+            walk.ok("soundness", "no damage found");
+            (walk, Some(reader))
+        }
+        Err(error) => {
+            walk.found("soundness", unsound(path, &error));
+            reader.close().await;
+            (walk, None)
+        }
+    }
+}
+
+fn cramped(folder: &Path, free: u64) -> Option<Wrong> {
+    (free < ROOM).then(|| {
+        Wrong::warning(
+            Id::DiskSpaceLow,
+            format!("Only {} MiB are free where {} is.", free >> 20, folder.display()),
+            "Make room, or move the database to a larger disk: once the disk is full nothing can be recorded.",
+        )
+        .about(SETTING)
+    })
+}
+
+fn misplaced(unfit: &Unfit) -> Wrong {
+    let problem = match unfit {
+        Unfit::NoFolder(path) => format!("{} is no folder, so no database can be in it.", path.display()),
+        Unfit::NotWritable(path) => format!("The folder {} cannot be written by this user.", path.display()),
+        Unfit::Unreadable(path, kind) => {
+            format!("The folder {} cannot be looked at: {kind}.", path.display())
+        }
+    };
+    let mend = "Name a file in a folder that belongs to the user the monitor runs as (chown, or another path), such as \
+                sqlite://data/stock.db.";
+    Wrong::failure(Id::DatabaseFolder, problem, mend).about(SETTING)
+}
+
+/// Where no database is a reason to wait, and where it is a finding.
+fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
+    let shown = path.display();
+    let wrong = match error {
+        OpenError::Missing(_) => return Ok("none yet: the daemon makes it at its first start".to_owned()),
+        OpenError::Older(_) => {
+            return Ok("of an older version: the daemon brings it up to date at its start".to_owned());
+        }
+        OpenError::Damaged { detail, .. } => damaged(path, detail),
+        OpenError::Newer { found, known, .. } => Wrong::failure(
+            Id::DatabaseNewer,
+            format!(
+                "The database {shown} was written by a newer version (schema {found}; this one knows up to {known})."
+            ),
+            "Install that version again, or put the copy from before the upgrade (stock.db.before-…) in its place.",
+        ),
+        OpenError::Migration { version, .. } => Wrong::failure(
+            Id::DatabaseNewer,
+            format!(
+                "The database {shown} was made by another version: its migration {version} is not the one known here."
+            ),
+            "Install the version that made it, or put a backup in its place.",
+        ),
+        OpenError::Foreign(_) => Wrong::failure(
+            Id::DatabaseForeign,
+            format!("{shown} is a database of another program."),
+            format!("Name another file in {SETTING}."),
+        ),
+        OpenError::InUse(_) | OpenError::Library(_) | OpenError::File { .. } | OpenError::Database { .. } => {
+            Wrong::failure(
+                Id::DatabaseUnreadable,
+                error.to_string(),
+                "Check the permissions of the file and of those beside it (-wal, -shm), and the disk.",
+            )
+        }
+    };
+    Err(wrong.about(SETTING))
+}
+
+fn damaged(path: &Path, detail: &str) -> Wrong {
+    let shown = path.display();
+    Wrong::failure(
+        Id::DatabaseDamaged,
+        format!("The database {shown} is damaged: {detail}."),
+        format!(
+            "Stop the daemon and keep a copy of {shown} and of the files beside it. Then put a backup in its place; or \
+             salvage it with sqlite3 {shown} .recover | sqlite3 new.db; or move it (with -wal and -shm) away to begin anew."
+        ),
+    )
+    .about(SETTING)
+}
+
+fn unsound(path: &Path, error: &StoreError) -> Wrong {
+    match error.kind() {
+        ErrorKind::Fatal => damaged(path, &error.to_string()),
+        ErrorKind::Transient | ErrorKind::Degraded | ErrorKind::Other => unreadable(error),
+    }
+}
+
+/// What a statement that failed means.
+#[must_use]
+pub fn unreadable(error: &StoreError) -> Wrong {
+    Wrong::failure(
+        Id::DatabaseUnreadable,
+        format!("The database cannot be read through: {error}."),
+        "Check the disk and the permissions of the file and of those beside it (-wal, -shm).",
+    )
+    .about(SETTING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_a_warning_that_names_the_folder() {
+        let wrong = cramped(Path::new("/var/lib/stock"), 100 << 20).expect("cramped");
+        assert_eq!(
+            (wrong.id, wrong.problem.as_str()),
+            (Id::DiskSpaceLow, "Only 100 MiB are free where /var/lib/stock is.")
+        );
+        assert_eq!(cramped(Path::new("/var/lib/stock"), 1 << 30), None);
+    }
+}

@@ -1,0 +1,157 @@
+//! Mistakes on the way to WHMCS: address, name, connection, certificate.
+
+use whmcs_stock_monitor::doctor::finding::Id;
+use whmcs_stock_monitor::simulator::faults::Fault;
+use whmcs_stock_monitor::simulator::habits::Companion;
+use whmcs_stock_monitor::simulator::habits::Version;
+
+use crate::case::Case;
+use crate::case::case;
+use crate::case::failing;
+use crate::case::secured;
+use crate::case::set;
+use crate::tls::Made;
+use crate::world::World;
+use crate::world::stocked;
+
+/// All of them.
+pub fn all() -> Vec<Case> {
+    let mut all = reached();
+    all.extend(certificates());
+    all
+}
+
+fn reached() -> Vec<Case> {
+    vec![
+        case(
+            "the name of the file is misspelt",
+            Id::UrlNotFound,
+            &[
+                "It answers at http://127.0.0.1",
+                "/includes/api.php",
+                "WHMCS_API_URL",
+            ],
+            || {
+                let mut world = World::new();
+                let url = world.shop.url().replace("api.php", "apii.php");
+                world.set("WHMCS_API_URL", &url);
+                world
+            },
+        ),
+        case(
+            "the address is the shop's, without /includes/api.php",
+            Id::UrlNotFound,
+            &["It answers at", "/includes/api.php"],
+            || {
+                let mut world = World::new();
+                let url = world.shop.url().replace("includes/api.php", "");
+                world.set("WHMCS_API_URL", &url);
+                world
+            },
+        ),
+        case(
+            "another web server answers",
+            Id::UrlNotFound,
+            &["None of the usual places", "billing/includes/api.php"],
+            || {
+                let mut world = World::new();
+                let url = format!("http://{}/includes/api.php", world.hook.address());
+                world.set("WHMCS_API_URL", &url);
+                world
+            },
+        ),
+        case(
+            "the address redirects",
+            Id::UrlRedirects,
+            &["https://shop.example/includes/api.php", "HTTP 301"],
+            || {
+                failing(Fault::Redirect {
+                    status: 301,
+                    location: "https://shop.example/includes/api.php?token=canary-webhook-path".to_owned(),
+                })
+            },
+        ),
+        case("http to another host", Id::UrlHttp, &["https://"], || {
+            let mut world = World::with(stocked(Version::V8_12, Companion::Contract1), |settings| {
+                settings.listen = ([0, 0, 0, 0], 0).into();
+            });
+            let port = world.shop.address().port();
+            world.set(
+                "WHMCS_API_URL",
+                &format!("http://0.0.0.0:{port}/includes/api.php"),
+            );
+            world
+        })
+        .warning(),
+        case(
+            "the host's name is misspelt",
+            Id::DnsNotFound,
+            &["no-such-shop.invalid", "spelling"],
+            || set(&[("WHMCS_API_URL", "https://no-such-shop.invalid/includes/api.php")]),
+        ),
+        case(
+            "the web server is down",
+            Id::ConnectRefused,
+            &["web server runs"],
+            || {
+                let mut world = World::new();
+                let port = world.closed_port();
+                world.set(
+                    "WHMCS_API_URL",
+                    &format!("http://127.0.0.1:{port}/includes/api.php"),
+                );
+                world
+            },
+        ),
+        case(
+            "the web server hangs",
+            Id::Timeout,
+            &["WHMCS_API_TIMEOUT"],
+            || {
+                let mut world = failing(Fault::Hang);
+                world.set("WHMCS_API_TIMEOUT", "1s");
+                world
+            },
+        ),
+        case(
+            "the web server breaks off",
+            Id::ConnectionBroken,
+            &["breaks the connection off"],
+            || failing(Fault::Reset),
+        ),
+    ]
+}
+
+fn certificates() -> Vec<Case> {
+    vec![
+        case(
+            "the certificate has expired",
+            Id::TlsExpired,
+            &["has expired", "Renew"],
+            || secured(Made::Expired, true),
+        ),
+        case(
+            "the certificate is another host's",
+            Id::TlsWrongHost,
+            &["another name"],
+            || secured(Made::ForAnother, true),
+        ),
+        case(
+            "the certificate comes from a private CA",
+            Id::TlsUnknownCa,
+            &["WHMCS_CA_FILE", "PEM"],
+            || secured(Made::Well, false),
+        ),
+        case(
+            "https to a port without TLS",
+            Id::TlsOther,
+            &["speaks TLS"],
+            || {
+                let mut world = World::new();
+                let url = format!("https://{}/includes/api.php", world.mail.address());
+                world.set("WHMCS_API_URL", &url);
+                world
+            },
+        ),
+    ]
+}

@@ -1,0 +1,147 @@
+//! Mail servers and webhooks.
+
+use whmcs_stock_monitor::doctor::finding::Id;
+use whmcs_stock_monitor::sinks::mail_script::Fault as MailFault;
+use whmcs_stock_monitor::sinks::mail_script::Step;
+use whmcs_stock_monitor::sinks::webhook::Reply;
+
+use crate::case::Case;
+use crate::case::case;
+use crate::case::set;
+use crate::tls::Made;
+use crate::world::World;
+
+/// All of them.
+pub fn all() -> Vec<Case> {
+    let mut all = mail();
+    all.extend(webhooks());
+    all
+}
+
+fn mail() -> Vec<Case> {
+    vec![
+        case(
+            "the mail server is down",
+            Id::SmtpConnect,
+            &["SMTP_URL", "port"],
+            || {
+                let mut world = World::new();
+                let port = world.closed_port();
+                world.set("SMTP_URL", &format!("smtp://127.0.0.1:{port}?tls=none"));
+                world
+            },
+        ),
+        case(
+            "the mail server offers no STARTTLS",
+            Id::SmtpStarttlsMissing,
+            &["STARTTLS", "587"],
+            || {
+                let mut world = World::new();
+                let url = format!("smtp://{}", world.mail.address());
+                world.set("SMTP_URL", &url);
+                world
+            },
+        ),
+        case(
+            "STARTTLS fails",
+            Id::SmtpTls,
+            &["secure connection", "SMTP_URL"],
+            || {
+                let mut world = World::new();
+                world.mail.offer_starttls();
+                let url = format!("smtp://{}", world.mail.address());
+                world.set("SMTP_URL", &url);
+                world
+            },
+        ),
+        case(
+            "the mail server's certificate is another host's",
+            Id::SmtpTls,
+            &["another name", "SSL_CERT_FILE"],
+            || {
+                let mut world = World::new();
+                let (port, ca) = world.behind_tls(world.mail.address(), Made::ForAnother);
+                world.set("SMTP_URL", &format!("smtps://localhost:{port}"));
+                let ca = world.home.path(&ca).display().to_string();
+                world.home.export("SSL_CERT_FILE", &ca);
+                world
+            },
+        ),
+        case(
+            "the mail password is wrong",
+            Id::SmtpSignIn,
+            &["SMTP_PASSWORD", "535"],
+            || {
+                let mut world = World::new();
+                world.mail.always(Step::Auth, Some(MailFault::Code(535)));
+                let url = world
+                    .mail
+                    .url()
+                    .replace("smtp://", "smtp://stock:canary-mail-password@");
+                world.set("SMTP_URL", &url);
+                world
+            },
+        ),
+        case(
+            "the recipient is refused",
+            Id::SmtpRefused,
+            &["sales@shop.example", "SMTP_FROM"],
+            || {
+                let world = World::new();
+                world.mail.always(Step::Rcpt, Some(MailFault::Code(550)));
+                world
+            },
+        )
+        .with_test(),
+    ]
+}
+
+fn webhooks() -> Vec<Case> {
+    vec![
+        case(
+            "the receiver is down",
+            Id::WebhookConnect,
+            &["WEBHOOK_URL"],
+            || {
+                let mut world = World::new();
+                let port = world.closed_port();
+                world.set(
+                    "WEBHOOK_URL",
+                    &format!("http://127.0.0.1:{port}/canary-webhook-path"),
+                );
+                world
+            },
+        ),
+        case(
+            "the receiver's certificate comes from a private CA",
+            Id::WebhookTls,
+            &["no authority known here", "SSL_CERT_FILE"],
+            || {
+                let mut world = World::new();
+                let (port, _) = world.behind_tls(world.hook.address(), Made::Well);
+                world.set(
+                    "WEBHOOK_URL",
+                    &format!("https://localhost:{port}/canary-webhook-path"),
+                );
+                world
+            },
+        ),
+        case(
+            "the webhook is a cloud's metadata service",
+            Id::WebhookRefusedAddress,
+            &["allow_link_local = true"],
+            || set(&[("WEBHOOK_URL", "http://100.100.100.200/canary-webhook-path")]),
+        ),
+        case(
+            "the receiver refuses the token",
+            Id::WebhookRefused,
+            &["401"],
+            || {
+                let world = World::new();
+                world.hook.always(Reply::Status(401));
+                world
+            },
+        )
+        .with_test(),
+    ]
+}

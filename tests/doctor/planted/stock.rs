@@ -1,0 +1,130 @@
+//! What the catalogue lacks, and who tells the stock.
+
+use jiff::SignedDuration;
+use whmcs_stock_monitor::doctor::finding::Id;
+use whmcs_stock_monitor::simulator::faults::Fault;
+use whmcs_stock_monitor::simulator::habits::Companion;
+use whmcs_stock_monitor::simulator::habits::Version;
+use whmcs_stock_monitor::simulator::product::Product;
+use whmcs_stock_monitor::simulator::shop::Shop;
+
+use crate::case::Case;
+use crate::case::capacity;
+use crate::case::case;
+use crate::world::World;
+use crate::world::stocked;
+
+/// All of them.
+pub fn all() -> Vec<Case> {
+    let mut all = catalogue();
+    all.extend(companion());
+    all
+}
+
+fn catalogue() -> Vec<Case> {
+    vec![
+        case(
+            "the catalogue exceeds the limit",
+            Id::AnswerUnreadable,
+            &["WHMCS_MAX_BODY"],
+            || {
+                let mut world = World::of(Shop::bulk(2000, 2, 3));
+                world.set("WHMCS_MAX_BODY", "1MiB");
+                world
+            },
+        ),
+        case(
+            "most products vanish",
+            Id::AnswerNotCredible,
+            &["three polls"],
+            || {
+                let world = World::of(Shop::bulk(40, 0, 0));
+                world.poll();
+                for pid in 2..=40 {
+                    world.shop.shop().remove(pid).expect("sold");
+                }
+                world
+            },
+        )
+        .warning(),
+        case(
+            "WHMCS sells nothing",
+            Id::CatalogueEmpty,
+            &["right installation"],
+            || World::of(Shop::new(Version::V8_12, Companion::Contract1)),
+        )
+        .warning(),
+        case(
+            "the clocks differ",
+            Id::ClockDiffers,
+            &["NTP", "ahead of"],
+            || {
+                let world = World::new();
+                world
+                    .shop
+                    .shop()
+                    .change_habits(|habits| habits.clock_ahead = SignedDuration::from_mins(10));
+                world
+            },
+        )
+        .warning(),
+        case(
+            "WHMCS 8.3 without the companion",
+            Id::StockNoFields,
+            &[
+                "WHMCS 8.3.2",
+                "companion export",
+                "8.12",
+                "the role lacks GetProductDetails",
+            ],
+            || World::of(stocked(Version::V8_3, Companion::None)),
+        )
+        .warning(),
+    ]
+}
+
+fn companion() -> Vec<Case> {
+    vec![
+        case("a zero on WHMCS 8.12 without the companion", Id::StockAmbiguousZeros, &["DS-256 (7)", "products = [7]", "stock_control = \"on\"", "says the same for both"], || {
+            World::of(stocked(Version::V8_12, Companion::None).with_products([Product::new(7, 1, "Servers", "DS-256").with_stock(0)]))
+        })
+        .warning(),
+        case("a zero on WHMCS 9 without the companion", Id::StockAmbiguousZeros, &["DS-256 (7)", "install the companion"], || {
+            World::of(stocked(Version::V9_0, Companion::None).with_products([Product::new(7, 1, "Servers", "DS-256").with_stock(0)]))
+        })
+        .warning(),
+        case("a stock that is no number", Id::StockUnreadable, &["DS-64 (1)"], || {
+            let world = World::of(stocked(Version::V8_12, Companion::None));
+            let body = r#"{"result":"success","totalresults":1,"products":{"product":[{"pid":1,"gid":1,"name":"DS-64","quantity_available":"many"}]}}"#;
+            world.shop.faults().keep(
+                Some("GetProducts"),
+                Fault::Body {
+                    status: 200,
+                    content_type: "application/json".to_owned(),
+                    body: body.into(),
+                },
+            );
+            world
+        })
+        .warning(),
+        case("the companion's file was removed", Id::CompanionMissing, &["includes/api/getproductdetails.php"], || {
+            World::of(stocked(Version::V8_12, Companion::FileMissing))
+        })
+        .warning(),
+        case("a capacity without the companion that counts", Id::CompanionMissing, &["capacities and pools", "companion export"], || {
+            capacity(Version::V9_0, Companion::None)
+        })
+        .warning(),
+        case("the companion vanished from WHMCS 9", Id::CompanionMissing, &["not available"], || {
+            let world = World::of(stocked(Version::V9_0, Companion::Contract1));
+            world.poll();
+            world.shop.shop().change_habits(|habits| habits.companion = Companion::None);
+            world
+        })
+        .warning(),
+        case("a capacity with another action of the companion's name", Id::CompanionOtherAction, &["another custom action"], || {
+            capacity(Version::V8_12, Companion::Foreign)
+        })
+        .warning(),
+    ]
+}
