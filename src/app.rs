@@ -19,8 +19,11 @@ use crate::app::settings::web_settings;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
+use crate::domain::pool::Board;
 use crate::hints::desk::Desk;
 use crate::jobs::check::Check;
+use crate::jobs::shop::Sharing;
+use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
 use crate::notify::channel::Channel;
@@ -32,6 +35,7 @@ use crate::scheduler::ticker::Ticker;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
+use crate::store::reader::Reader;
 use crate::web::access::Door;
 use crate::web::server;
 use crate::web::server::BindError;
@@ -84,6 +88,8 @@ pub struct Generation {
     pub rules: Arc<Rules>,
     pub capacities: Arc<Capacities>,
     pub shops: Vec<(Arc<Shop>, Arc<Client>)>,
+    /// The pools of all shops; `None` where there are none.
+    pub pools: Option<Arc<Shelf>>,
     pub telling: Arc<Telling>,
 }
 
@@ -144,6 +150,7 @@ async fn run_on(
         ticker: Ticker::default(),
     };
     configure_desk(&lasting.desk, &generation.config);
+    generation.show_pools(&lasting.store, &lasting.view).await?;
     let state = AppState {
         view: Arc::clone(&lasting.view),
         counters: Arc::clone(&lasting.counters),
@@ -198,6 +205,7 @@ async fn generations(
                 "Messages of channels that are no longer configured became dead letters."
             );
         }
+        mention_removed(&lasting.store, &generation.instance_names()).await?;
         // Nobody else delivers (the lock proves it), and this process has no loop running now.
         let voided = lasting.store.void_leases(Timestamp::now()).await?;
         if voided > 0 {
@@ -254,8 +262,21 @@ async fn generations(
         lasting
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
+        generation.show_pools(&lasting.store, &lasting.view).await?;
         tracing::info!("The new configuration is in force.");
     }
+}
+
+/// Names the shops that are not asked any more: nothing of theirs is thrown away.
+async fn mention_removed(store: &Store, configured: &[String]) -> Result<(), StoreError> {
+    let known = store.reader().shop_names().await?;
+    for shop in known.iter().filter(|name| !configured.contains(name)) {
+        tracing::info!(
+            shop,
+            "No longer configured: its history is kept. `instance rename` gives it to another name."
+        );
+    }
+    Ok(())
 }
 
 /// Names what a reload cannot change.
@@ -279,9 +300,19 @@ impl Generation {
         store: &Store,
         before: &[(Arc<Shop>, Arc<Client>)],
     ) -> Result<Self, RunError> {
+        Self::with(config, store, before, None).await
+    }
+
+    /// The same with the shop of that name alone, or with all; the pools count all shops of the configuration anyway.
+    pub async fn with(
+        config: Config,
+        store: &Store,
+        before: &[(Arc<Shop>, Arc<Client>)],
+        only: Option<&str>,
+    ) -> Result<Self, RunError> {
         let mut channels = Vec::with_capacity(config.channels.len());
         for settings in &config.channels {
-            channels.push(Channel::new(&channel_settings(settings))?);
+            channels.push(Channel::new(&channel_settings(settings))?.among(config.instances.len() > 1));
         }
         let telling = Arc::new(Telling {
             channels,
@@ -289,7 +320,8 @@ impl Generation {
             page_url: None,
         });
         let mut shops = Vec::with_capacity(config.instances.len());
-        for instance in &config.instances {
+        let wanted = |name: &str| only.is_none_or(|only| only == name);
+        for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
             let client = Client::new(instance.api.clone()).map_err(|error| RunError::Client {
                 place: instance.name.clone(),
                 error,
@@ -303,11 +335,13 @@ impl Generation {
         }
         let rules = Arc::clone(&config.rules);
         let capacities = Arc::clone(&config.capacities);
+        let pools = shelf(&config, store).await?;
         Ok(Self {
             config,
             rules,
             capacities,
             shops,
+            pools,
             telling,
         })
     }
@@ -322,6 +356,7 @@ impl Generation {
             store: store.clone(),
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
+            pools: self.pools.clone(),
             telling: Arc::clone(&self.telling),
             details_budget,
         }
@@ -347,6 +382,22 @@ impl Generation {
             .collect()
     }
 
+    /// Shows how the pools stand before the first poll, from what is remembered.
+    async fn show_pools(&self, store: &Store, view: &View) -> Result<(), StoreError> {
+        view.show_pools(self.board(store).await?);
+        Ok(())
+    }
+
+    /// How the pools stand, as last committed.
+    pub async fn board(&self, store: &Store) -> Result<Arc<Board>, StoreError> {
+        let mut shown = Arc::default();
+        if let Some(pools) = &self.pools {
+            let show = |board| shown = board;
+            pools.show(store, &self.rules, Timestamp::now(), show).await?;
+        }
+        Ok(shown)
+    }
+
     /// The shops as pages show them before their first poll.
     async fn shown(&self, store: &Store) -> Result<Vec<Instance>, StoreError> {
         let mut shown = Vec::with_capacity(self.shops.len());
@@ -355,4 +406,39 @@ impl Generation {
         }
         Ok(shown)
     }
+}
+
+/// The pools, where some are configured, or remembered and not yet taken back.
+async fn shelf(config: &Config, store: &Store) -> Result<Option<Arc<Shelf>>, StoreError> {
+    let id = if config.capacities.pools.is_empty() {
+        let Some(id) = store.reader().pools().await? else {
+            return Ok(None);
+        };
+        let memory = store.reader().memory(id, &config.rules.global()).await?;
+        if memory.products.iter().all(|pool| pool.gone) {
+            return Ok(None);
+        }
+        id
+    } else {
+        store.pools().await?
+    };
+    let sharing = sharing(config, Some(store.reader())).await?;
+    let shelf = Shelf::new(id, Arc::clone(&config.capacities), sharing);
+    Ok(Some(Arc::new(shelf)))
+}
+
+/// All shops of the configuration, as they share pools.
+pub async fn sharing(config: &Config, reader: Option<&Reader>) -> Result<Vec<Sharing>, StoreError> {
+    let mut shops = Vec::with_capacity(config.instances.len());
+    for instance in &config.instances {
+        shops.push(Sharing {
+            name: instance.name.as_str().into(),
+            id: match reader {
+                Some(reader) => reader.instance(&instance.name).await?,
+                None => None,
+            },
+            schedule: instance.schedule.clone(),
+        });
+    }
+    Ok(shops)
 }

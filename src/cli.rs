@@ -6,13 +6,18 @@ pub mod arguments;
 pub mod exit;
 pub mod table;
 pub mod listing;
+mod relinks;
 pub mod run;
 pub mod check;
 pub mod status;
 pub mod history;
 pub mod config;
+pub mod import;
+pub mod suggest;
 pub mod deliveries;
+pub mod companion;
 pub mod notify;
+pub mod instance;
 pub mod health;
 pub mod pretty;
 pub mod call;
@@ -73,12 +78,23 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Config {
             what: ConfigCommand::Show,
         } => config::show(&sources),
+        Command::Config {
+            what: ConfigCommand::Import(options),
+        } => import::import(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Export(options),
+        } => import::export(&sources, &options).await,
+        Command::Config {
+            what: ConfigCommand::Suggest { instance },
+        } => suggest::suggest(&sources, instance.as_deref()).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
+        Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
+        Command::Companion { what } => companion::companion(&what),
     }
 }
 

@@ -17,13 +17,16 @@ pub mod domain {
         pub mod rules;
         pub mod state;
         pub mod pools;
-        mod attach;
+        pub mod attach;
+        pub mod mention;
         pub mod unmatched;
+        pub mod relink;
         pub mod decision;
         pub mod judge;
         pub mod series;
         mod about;
         mod telling;
+        mod saying;
         mod pooling;
         mod walk;
         mod combination;
@@ -44,6 +47,7 @@ pub mod sinks {
 }
 pub mod simulator {
     pub mod json;
+    pub mod xml;
     pub mod product;
     pub mod habits;
     pub mod render;
@@ -61,6 +65,10 @@ pub mod whmcs {
     pub mod skip;
     pub mod envelope;
     pub mod scan;
+    pub mod xml;
+    pub mod markup;
+    pub mod xml_scan;
+    pub mod intake;
     pub mod figure;
     pub mod list;
     pub mod intern;
@@ -91,10 +99,12 @@ pub mod store {
     mod rows;
     pub mod save;
     pub mod memory;
+    pub mod pools;
     pub mod history;
     pub mod past;
     pub mod outbox;
     pub mod deliveries;
+    pub mod shops;
 }
 pub mod notify {
     pub mod clean;
@@ -141,6 +151,15 @@ pub mod config {
     pub mod capacities;
     pub mod daemon;
     pub mod load;
+    pub mod sheet;
+    pub mod draft;
+    pub mod entry;
+    pub mod managed;
+    pub mod listed;
+    pub mod export;
+    pub mod line;
+    pub mod import;
+    pub mod suggest;
 }
 pub mod jobs {
     pub mod shop;

@@ -68,6 +68,34 @@ fn once(what: &'static str, cause: &'static str, fault: Fault) -> Case {
     }
 }
 
+/// One that the second try, in XML, does not mend either.
+fn twice(what: &'static str, cause: &'static str, fault: Fault) -> Case {
+    Case {
+        tries: 2,
+        ..once(what, cause, fault)
+    }
+}
+
+/// The message for data that JSON cannot hold, even where XML was asked for.
+fn malformed() -> Fault {
+    let message = Refusal::MalformedUtf8.message(LISTING);
+    Fault::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: format!("{{\"result\":\"error\",\"message\":\"{message}\"}}").into_bytes(),
+    }
+}
+
+/// JSON with Latin-1 in a name, even where XML was asked for.
+fn broken_name() -> Fault {
+    let start = br#"{"result":"success","totalresults":1,"products":{"product":[{"pid":1,"name":"caf"#;
+    Fault::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: [start, b"\xe9\"}]}}".as_slice()].concat(),
+    }
+}
+
 /// One that may pass: asked three times.
 fn thrice(what: &'static str, cause: &'static str, fault: Fault) -> Case {
     Case {
@@ -120,11 +148,7 @@ fn refusals() -> Vec<Case> {
             "bad_answer",
             Fault::Refused(Refusal::ProductNotFound),
         ),
-        once(
-            "not encodable",
-            "encoding",
-            Fault::Refused(Refusal::MalformedUtf8),
-        ),
+        twice("not encodable", "encoding", malformed()),
         once(
             "plain error under 200",
             "bad_answer",
@@ -173,7 +197,7 @@ fn garbled(elsewhere: &str) -> Vec<Case> {
             Fault::FewerThanTotal(20),
         ),
         once("empty catalogue", "suspect", Fault::EmptyCatalogue),
-        once("invalid UTF-8", "encoding", Fault::InvalidUtf8),
+        twice("invalid UTF-8", "encoding", broken_name()),
         once(
             "depth 100,000 in a product",
             "suspect",
@@ -507,6 +531,41 @@ async fn recorded(home: &Home) -> (i64, i64, Vec<String>) {
     let kinds = "SELECT DISTINCT kind FROM messages";
     let kinds = sqlx::query_scalar(kinds).fetch_all(&mut db).await.expect("reads");
     (late, severities, kinds)
+}
+
+#[test]
+fn a_shop_whose_texts_json_cannot_hold_is_read_in_xml_and_that_is_said_once() {
+    let runtime = Runtime::new().expect("a runtime");
+    let simulator = runtime
+        .block_on(Simulator::start(Shop::sample()))
+        .expect("a simulator");
+    simulator.fail_always(Fault::Refused(Refusal::MalformedUtf8));
+    let receivers = Receivers::start();
+    let settings = receivers.settings(&simulator.url());
+    let mut home = Home::new(
+        &settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect::<Vec<_>>(),
+    );
+    home.set("WHMCS_API_IDENTIFIER", simulator.identifier());
+    home.set("WHMCS_API_SECRET", simulator.secret());
+    let mut daemon = home.start();
+    daemon.wait_for_polls("default", 3);
+    let polls = polls(&daemon, "default");
+    assert!(
+        polls.iter().all(|poll| poll["outcome"] == "accepted"),
+        "{polls:?}"
+    );
+    let first = polls.last().expect("a poll");
+    assert_eq!(
+        first["attempts"],
+        serde_json::json!([{"action": LISTING, "cause": "encoding"}, {"action": LISTING, "cause": null}])
+    );
+    let said = daemon.log().matches("asked for XML from now on").count();
+    assert_eq!(said, 1, "{}", daemon.log());
+    assert_eq!(daemon.item(42).expect("the product")["level"], 20);
+    daemon.stop();
 }
 
 #[test]

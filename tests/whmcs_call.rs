@@ -21,7 +21,9 @@ use whmcs_stock_monitor::whmcs::call::Called;
 use whmcs_stock_monitor::whmcs::call::Uncalled;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
+use whmcs_stock_monitor::whmcs::client::Standing;
 use whmcs_stock_monitor::whmcs::form::SignIn;
+use whmcs_stock_monitor::whmcs::intake::Format;
 
 fn settings(simulator: &Simulator) -> ApiSettings {
     ApiSettings {
@@ -31,6 +33,7 @@ fn settings(simulator: &Simulator) -> ApiSettings {
             secret: simulator.secret().into(),
         },
         access_key: None,
+        response_type: Format::Json,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
         allow_insecure_tls: false,
@@ -298,5 +301,50 @@ async fn both_ways_of_signing_in_are_taken_and_the_access_key_passes_the_list_of
             ..own.clone()
         };
         assert_eq!(looked(left, sign_in, None).await, "credentials");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_action_is_told_from_a_missing_permission_where_whmcs_tells_it() {
+    // Up to 8.x the words are the same, whether the role lacks the action or there is none of that name.
+    let cases = [
+        (Version::V8_3, "permission"),
+        (Version::V8_12, "permission"),
+        (Version::V9_0, "action_missing"),
+    ];
+    for (version, missing) in cases {
+        for (companion, denied, cause) in [
+            (Companion::None, false, missing),
+            (Companion::None, true, "permission"),
+            (Companion::Contract1, true, "permission"),
+            (Companion::FileMissing, false, "action_missing"),
+        ] {
+            let mut behaviour = Settings::default();
+            if denied {
+                behaviour.access.denied.push("GetProductDetails".to_owned());
+            }
+            let mut shop = shop(version);
+            shop.change_habits(|habits| habits.companion = companion);
+            let simulator = Simulator::start_with(shop, behaviour).await.unwrap();
+            for response_type in [Format::Json, Format::Xml] {
+                let client = Client::new(ApiSettings {
+                    response_type,
+                    ..settings(&simulator)
+                })
+                .unwrap();
+                let what = format!("{version:?} {companion:?} {denied} {response_type:?}");
+                let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+                let called = client.call("GetProductDetails", &[], now, &cancel).await;
+                let refused = called.unwrap().unwrap_err();
+                assert_eq!(refused.failure.cause.as_str(), cause, "{what}");
+                assert!(!refused.of_the_request, "{what}");
+                // A look goes on without it, and names why.
+                let look = client.look(now, Duration::from_secs(5), &cancel).await.unwrap();
+                assert_eq!(look.result.unwrap().products.len(), 1, "{what}");
+                let attempts: Vec<_> = look.attempts.iter().map(|attempt| attempt.cause).collect();
+                assert_eq!(attempts, [Some(refused.failure.cause)], "{what}");
+                assert_eq!(client.standing(), Standing::Absent { since: now }, "{what}");
+            }
+        }
     }
 }

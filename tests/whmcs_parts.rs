@@ -25,6 +25,7 @@ use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::client::Look;
 use whmcs_stock_monitor::whmcs::form::SignIn;
+use whmcs_stock_monitor::whmcs::intake::Format;
 
 type Fields = BTreeMap<String, String>;
 
@@ -124,6 +125,7 @@ impl World {
                 secret: "secret".into(),
             },
             access_key: None,
+            response_type: Format::Json,
             timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             allow_insecure_tls: false,

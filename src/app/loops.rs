@@ -20,6 +20,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::domain::capacity::Capacities;
 use crate::hints::desk::Desk;
 use crate::hints::wanted::Scope;
 use crate::hints::wanted::Wanted;
@@ -106,6 +107,7 @@ impl Loops {
                 .collect(),
             lasting.store.clone(),
             Arc::clone(&generation.rules),
+            (Arc::clone(&generation.capacities), generation.pools.clone()),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -113,6 +115,7 @@ impl Loops {
         tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
         tasks.spawn(remind_loop(
             Arc::clone(&generation.rules),
+            Arc::clone(&generation.capacities),
             remind,
             Arc::clone(&lasting.view),
             nudges,
@@ -199,10 +202,25 @@ impl Poll {
             self.check.run_part(&products, now, &self.cancel).await
         };
         match looked {
-            Ok(Some(checked)) => self.ended(&checked, now),
+            Ok(Some(checked)) => {
+                self.show_pools(&checked).await;
+                self.ended(&checked, now)
+            }
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
             Err(error) => self.not_recorded(&error),
+        }
+    }
+
+    /// Shops side by side show the pools one after the other, in the order of their commits.
+    async fn show_pools(&self, checked: &Checked) {
+        let (Some(pools), Some(_)) = (&self.check.pools, &checked.pools) else {
+            return;
+        };
+        let show = |board| self.view.show_pools(board);
+        let shown = pools.show(&self.check.store, &self.check.rules, Timestamp::now(), show);
+        if let Err(error) = shown.await {
+            tracing::error!(%error, "Pages show the pools as they were.");
         }
     }
 
@@ -436,6 +454,7 @@ async fn refusals_loop(desk: Arc<Desk>, cancel: CancellationToken) {
 
 async fn remind_loop(
     rules: Arc<Rules>,
+    capacities: Arc<Capacities>,
     remind: Remind,
     view: Arc<View>,
     nudges: Nudges,
@@ -444,7 +463,7 @@ async fn remind_loop(
     let mut looked_for_unmatched = false;
     while !cancel.is_cancelled() {
         if !looked_for_unmatched {
-            looked_for_unmatched = warn_of_unmatched(&rules, &view.seen());
+            looked_for_unmatched = warn_of_unmatched(&rules, &capacities, &view.seen());
         }
         // Not before every shop was asked since the start: what recovered meanwhile needs no reminder.
         if view.seen().not_attempted().next().is_none() {
@@ -472,8 +491,8 @@ async fn remind_loop(
     }
 }
 
-/// Once every shop was read: names the rules that concern nothing. Whether it could be told.
-fn warn_of_unmatched(rules: &Rules, seen: &Seen) -> bool {
+/// Once every shop was read: names the rules, capacities and uses of pools that concern nothing. Whether it could be told.
+fn warn_of_unmatched(rules: &Rules, capacities: &Capacities, seen: &Seen) -> bool {
     if !seen.instances.iter().all(|instance| instance.up() == Some(true)) {
         return false;
     }
@@ -482,7 +501,7 @@ fn warn_of_unmatched(rules: &Rules, seen: &Seen) -> bool {
         .iter()
         .map(|instance| (&*instance.name, &*instance.memory))
         .collect();
-    for origin in unmatched::unmatched(rules, &shops) {
+    for origin in unmatched::unmatched(rules, capacities, &shops) {
         tracing::warn!("{origin} matches no product. {MATCHING}");
     }
     true

@@ -43,6 +43,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<DeliveriesCommand>,
     },
+    /// List the shops, or give one another name
+    Instance {
+        #[command(subcommand)]
+        what: InstanceCommand,
+    },
     /// Try the channels
     Notify {
         #[command(subcommand)]
@@ -56,6 +61,11 @@ pub enum Command {
     Demo(DemoArguments),
     /// Ask a running daemon's /healthz (for containers)
     Healthcheck,
+    /// The files that go onto the WHMCS host
+    Companion {
+        #[command(subcommand)]
+        what: CompanionCommand,
+    },
 }
 
 /// Options of `check`.
@@ -151,6 +161,40 @@ pub enum ConfigCommand {
     Check,
     /// Print the effective values and where each comes from, secrets redacted
     Show,
+    /// Take thresholds, capacities and channels over from a list (CSV); earlier imports are replaced
+    Import(ImportArguments),
+    /// Print the thresholds that hold for every product and combination in the database, as a list
+    Export(ExportArguments),
+    /// Ask WHMCS once and print a rules file to begin with, everything in it commented out
+    Suggest {
+        /// Only this shop
+        #[arg(long, value_name = "NAME")]
+        instance: Option<String>,
+    },
+}
+
+/// Options of `config import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The list: instance, pid or name, option, low, critical, capacity, channels
+    pub file: PathBuf,
+    /// Print what would change and write nothing
+    #[arg(long, conflicts_with = "out")]
+    pub dry_run: bool,
+    /// Write the changed configuration there and leave the configuration file alone
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `config export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The form
+    #[arg(long, default_value = "csv", value_parser = ["csv"])]
+    pub format: String,
+    /// Semicolons and a byte order mark, as Excel wants it where the comma is the decimal sign
+    #[arg(long)]
+    pub excel: bool,
 }
 
 /// What to do with deliveries.
@@ -169,6 +213,40 @@ pub enum DeliveriesCommand {
     Replay {
         /// Its number in the list
         id: i64,
+    },
+}
+
+/// What to do with the companion.
+#[derive(Debug, Subcommand)]
+pub enum CompanionCommand {
+    /// Write its files into a folder; settings.php there is never touched
+    Export {
+        /// The folder; made where it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Replace files of that name that are not the companion's, too
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the SHA-256 of each file, as `sha256sum -c` reads them
+    Checksums,
+}
+
+/// What to do with the shops.
+#[derive(Debug, Subcommand)]
+pub enum InstanceCommand {
+    /// The shops of the configuration, and those that only the database knows
+    List {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a shop another name and keep its history; in the configuration it is yours to rename
+    Rename {
+        /// The name the history has
+        old: String,
+        /// The name it gets
+        new: String,
     },
 }
 

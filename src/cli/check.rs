@@ -1,14 +1,18 @@
 //! `check`: one poll now, how each product was understood, and what that means.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use serde_json::Value;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app;
 use crate::app::Generation;
 use crate::cli::arguments::CheckArguments;
 use crate::cli::configured;
@@ -16,26 +20,31 @@ use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::listing;
 use crate::cli::print;
+use crate::cli::relinks;
 use crate::cli::run::exit_of;
 use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
+use crate::domain::capacity::Capacities;
 use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
+use crate::jobs::shop;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
+use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
 
@@ -46,82 +55,110 @@ const DETAILS_BUDGET: Duration = Duration::from_secs(600);
 struct Shown {
     zone: jiff::tz::TimeZone,
     rules: Arc<Rules>,
+    capacities: Arc<Capacities>,
+    /// Of the database.
+    path: PathBuf,
 }
 
 /// One shop's outcome.
-struct Looked {
-    instance: String,
-    checked: Checked,
+pub(super) struct Looked {
+    pub(super) instance: String,
+    pub(super) checked: Checked,
     recorded: bool,
 }
 
 /// Polls once.
 pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
-    let mut config = match configured(sources) {
+    let config = match configured(sources) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    if let Some(wanted) = &options.instance {
-        config.instances.retain(|instance| instance.name == *wanted);
-        if config.instances.is_empty() {
-            return fail(
-                Exit::Config,
-                &format!("There is no shop {wanted:?} in the configuration."),
-            );
-        }
+    let only = options.instance.as_deref();
+    if let Err(exit) = is_there(&config, only) {
+        return exit;
     }
-    let progress = progress(&config);
+    let progress = progress(&config, only);
     let shown = Shown {
         zone: config.timezone.clone(),
         rules: Arc::clone(&config.rules),
+        capacities: Arc::clone(&config.capacities),
+        path: config.store.path.clone(),
     };
-    let looked = looked(config, options.dry_run).await;
+    let looked = looked(config, only, options.dry_run).await;
     progress.finish_and_clear();
     match looked {
-        Ok((looked, board)) => report(&shown, &looked, &board, options),
+        Ok((looked, board)) => report(&shown, &looked, &board, options).await,
         Err(exit) => exit,
     }
 }
 
+/// Whether the shop that is asked for is configured; what is wrong is said.
+pub(super) fn is_there(config: &Config, wanted: Option<&str>) -> Result<(), Exit> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    if names.contains(&wanted) {
+        return Ok(());
+    }
+    let problem = format!(
+        "There is no shop {wanted:?} in the configuration. There are: {}.",
+        names.join(", ")
+    );
+    Err(fail(Exit::Config, &problem))
+}
+
 /// Records where it may, else looks without recording.
-async fn looked(config: Config, dry_run: bool) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn looked(
+    config: Config,
+    only: Option<&str>,
+    dry_run: bool,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     if dry_run {
-        return dry(&config).await;
+        return dry(&config, only).await;
     }
     match Store::open(&config.store).await {
         Ok(opened) => {
             for warning in &opened.warnings {
                 say(&format!("warning: {warning}"));
             }
-            let looked = recording(config, &opened.store).await;
+            let looked = recording(config, only, &opened.store).await;
             opened.store.close().await;
             looked
         }
         Err(OpenError::InUse(_)) => {
             say("A daemon is running: this is a dry run, nothing is recorded or sent.");
-            dry(&config).await
+            dry(&config, only).await
         }
         Err(error) => Err(exit_of(Err(error.into()))),
     }
 }
 
-async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+async fn recording(
+    config: Config,
+    only: Option<&str>,
+    store: &Store,
+) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let cancel = CancellationToken::new();
-    let generation = Generation::new(config, store, &[])
+    let generation = Generation::with(config, store, &[], only)
         .await
         .map_err(|error| exit_of(Err(error)))?;
-    let broken = |error: crate::store::error::StoreError| exit_of(Err(error.into()));
+    let broken = |error: StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
-    let mut looked = Vec::new();
+    let mut checks = JoinSet::new();
     for place in 0..generation.shops.len() {
         let check = generation.check(place, store, DETAILS_BUDGET);
-        if let Some(checked) = check.run(Timestamp::now(), &cancel).await.map_err(broken)? {
-            looked.push(Looked {
-                instance: check.shop.name.clone(),
-                checked,
-                recorded: true,
-            });
-        }
+        let cancel = cancel.clone();
+        checks.spawn(async move {
+            let checked = check.run(Timestamp::now(), &cancel).await;
+            (place, check.shop.name.clone(), checked)
+        });
+    }
+    let mut looked = Vec::new();
+    for (instance, checked) in in_order(checks).await {
+        looked.extend(checked.map_err(broken)?.map(|checked| Looked {
+            instance,
+            checked,
+            recorded: true,
+        }));
     }
     for place in 0..generation.telling.channels.len() {
         let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
@@ -141,48 +178,96 @@ async fn recording(config: Config, store: &Store) -> Result<(Vec<Looked>, Arc<Bo
             }
         }
     }
-    Ok((looked, Arc::default()))
+    let board = generation.board(store).await.map_err(broken)?;
+    Ok((looked, board))
 }
 
-async fn dry(config: &Config) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
+/// Waits for the looks, which go on side by side: by shop, in the order of the configuration.
+async fn in_order<T: 'static>(mut looks: JoinSet<(usize, String, T)>) -> Vec<(String, T)> {
+    let mut ended = Vec::new();
+    while let Some(look) = looks.join_next().await {
+        match look {
+            Ok(look) => ended.push(look),
+            // A fault of ours: it goes on in this task, where it is reported.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => say(&cancelled.to_string()),
+            },
+        }
+    }
+    ended.sort_by_key(|(place, _, _)| *place);
+    ended.into_iter().map(|(_, name, ended)| (name, ended)).collect()
+}
+
+/// Looks without recording.
+pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Looked>, Arc<Board>), Exit> {
     let reader = match Reader::open(&config.store.path).await {
         Ok(reader) => Some(reader),
         Err(OpenError::Missing(_)) => None,
         Err(error) => return Err(exit_of(Err(error.into()))),
     };
-    let mut looked = Vec::new();
-    for instance in &config.instances {
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let mut looks = JoinSet::new();
+    for (place, instance) in config.instances.iter().enumerate() {
+        if !wanted(&instance.name) {
+            continue;
+        }
         let memory = remembered(config, reader.as_ref(), &instance.name)
             .await
-            .map_err(|error| exit_of(Err(error.into())))?;
+            .map_err(broken)?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
+        let name = instance.name.clone();
+        looks.spawn(async move {
+            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
+            let look = client.look(now, DETAILS_BUDGET, &cancel).await;
+            (place, name, look.map(|look| (memory, look)))
+        });
+    }
+    // One after the other: what a shop takes of a pool counts for the next.
+    let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    let mut looked = Vec::new();
+    for (instance, look) in in_order(looks).await {
+        let Some((memory, look)) = look else { continue };
         let policy = Policy {
-            instance: &instance.name,
+            instance: &instance,
             rules: &config.rules,
             capacities: &config.capacities,
-            pools: None,
+            pools: pools.as_ref(),
         };
-        let cancel = CancellationToken::new();
-        let checked = check::dry(
-            policy,
-            &memory,
-            &client,
-            Timestamp::now(),
-            DETAILS_BUDGET,
-            &cancel,
-        )
-        .await;
-        looked.extend(checked.map(|checked| Looked {
-            instance: instance.name.clone(),
+        let checked = check::dry(policy, &memory, look);
+        if let Some((next, _)) = &checked.pools {
+            pools = Some(next.clone());
+        }
+        looked.push(Looked {
+            instance,
             checked,
             recorded: false,
-        }));
+        });
     }
     if let Some(reader) = reader {
         reader.close().await;
     }
-    Ok((looked, Arc::default()))
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    Ok((looked, Arc::new(board.unwrap_or_default())))
+}
+
+/// What the database remembers of the pools; `None` where none is configured.
+pub(super) async fn pools_of(config: &Config, reader: Option<&Reader>) -> Result<Option<Pools>, StoreError> {
+    if config.capacities.pools.is_empty() {
+        return Ok(None);
+    }
+    let shops = app::sharing(config, reader).await?;
+    let now = Timestamp::now();
+    let Some(reader) = reader else {
+        return Ok(Some(Pools::of(
+            shops.iter().map(|shop| shop.unread(now)).collect(),
+        )));
+    };
+    let id = reader.pools().await?;
+    let read = shop::read_pools(reader, id, &shops, &config.rules, &config.capacities, now).await?;
+    Ok(Some(read))
 }
 
 /// What the database remembers of the shop; nothing where there is none.
@@ -190,7 +275,7 @@ pub(super) async fn remembered(
     config: &Config,
     reader: Option<&Reader>,
     instance: &str,
-) -> Result<Memory, crate::store::error::StoreError> {
+) -> Result<Memory, StoreError> {
     let Some(reader) = reader else {
         return Ok(Memory::default());
     };
@@ -202,21 +287,18 @@ pub(super) async fn remembered(
     Ok(memory)
 }
 
-fn progress(config: &Config) -> ProgressBar {
+pub(super) fn progress(config: &Config, only: Option<&str>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let names: Vec<&str> = config
-        .instances
-        .iter()
-        .map(|instance| instance.name.as_str())
-        .collect();
-    let bar = ProgressBar::new_spinner().with_message(format!("Asking {} …", names.join(", ")));
+    let all = config.instances.iter().map(|shop| shop.name.as_str());
+    let names = only.map_or_else(|| all.collect::<Vec<_>>().join(", "), str::to_owned);
+    let bar = ProgressBar::new_spinner().with_message(format!("Asking {names} …"));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 
-fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
+async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArguments) -> Exit {
     let mut exit = Exit::Ok;
     for Looked {
         instance,
@@ -250,15 +332,17 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         .iter()
         .map(|looked| (looked.instance.as_str(), &*looked.checked.memory))
         .collect();
+    let mut offers = Vec::new();
     // With one shop of several asked for, what matches elsewhere is not known.
     if options.instance.is_none()
         && looked
             .iter()
             .all(|looked| looked.checked.outcome == Outcome::Accepted)
     {
-        for origin in unmatched::unmatched(&shown_in.rules, &shown) {
+        for origin in unmatched::unmatched(&shown_in.rules, &shown_in.capacities, &shown) {
             say(&format!("warning: {origin} matches no product. {MATCHING}"));
         }
+        offers = relinks::found(&shown_in.rules, &shown_in.capacities, &shown_in.path, &shown).await;
     }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
@@ -269,7 +353,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
     if options.json {
         let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
-        print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
+        let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
+        let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
+        print(&all.to_string());
     } else {
         print(&listing::table(
             &shown,
@@ -281,6 +367,9 @@ fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &CheckArg
         let pools = listing::pools(board);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
+        }
+        if !offers.is_empty() {
+            print(&relinks::text(&offers));
         }
     }
     exit

@@ -88,7 +88,8 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
     if deliveries.is_empty() {
         return "No deliveries.".to_owned();
     }
-    let mut listed = table::new(&[
+    let several = config.instances.len() > 1;
+    let mut header = vec![
         "ID",
         "RECORDED",
         "STATE",
@@ -97,9 +98,13 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
         "TO",
         "WHAT",
         "LAST ERROR",
-    ]);
+    ];
+    if several {
+        header.insert(6, "SHOP");
+    }
+    let mut listed = table::new(&header);
     for delivery in deliveries {
-        listed.add_row([
+        let mut row = vec![
             delivery.id.to_string(),
             table::time(delivery.recorded_at, &config.timezone),
             delivery.state.as_str().to_owned(),
@@ -108,7 +113,12 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
             delivery.recipient.clone(),
             delivery.headline.clone(),
             delivery.last_error.clone().unwrap_or_default(),
-        ]);
+        ];
+        if several {
+            // What is about several shops names each.
+            row.insert(6, delivery.instance.clone().unwrap_or_else(|| "–".to_owned()));
+        }
+        listed.add_row(row);
     }
     listed.to_string()
 }

@@ -8,10 +8,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::arguments::HistoryArguments;
+use crate::cli::check::pools_of;
 use crate::cli::check::remembered;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::cli::listing::STYLE;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::say;
@@ -22,6 +24,7 @@ use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::observe::items::Entry;
 use crate::scheduler;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
@@ -48,6 +51,24 @@ struct Subject {
 impl Subject {
     fn product(&self) -> &Tracked {
         &self.memory.products[self.place]
+    }
+
+    /// The series as it stands now; the product's where the combination has none.
+    fn entry(&self) -> Entry<'_> {
+        let product = self.product();
+        let key = self.combination.as_ref();
+        let own = key.and_then(|key| {
+            product
+                .combinations
+                .iter()
+                .find(|known| known.key == *key && !known.gone)
+        });
+        Entry {
+            instance: &self.instance,
+            observed_at: self.memory.source.last_accepted_at,
+            product,
+            combination: own,
+        }
     }
 }
 
@@ -98,22 +119,12 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
         None => None,
     };
     let mut found = Vec::new();
-    for instance in &config.instances {
-        if options
-            .instance
-            .as_ref()
-            .is_some_and(|wanted| *wanted != instance.name)
-        {
-            continue;
-        }
+    for name in shops(config, reader, options).await? {
         let broken = |error: StoreError| exit_of(Err(error.into()));
-        let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else {
+        let Some(id) = reader.instance(&name).await.map_err(broken)? else {
             continue;
         };
-        let memory = remembered(config, Some(reader), &instance.name)
-            .await
-            .map_err(broken)?;
-        let name = instance.name.clone();
+        let memory = remembered(config, Some(reader), &name).await.map_err(broken)?;
         for place in places(&memory, &options.product) {
             found.push((name.clone(), id, place));
         }
@@ -165,6 +176,27 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
             ))
         }
     }
+}
+
+/// The shops to look in: the one that is asked for, also where it is no longer configured, else all that are.
+async fn shops(config: &Config, reader: &Reader, options: &HistoryArguments) -> Result<Vec<String>, Exit> {
+    let configured: Vec<String> = config.instances.iter().map(|shop| shop.name.clone()).collect();
+    let Some(wanted) = &options.instance else {
+        return Ok(configured);
+    };
+    if !configured.contains(wanted) {
+        let known = reader.instance(wanted).await;
+        if known.map_err(|error| exit_of(Err(error.into())))?.is_none() {
+            let problem = format!(
+                "There is no shop {wanted:?}, and the database has no history of one. `instance list` shows them."
+            );
+            return Err(fail(Exit::Config, &problem));
+        }
+        say(&format!(
+            "The shop {wanted:?} is no longer configured; this is its history."
+        ));
+    }
+    Ok(vec![wanted.clone()])
 }
 
 /// By id, else by its name in any case.
@@ -222,14 +254,20 @@ async fn levels(
     if derived && !options.json {
         say(DERIVED);
     }
+    let pools = pools_of(config, Some(reader)).await.map_err(broken)?;
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    let board = board.unwrap_or_default();
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
+        let now = subject.entry().item(&board);
         let head = json!({
             "instance": subject.instance,
             "product_id": subject.product().id,
             "product": subject.product().name.shown(),
             "combination": combination_json(subject),
             "derived": derived,
+            "bottleneck": now.bottleneck,
+            "pool": now.pool,
             "items": items,
         });
         print(&head.to_string());
@@ -260,7 +298,9 @@ async fn levels(
                 comfy_table::Cell::new(point.stood.state().replace('_', " ")),
             ]);
         }
-        print(&format!("{}\n{listed}", title(subject)));
+        let why = subject.entry().why(&board, STYLE);
+        let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
+        print(&format!("{}{why}\n{listed}", title(subject)));
     }
     Ok(Exit::Ok)
 }

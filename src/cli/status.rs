@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::arguments::StatusArguments;
+use crate::cli::check::pools_of;
 use crate::cli::check::remembered;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
@@ -15,7 +16,6 @@ use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
-use crate::domain::pool::Board;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
@@ -33,12 +33,14 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
         Err(error) => return exit_of(Err(error.into())),
     };
     let memories = memories(&config, &reader, options.instance.as_deref()).await;
+    let pools = pools_of(&config, Some(&reader)).await;
     reader.close().await;
-    let memories = match memories {
-        Ok(memories) => memories,
-        Err(error) => return exit_of(Err(error.into())),
+    let (memories, pools) = match (memories, pools) {
+        (Ok(memories), Ok(pools)) => (memories, pools),
+        (Err(error), _) | (_, Err(error)) => return exit_of(Err(error.into())),
     };
-    let board = Board::default();
+    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    let board = board.unwrap_or_default();
     if memories.is_empty() {
         let name = options.instance.as_deref().unwrap_or_default();
         return fail(

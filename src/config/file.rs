@@ -177,7 +177,7 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 50] = [
+const WORDS: [&str; 51] = [
     "name",
     "url",
     "url_file",
@@ -189,6 +189,7 @@ const WORDS: [&str; 50] = [
     "username_file",
     "password",
     "password_file",
+    "response_type",
     "access_key",
     "access_key_file",
     "schedule",

@@ -22,6 +22,7 @@ use crate::config::values;
 use crate::scheduler::Schedule;
 use crate::whmcs::client::ApiSettings;
 use crate::whmcs::form::SignIn;
+use crate::whmcs::intake::Format;
 
 /// One shop and when it is asked.
 #[derive(Debug, Clone)]
@@ -47,6 +48,7 @@ const OFTEN: Duration = Duration::from_secs(30);
 /// What an instance of the file takes over from the environment where it says nothing itself.
 struct Shared {
     schedule: Option<Schedule>,
+    response_type: Option<Format>,
     timeout: Option<Duration>,
     max_body: Option<u64>,
     max_requests: Option<usize>,
@@ -120,6 +122,7 @@ fn shared(reader: &mut Reader, zone: &TimeZone) -> Shared {
     }
     Shared {
         schedule: value(schedule),
+        response_type: value(reader.setting(&keys::RESPONSE_TYPE, values::response_type)),
         timeout: value(reader.setting(&keys::API_TIMEOUT, values::time_limit)),
         max_body: value(reader.setting(&keys::MAX_BODY, values::size)),
         max_requests: value(reader.setting(&keys::MAX_REQUESTS, values::positive)),
@@ -173,6 +176,7 @@ fn environment(reader: &mut Reader, shared: &Shared, needed: bool, shops: &mut S
                 access_key: value(access_key),
                 insecure: value(insecure)?,
                 ca_file: ca_file?,
+                response_type: shared.response_type?,
                 timeout: shared.timeout?,
                 max_body: shared.max_body?,
                 max_requests: shared.max_requests?,
@@ -199,6 +203,7 @@ fn instance(
     let insecure = section.one(reader, "allow_insecure_tls", Kind::Plain, values::flag);
     let ca_file = section.one(reader, "ca_file", Kind::Plain, values::text);
     let ca_file = certificates(reader, &section.key("ca_file"), ca_file);
+    let response_type = section.one(reader, "response_type", Kind::Plain, values::response_type);
     let timeout = section.one(reader, "timeout", Kind::Plain, values::time_limit);
     let max_body = section.one(reader, "max_body", Kind::Plain, values::size);
     let max_requests = section.one(reader, "max_requests", Kind::Plain, values::positive);
@@ -232,6 +237,7 @@ fn instance(
         access_key: value(access_key),
         insecure: or(insecure, Some(false))?,
         ca_file: ca_file?,
+        response_type: or(response_type, shared.response_type)?,
         timeout: or(timeout, shared.timeout)?,
         max_body: or(max_body, shared.max_body)?,
         max_requests: or(max_requests, shared.max_requests)?,
@@ -257,6 +263,7 @@ struct Api {
     access_key: Option<SecretString>,
     insecure: bool,
     ca_file: Option<PathBuf>,
+    response_type: Format,
     timeout: Duration,
     max_body: u64,
     max_requests: usize,
@@ -268,6 +275,7 @@ fn api(api: Api) -> ApiSettings {
         url: api.url.into(),
         sign_in: api.sign_in,
         access_key: api.access_key,
+        response_type: api.response_type,
         timeout: api.timeout,
         connect_timeout: api.timeout.min(CONNECT_TIMEOUT),
         allow_insecure_tls: api.insecure,

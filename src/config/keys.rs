@@ -40,6 +40,7 @@ pub const API_SECRET: Key = key("WHMCS_API_SECRET", Kind::Secret, None);
 pub const API_USERNAME: Key = key("WHMCS_API_USERNAME", Kind::Secret, None);
 pub const API_PASSWORD: Key = key("WHMCS_API_PASSWORD", Kind::Secret, None);
 pub const API_ACCESS_KEY: Key = key("WHMCS_API_ACCESS_KEY", Kind::Secret, None);
+pub const RESPONSE_TYPE: Key = key("WHMCS_RESPONSE_TYPE", Kind::Plain, Some("json"));
 pub const API_TIMEOUT: Key = key("WHMCS_API_TIMEOUT", Kind::Plain, Some("30s"));
 pub const ALLOW_INSECURE_TLS: Key = key("WHMCS_ALLOW_INSECURE_TLS", Kind::Plain, Some("false"));
 pub const CA_FILE: Key = key("WHMCS_CA_FILE", Kind::Plain, None);
@@ -77,13 +78,14 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 41] = [
+pub const ALL: [&Key; 42] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
     &API_USERNAME,
     &API_PASSWORD,
     &API_ACCESS_KEY,
+    &RESPONSE_TYPE,
     &API_TIMEOUT,
     &ALLOW_INSECURE_TLS,
     &CA_FILE,

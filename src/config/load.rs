@@ -74,20 +74,36 @@ impl Config {
     /// # Errors
     /// All that is wrong, at once, each with its key, its place and the mend; never a secret.
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
-        let (parts, problems) = Self::salvage(sources);
-        match parts {
-            Some(parts) if problems.problems.is_empty() => Ok(parts),
-            Some(_) | None => Err(problems),
-        }
+        Self::read(sources, None)
+    }
+
+    /// The same, as if the configuration file held this text.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_as_if(sources: &Sources, text: &str) -> Result<Self, ConfigErrors> {
+        Self::read(sources, Some(text))
     }
 
     /// The same, but beside what is wrong also the parts that are sound, where there are enough of them: for whoever
     /// looks for more mistakes, never to run by. Its warnings are those of the [`ConfigErrors`], too.
     #[must_use]
     pub fn salvage(sources: &Sources) -> (Option<Self>, ConfigErrors) {
+        Self::parts(sources, None)
+    }
+
+    fn read(sources: &Sources, text: Option<&str>) -> Result<Self, ConfigErrors> {
+        let (parts, problems) = Self::parts(sources, text);
+        match parts {
+            Some(parts) if problems.problems.is_empty() => Ok(parts),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    fn parts(sources: &Sources, text: Option<&str>) -> (Option<Self>, ConfigErrors) {
         let mut findings = Findings::default();
         let overlay = Overlay::read(sources, &mut findings);
-        let (path, table) = open_file(&overlay, sources, &mut findings);
+        let (path, table) = open_file(&overlay, sources, text, &mut findings);
         let whole = table.is_some();
         let (settings, rest) = table.unwrap_or_default().partition(is_setting);
         let mut reader = Reader {
@@ -118,17 +134,41 @@ impl Config {
     }
 }
 
-/// The file's path as messages name it, and what stands in it: nothing where there is no file, `None` where it
-/// cannot be read.
-fn open_file(overlay: &Overlay, sources: &Sources, findings: &mut Findings) -> (String, Option<Table>) {
+/// Where the configuration file is, or would be: as messages name it, and as the process finds it.
+#[must_use]
+pub fn file_of(sources: &Sources) -> (PathBuf, PathBuf) {
+    let overlay = Overlay::read(sources, &mut Findings::default());
+    let (path, _) = named(&overlay, sources);
+    let found = overlay.path(&path);
+    (path, found)
+}
+
+fn named(overlay: &Overlay, sources: &Sources) -> (PathBuf, Place) {
     let key = &keys::CONFIG_FILE;
     let default = key.default.unwrap_or_default();
-    let (path, place) = match (&sources.config_file, overlay.plain(key.name)) {
+    match (&sources.config_file, overlay.plain(key.name)) {
         (Some(path), _) => (path.clone(), Place::CommandLine),
         (None, Given::Is(found)) => (PathBuf::from(found.text.trim()), found.place),
         (None, Given::Absent | Given::Broken) => (PathBuf::from(default), Place::Default),
-    };
+    }
+}
+
+/// The file's path as messages name it, and what stands in it (`given`, where that is to count): nothing where there is
+/// no file, `None` where it cannot be read.
+fn open_file(
+    overlay: &Overlay,
+    sources: &Sources,
+    given: Option<&str>,
+    findings: &mut Findings,
+) -> (String, Option<Table>) {
+    let key = &keys::CONFIG_FILE;
+    let (path, place) = named(overlay, sources);
     let name = path.display().to_string();
+    if let Some(text) = given {
+        findings.show(key.name, &name, &place);
+        let table = file::read(&name, text, findings);
+        return (name, table);
+    }
     let (text, wrong) = match fs::read(overlay.path(&path)).map(String::from_utf8) {
         Ok(Ok(text)) => (text, None),
         Err(error) if error.kind() == io::ErrorKind::NotFound && place == Place::Default => {

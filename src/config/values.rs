@@ -19,6 +19,7 @@ use crate::config::findings::Wrong;
 use crate::domain::message::Severity;
 use crate::hints::signature::Key;
 use crate::scheduler::parse_duration;
+use crate::whmcs::intake::Format;
 
 /// Any text.
 ///
@@ -57,6 +58,18 @@ pub fn flag(text: &str) -> Result<bool, Wrong> {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
         _ => Err(Wrong::new("is neither true nor false", "Write true or false.")),
+    }
+}
+
+/// How WHMCS shall write its answers.
+///
+/// # Errors
+/// It is neither json nor xml.
+pub fn response_type(text: &str) -> Result<Format, Wrong> {
+    match text.trim().to_lowercase().as_str() {
+        "json" => Ok(Format::Json),
+        "xml" => Ok(Format::Xml),
+        _ => Err(Wrong::new("is neither json nor xml", "Write json or xml.")),
     }
 }
 

@@ -52,7 +52,8 @@ pub async fn walk(
     // A large catalogue may take as long as a poll's may.
     let client = shop.client(shop.api.timeout).ok()?;
     let cancel = CancellationToken::new();
-    let checked = check::dry(policy, &shop.memory, &client, now, STEP, &cancel).await?;
+    let look = client.look(now, STEP, &cancel).await?;
+    let checked = check::dry(policy, &shop.memory, look);
     if let Some(wrong) = unread(&checked, names) {
         walk.found("products", wrong);
         return None;

@@ -57,11 +57,7 @@ pub fn walk(
 
 fn matching(rules: &Rules, capacities: &Capacities, shops: &[Seen<'_>], walk: &mut Walk) {
     let shops: Vec<(&str, &Memory)> = shops.iter().map(|shop| (shop.name, shop.memory)).collect();
-    let mut nothing: Vec<String> = unmatched::unmatched(rules, &shops)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    nothing.extend(unmatched::unmatched_capacities(capacities, &shops));
+    let nothing = unmatched::unmatched(rules, capacities, &shops);
     if nothing.is_empty() {
         walk.ok("matching", "each rule, capacity and pool concerns something");
     }

@@ -24,9 +24,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A key that hints are signed with, ready to check signatures.
+/// A key that hints are signed with, ready to check signatures. A text without `whsec_` may be meant as it is, or as
+/// base64, as Standard Webhooks' libraries take it: then it is two.
 #[derive(Clone)]
-pub struct Key(Hmac<Sha256>);
+pub struct Key(Vec<Hmac<Sha256>>);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,42 +45,50 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// Reads a secret: `whsec_` and base64, or the bytes of the text as they are.
+    /// Reads a secret: `whsec_` and base64, or a text of enough bytes.
     ///
     /// # Errors
     /// It is too short, or no base64.
     pub fn new(secret: &SecretString) -> Result<Self, KeyError> {
         let text = secret.expose_secret().trim();
-        let bytes = match text.strip_prefix("whsec_") {
-            Some(encoded) => BASE64.decode(encoded).map_err(|_| KeyError::Base64)?,
-            None => text.as_bytes().to_vec(),
+        let readings = match text.strip_prefix("whsec_") {
+            Some(encoded) => vec![BASE64.decode(encoded).map_err(|_| KeyError::Base64)?],
+            None => [Some(text.as_bytes().to_vec()), BASE64.decode(text).ok()]
+                .into_iter()
+                .flatten()
+                .collect(),
         };
-        if bytes.len() < LEAST {
+        let long = readings.into_iter().filter(|bytes| bytes.len() >= LEAST);
+        // HMAC takes a key of any length.
+        let macs: Vec<_> = long
+            .filter_map(|bytes| Hmac::new_from_slice(&bytes).ok())
+            .collect();
+        if macs.is_empty() {
             return Err(KeyError::Short);
         }
-        // HMAC takes a key of any length.
-        Hmac::new_from_slice(&bytes)
-            .map(Self)
-            .map_err(|_| KeyError::Short)
+        Ok(Self(macs))
     }
 
     /// Whether one of the signatures is ours over `id.timestamp.body`. What does not match takes as long as what
     /// does.
     #[must_use]
     pub fn signed(&self, signed: &Signed<'_>) -> bool {
-        let mut mac = self.0.clone();
-        for part in [signed.id.as_bytes(), b".", signed.timestamp.as_bytes(), b"."] {
-            mac.update(part);
-        }
-        mac.update(signed.body);
-        signed
+        let given: Vec<Vec<u8>> = signed
             .signatures
             .split_ascii_whitespace()
             .take(SIGNATURES)
             .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?).ok())
-            .fold(false, |found, given| {
-                mac.clone().verify_slice(&given).is_ok() | found
+            .collect();
+        self.0.iter().fold(false, |found, mac| {
+            let mut mac = mac.clone();
+            for part in [signed.id.as_bytes(), b".", signed.timestamp.as_bytes(), b"."] {
+                mac.update(part);
+            }
+            mac.update(signed.body);
+            given.iter().fold(found, |found, given| {
+                mac.clone().verify_slice(given).is_ok() | found
             })
+        })
     }
 }
 
@@ -150,22 +159,31 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_base64_after_its_prefix_or_the_text_itself() {
-        let raw = key("0123456789abcdef01234567").expect("24 bytes");
-        let encoded = key("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").expect("the same");
-        let mut mac = encoded.0.clone();
-        mac.update(b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}");
-        let signature = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
-        assert!(raw.signed(&Signed {
-            signatures: &signature,
-            ..SIGNED
-        }));
+    fn a_key_is_base64_after_its_prefix_or_the_text_itself_or_base64_without_it() {
+        let signature = |key: &[u8]| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+            mac.update(b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}");
+            format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
+        };
+        let signs = |secret: &str, bytes: &[u8]| {
+            let signatures = &signature(bytes);
+            key(secret)
+                .expect(secret)
+                .signed(&Signed { signatures, ..SIGNED })
+        };
+        let (raw, encoded) = ("0123456789abcdef01234567", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3");
+        let prefixed = format!("whsec_{encoded}");
+        assert!(signs(raw, raw.as_bytes()) && signs(&prefixed, raw.as_bytes()));
+        assert!(signs(encoded, raw.as_bytes()) && signs(encoded, encoded.as_bytes()));
+        assert!(!signs(&prefixed, encoded.as_bytes()) && !signs(&prefixed, prefixed.as_bytes()));
+        // What it would be as base64 is too short for a key, and an attacker might guess it.
+        assert!(!signs(raw, &BASE64.decode(raw).expect("base64")));
         assert_eq!(key("0123456789abcdef0123456").unwrap_err(), KeyError::Short);
         assert_eq!(key("whsec_AAECAw==").unwrap_err(), KeyError::Short);
         assert_eq!(
             key("whsec_no base64 at all, though long").unwrap_err(),
             KeyError::Base64
         );
-        assert_eq!(format!("{raw:?}"), "Key");
+        assert_eq!(format!("{:?}", key(raw).expect("a key")), "Key");
     }
 }

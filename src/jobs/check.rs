@@ -13,12 +13,16 @@ use crate::domain::alerting::decide::decide;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::ProductId;
+use crate::domain::pool::Board;
 use crate::jobs::shop;
+use crate::jobs::shop::Known;
+use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
 use crate::notify::subject::subject;
@@ -41,6 +45,8 @@ pub struct Check {
     pub store: Store,
     pub rules: Arc<Rules>,
     pub capacities: Arc<Capacities>,
+    /// The pools of all shops; `None` where there are none.
+    pub pools: Option<Arc<Shelf>>,
     pub telling: Arc<Telling>,
     /// How long a look may spend on asking a foreign GetProductDetails product by product.
     pub details_budget: Duration,
@@ -54,6 +60,8 @@ pub struct Checked {
     /// Particulars of a failure or doubt; "" where none.
     pub detail: String,
     pub memory: Arc<Memory>,
+    /// What is remembered of the pools, and how they stand; `None` where they were not evaluated.
+    pub pools: Option<(Pools, Arc<Board>)>,
     pub level_changes: usize,
     /// Products that are followed per choice from now on: they have more combinations than the limit.
     pub per_choice: Vec<String>,
@@ -88,10 +96,23 @@ impl Check {
         };
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
-        let decision = self.decide(&before, &look);
+        // Never held over the network, and after the shop.
+        let mut shelf = match &self.pools {
+            Some(pools) if look.result.is_ok() => Some(pools.hold(&self.store, &self.rules, now).await?),
+            Some(_) | None => None,
+        };
+        let pools = shelf.as_ref().and_then(|guard| guard.as_ref());
+        let decision = self.decide(&before, pools.map(|known| &known.pools), &look);
         let queued = self.telling.queue(&decision.messages)?;
         // Until the commit is known to have succeeded, nothing is remembered.
         *guard = None;
+        let pools = decision.pools.as_ref().map(|pools| Known {
+            pools: pools.next.clone(),
+            board: Arc::clone(&pools.board),
+        });
+        if let Some(shelf) = shelf.as_deref_mut().filter(|_| pools.is_some()) {
+            *shelf = None;
+        }
         self.record(&look, &decision, &queued).await?;
         let headlines = queued
             .into_iter()
@@ -99,15 +120,18 @@ impl Check {
             .collect();
         let checked = Checked::new(look, decision, headlines);
         *guard = Some(Arc::clone(&checked.memory));
+        if let Some(shelf) = shelf.as_deref_mut().filter(|_| pools.is_some()) {
+            *shelf = pools;
+        }
         Ok(Some(checked))
     }
 
-    fn decide(&self, before: &Memory, look: &Look) -> Decision {
+    fn decide(&self, before: &Memory, pools: Option<&Pools>, look: &Look) -> Decision {
         let policy = Policy {
             instance: &self.shop.name,
             rules: &self.rules,
             capacities: &self.capacities,
-            pools: None,
+            pools,
         };
         decided(policy, before, look)
     }
@@ -141,28 +165,24 @@ impl Check {
         let mut tx = self.store.begin_write().await?;
         let poll = tx.poll(self.shop.id, &record).await?;
         tx.save(self.shop.id, poll, decision).await?;
+        if let (Some(shelf), Some(pools)) = (&self.pools, &decision.pools) {
+            tx.save_pools(shelf.id, self.shop.id, poll, pools).await?;
+        }
         tx.enqueue(queued).await?;
         tx.commit().await
     }
 }
 
-/// The same step, recording and sending nothing: what a check would find and say.
-pub async fn dry(
-    policy: Policy<'_>,
-    memory: &Memory,
-    client: &Client,
-    now: Timestamp,
-    details_budget: Duration,
-    cancel: &CancellationToken,
-) -> Option<Checked> {
-    let look = client.look(now, details_budget, cancel).await?;
+/// What a look leads to, recording and sending nothing: what a check would find and say.
+#[must_use]
+pub fn dry(policy: Policy<'_>, memory: &Memory, look: Look) -> Checked {
     let decision = decided(policy, memory, &look);
     let headlines = decision
         .messages
         .iter()
-        .map(|message| (message.channel.clone(), subject(message)))
+        .map(|message| (message.channel.clone(), subject(message, false)))
         .collect();
-    Some(Checked::new(look, decision, headlines))
+    Checked::new(look, decision, headlines)
 }
 
 fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
@@ -190,6 +210,7 @@ impl Checked {
             outcome: decision.outcome,
             detail: decision.detail,
             memory: Arc::new(decision.next),
+            pools: decision.pools.map(|pools| (pools.next, pools.board)),
             level_changes: decision.level_changes,
             per_choice,
             headlines,

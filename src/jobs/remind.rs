@@ -15,7 +15,9 @@ use crate::domain::alerting::remind;
 use crate::domain::alerting::remind::Reminders;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
+use crate::domain::capacity::Capacities;
 use crate::jobs::shop;
+use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
 use crate::store::db::Store;
@@ -28,6 +30,9 @@ pub struct Remind {
     pub shops: Vec<Arc<Shop>>,
     pub store: Store,
     pub rules: Arc<Rules>,
+    pub capacities: Arc<Capacities>,
+    /// The pools of all shops; `None` where there are none.
+    pub pools: Option<Arc<Shelf>>,
     pub telling: Arc<Telling>,
     pub at: Time,
     pub zone: TimeZone,
@@ -51,6 +56,7 @@ impl Remind {
         shops: Vec<Arc<Shop>>,
         store: Store,
         rules: Arc<Rules>,
+        (capacities, pools): (Arc<Capacities>, Option<Arc<Shelf>>),
         telling: Arc<Telling>,
         at: Time,
         zone: TimeZone,
@@ -59,6 +65,8 @@ impl Remind {
             shops,
             store,
             rules,
+            capacities,
+            pools,
             telling,
             at,
             zone,
@@ -87,13 +95,27 @@ impl Remind {
                 memory,
             })
             .collect();
-        let reminders = remind::remind(&self.rules, &shops, &slots, now, &mut Uuid::new_v4);
+        let mut shelf = match &self.pools {
+            Some(pools) => Some(pools.hold(&self.store, &self.rules, now).await?),
+            None => None,
+        };
+        let known = shelf.as_ref().and_then(|guard| guard.as_ref());
+        let shared = known.map(|known| remind::Shared {
+            pools: &known.pools,
+            board: &known.board,
+            capacities: &self.capacities,
+        });
+        let reminders = remind::remind(&self.rules, &shops, shared, &slots, now, &mut Uuid::new_v4);
         let queued = self.telling.queue(&reminders.messages)?;
         if queued.is_empty() && !due.contains(&true) {
             return Ok(Reminded::default());
         }
         self.record(day, &due, &reminders, &queued).await?;
         let mut reminded = Reminded::default();
+        let known = shelf.as_deref_mut().and_then(Option::as_mut);
+        if let (Some(known), Some((next, _))) = (known, &reminders.pools) {
+            known.pools.memory = next.clone();
+        }
         for ((shop, (guard, _)), changed) in self.shops.iter().zip(&mut guards).zip(reminders.shops) {
             if let Some((next, _)) = changed {
                 let next = Arc::new(next);
@@ -161,6 +183,9 @@ impl Remind {
             if let Some((_, changes)) = changed {
                 tx.save_between_polls(shop.id, changes, &[]).await?;
             }
+        }
+        if let (Some(shelf), Some((_, changes))) = (&self.pools, &reminders.pools) {
+            tx.save_between_polls(shelf.id, changes, &[]).await?;
         }
         tx.enqueue(queued).await?;
         tx.commit().await?;

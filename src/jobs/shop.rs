@@ -1,19 +1,26 @@
 //! What the jobs share: a shop with what is remembered of it, and how messages are put into words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
+use tokio::sync::MutexGuard;
 
+use crate::domain::alerting::pools::Pools;
+use crate::domain::alerting::pools::ShopParts;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
+use crate::domain::capacity::Capacities;
 use crate::domain::message::Message;
+use crate::domain::pool::Board;
 use crate::notify::channel::Channel;
-use crate::notify::subject::subject;
+use crate::scheduler::Schedule;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Queued;
+use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
 /// One shop and what is remembered of it. The memory mirrors what is committed: it is replaced after a commit only,
@@ -25,6 +32,32 @@ pub struct Shop {
     memory: Mutex<Option<Arc<Memory>>>,
     /// Of the last poll: observations of one shop never go back in time.
     last_observed: Mutex<Timestamp>,
+}
+
+/// The pools of all shops and what is remembered of them, which mirrors what is committed as a shop's memory does.
+/// Whoever holds a shop may take it; never the other way round.
+#[derive(Debug)]
+pub struct Shelf {
+    pub id: InstanceId,
+    capacities: Arc<Capacities>,
+    shops: Vec<Sharing>,
+    known: Mutex<Option<Known>>,
+}
+
+/// A shop whose services may draw on pools.
+#[derive(Debug, Clone)]
+pub struct Sharing {
+    pub name: Arc<str>,
+    /// `None` where it was never polled.
+    pub id: Option<InstanceId>,
+    pub schedule: Schedule,
+}
+
+/// What is remembered of the pools, and how they stand.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub pools: Pools,
+    pub board: Arc<Board>,
 }
 
 /// What messages need beside their content: the channels by name, the zone their times are told in.
@@ -55,7 +88,7 @@ impl Shop {
     }
 
     /// Holds the memory for a change that is committed before it is released.
-    pub(super) async fn hold(&self) -> tokio::sync::MutexGuard<'_, Option<Arc<Memory>>> {
+    pub(super) async fn hold(&self) -> MutexGuard<'_, Option<Arc<Memory>>> {
         self.memory.lock().await
     }
 
@@ -66,6 +99,102 @@ impl Shop {
         *last = now.max(*last);
         *last
     }
+}
+
+impl Sharing {
+    /// The shop as it is before it was ever read.
+    #[must_use]
+    pub fn unread(&self, now: Timestamp) -> ShopParts {
+        ShopParts::new(&self.name, self.stale_after(now))
+    }
+
+    /// Its counts are relied on for three of its intervals.
+    fn stale_after(&self, now: Timestamp) -> Duration {
+        self.schedule.typical_interval(now).saturating_mul(3)
+    }
+}
+
+impl Shelf {
+    /// The pools of these shops; what is remembered of them is read at the first use.
+    #[must_use]
+    pub fn new(id: InstanceId, capacities: Arc<Capacities>, shops: Vec<Sharing>) -> Self {
+        Self {
+            id,
+            capacities,
+            shops,
+            known: Mutex::new(None),
+        }
+    }
+
+    /// Holds what is remembered for a change that is committed before it is released.
+    pub(super) async fn hold(
+        &self,
+        store: &Store,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<MutexGuard<'_, Option<Known>>, StoreError> {
+        let mut guard = self.known.lock().await;
+        match &mut *guard {
+            Some(known) => {
+                for (shop, sharing) in known.pools.shops.iter_mut().zip(&self.shops) {
+                    shop.stale_after = sharing.stale_after(now);
+                }
+            }
+            None => {
+                let pools = read_pools(
+                    store.reader(),
+                    Some(self.id),
+                    &self.shops,
+                    rules,
+                    &self.capacities,
+                    now,
+                )
+                .await?;
+                let board = Arc::new(pools.board(&self.capacities, now));
+                *guard = Some(Known { pools, board });
+            }
+        }
+        Ok(guard)
+    }
+
+    /// Shows how the pools stand, as last committed; nothing is committed before `show` returns.
+    pub async fn show(
+        &self,
+        store: &Store,
+        rules: &Rules,
+        now: Timestamp,
+        show: impl FnOnce(Arc<Board>),
+    ) -> Result<(), StoreError> {
+        let guard = self.hold(store, rules, now).await?;
+        if let Some(known) = &*guard {
+            show(Arc::clone(&known.board));
+        }
+        Ok(())
+    }
+}
+
+/// What the database remembers of the pools (`id` is the instance of their series), and of these shops' part in them.
+pub async fn read_pools(
+    reader: &Reader,
+    id: Option<InstanceId>,
+    shops: &[Sharing],
+    rules: &Rules,
+    capacities: &Capacities,
+    now: Timestamp,
+) -> Result<Pools, StoreError> {
+    let mut pools = Pools::default();
+    if let Some(id) = id {
+        pools.memory = reader.memory(id, &rules.global()).await?;
+    }
+    for shop in shops {
+        let stale_after = shop.stale_after(now);
+        pools.shops.push(match shop.id {
+            Some(id) => reader.pool_parts(id, &shop.name, stale_after).await?,
+            None => shop.unread(now),
+        });
+    }
+    pools.attach(rules, capacities);
+    Ok(pools)
 }
 
 /// The memory in the guard, read from the store where it is not there.
@@ -109,7 +238,7 @@ impl Telling {
                 kind: message.body.kind().to_owned(),
                 instance: message.instance.clone(),
                 recorded_at: message.at,
-                headline: subject(message),
+                headline: channel.headline(message),
                 content,
                 medium: channel.medium(),
                 recipients: channel.recipients(),

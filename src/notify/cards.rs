@@ -134,7 +134,6 @@ impl Reading<'_> {
             (Some(_), _) => facts.extend(alert.previous_level.map(|was| format!("was {was}"))),
             (None, limit) => facts.extend(limit),
         }
-        facts.extend(words::held_back(alert, HELD).map(|held| format!("holds back {held}")));
         facts.extend(explained(alert));
         match (&alert.product, &alert.pool) {
             (Some(product), _) => {
@@ -271,11 +270,13 @@ fn lead(alert: &Alert) -> String {
         return explained;
     }
     let was = alert.previous_level;
+    let held = words::held_back(alert, HELD).map(|held| format!("; holds back {held}"));
+    let held = held.unwrap_or_default();
     match (alert.ambiguous_zero, was) {
         (true, Some(was)) => format!("{} (was {was})", words::AMBIGUOUS_ZERO),
         (true, None) => words::AMBIGUOUS_ZERO.to_owned(),
-        (false, Some(was)) => format!("{}, was {was}", words::left(alert.level)),
-        (false, None) => words::left(alert.level),
+        (false, Some(was)) => format!("{}, was {was}{held}", words::left(alert.level)),
+        (false, None) => format!("{}{held}", words::left(alert.level)),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::smtp::Stuck;
 use crate::notify::standard;
+use crate::notify::subject::subject;
 use crate::notify::webhook::Post;
 use crate::notify::webhook::Unreached;
 use crate::notify::webhook::Webhook;
@@ -59,6 +60,8 @@ pub enum Obstacle {
 pub struct Channel {
     name: String,
     way: Way,
+    /// There are several shops: each message says which it is about.
+    several: bool,
 }
 
 #[derive(Debug)]
@@ -87,7 +90,17 @@ impl Channel {
                 Err(error) => return Err(ChannelError::Webhook { name, error }),
             },
         };
-        Ok(Self { name, way })
+        Ok(Self {
+            name,
+            way,
+            several: false,
+        })
+    }
+
+    /// The channel where there are several shops, or one.
+    #[must_use]
+    pub fn among(self, several: bool) -> Self {
+        Self { several, ..self }
     }
 
     /// The channel's name.
@@ -114,11 +127,17 @@ impl Channel {
         }
     }
 
+    /// The message in one line, for lists and logs.
+    #[must_use]
+    pub fn headline(&self, message: &Message) -> String {
+        subject(message, self.several)
+    }
+
     /// The form the message takes on this channel. Pure: the same message makes the same content.
     #[must_use]
     pub fn render(&self, message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Content {
         match &self.way {
-            Way::Email(_) => email::render(message, zone, page_url),
+            Way::Email(_) => email::render(message, zone, page_url, self.several),
             Way::Webhook { format, .. } => match format {
                 WebhookFormat::Standard => Content::Http {
                     content_type: "application/json".to_owned(),

@@ -66,10 +66,11 @@ struct Text<'a> {
     view: &'a View,
 }
 
-/// The mail's form of a message, its times in the zone, with a link to the page where there is one.
+/// The mail's form of a message, its times in the zone, with a link to the page where there is one. With `several` shops
+/// the one it is about is named.
 #[must_use]
-pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Content {
-    let view = View::of(message, zone, page_url);
+pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, several: bool) -> Content {
+    let view = View::of(message, zone, page_url, several);
     // Rendering into a string cannot fail.
     Content::Mail {
         text: Text { view: &view }.render().unwrap_or_default(),

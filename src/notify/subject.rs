@@ -23,32 +23,31 @@ const NAME: usize = 60;
 /// How many names a subject shows.
 const NAMES: usize = 2;
 
-/// The subject: one line, at most 150 characters, worst first.
+/// The subject: one line, at most 150 characters, worst first. With `several` shops it names the one it is about.
 #[must_use]
-pub fn subject(message: &Message) -> String {
-    let instance = message.instance.as_deref();
-    let suffix = words::source_suffix(instance);
+pub fn subject(message: &Message, several: bool) -> String {
+    let source = words::source(message.instance.as_deref(), several);
+    let suffix = words::source_suffix(message.instance.as_deref(), several);
     let text = match &message.body {
         Body::Alerts { alerts, .. } => alerts_line(alerts) + &suffix,
         Body::Baseline { products, counts, .. } => {
             let noun = if *products == 1 { "product" } else { "products" };
-            let watching = format!("{} baseline: watching {products} {noun}", words::source(instance));
+            let watching = format!("{source} baseline: watching {products} {noun}");
             [watching, counted(*counts)]
                 .join(", ")
                 .trim_end_matches(", ")
                 .to_owned()
         }
         Body::Products { events } => events_line(events) + &suffix,
-        Body::SourceDown { cause, since, .. } => down_line(instance, *cause, *since, message.at),
-        Body::SourceUp { since, .. } => format!(
-            "{} readable again after {}",
-            words::source(instance),
-            words::span(*since, message.at)
-        ),
-        Body::SourceDegraded { lost } => format!("{}: {}", words::source(instance), lost_line(*lost)),
-        Body::SourceRestored { regained, .. } => {
-            format!("{}: {}", words::source(instance), regained_line(*regained))
+        Body::SourceDown { cause, since, .. } => down_line(&source, *cause, *since, message.at),
+        Body::SourceUp { since, .. } => {
+            format!(
+                "{source} readable again after {}",
+                words::span(*since, message.at)
+            )
         }
+        Body::SourceDegraded { lost } => format!("{source}: {}", lost_line(*lost)),
+        Body::SourceRestored { regained, .. } => format!("{source}: {}", regained_line(*regained)),
         Body::Ping => format!("Test message of the stock monitor{suffix}"),
     };
     clean::line(&text, LIMIT)
@@ -234,10 +233,9 @@ fn event_heading(kind: ProductEventKind) -> &'static str {
     }
 }
 
-fn down_line(instance: Option<&str>, cause: Cause, since: Timestamp, at: Timestamp) -> String {
+fn down_line(source: &str, cause: Cause, since: Timestamp, at: Timestamp) -> String {
     format!(
-        "{} unreadable for {}: {}",
-        words::source(instance),
+        "{source} unreadable for {}: {}",
         words::span(since, at),
         cause.words().trim_end_matches('.')
     )

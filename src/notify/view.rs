@@ -46,10 +46,10 @@ pub struct Tally {
 }
 
 impl View {
-    /// The view of a message, its times in the zone.
+    /// The view of a message, its times in the zone. With `several` shops the one it is about is named.
     #[must_use]
-    pub fn of(message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Self {
-        let subject = subject::subject(message);
+    pub fn of(message: &Message, zone: &TimeZone, page_url: Option<&str>, several: bool) -> Self {
+        let subject = subject::subject(message, several);
         let mut view = Self {
             headline: subject.clone(),
             subject,
@@ -62,12 +62,12 @@ impl View {
             footer: footer(message, zone),
             page_url: page_url.map(|url| clean::line(url, 500)),
         };
-        view.fill(message, zone);
+        view.fill(message, zone, several);
         view
     }
 
-    fn fill(&mut self, message: &Message, zone: &TimeZone) {
-        let source = words::source(message.instance.as_deref());
+    fn fill(&mut self, message: &Message, zone: &TimeZone, several: bool) {
+        let source = words::source(message.instance.as_deref(), several);
         let reading = Reading {
             at: message.at,
             zone,

@@ -56,20 +56,20 @@ pub fn regained(capability: Capability) -> &'static str {
     }
 }
 
-/// The shop in words: `WHMCS`, or `WHMCS eu`.
+/// The shop in words: `WHMCS`, or `WHMCS eu`. With `several` shops each is named.
 #[must_use]
-pub fn source(instance: Option<&str>) -> String {
+pub fn source(instance: Option<&str>, several: bool) -> String {
     match instance {
-        Some(name) if name != DEFAULT_INSTANCE => format!("WHMCS {}", clean::line(name, 60)),
+        Some(name) if several || name != DEFAULT_INSTANCE => format!("WHMCS {}", clean::line(name, 60)),
         Some(_) | None => "WHMCS".to_owned(),
     }
 }
 
 /// What a subject adds to name the shop; "" where there is nothing to tell apart.
 #[must_use]
-pub fn source_suffix(instance: Option<&str>) -> String {
+pub fn source_suffix(instance: Option<&str>, several: bool) -> String {
     match instance {
-        Some(name) if name != DEFAULT_INSTANCE => format!(" · {}", clean::line(name, 60)),
+        Some(name) if several || name != DEFAULT_INSTANCE => format!(" · {}", clean::line(name, 60)),
         Some(_) | None => String::new(),
     }
 }

@@ -206,6 +206,25 @@ impl<'a> Entry<'a> {
         worse && !self.is_silent() && self.speaks()
     }
 
+    /// Whether it is an open alert of its own: the pool that limits it does not speak for it. An empty pool is one
+    /// alert, however many it holds back.
+    #[must_use]
+    pub fn is_alert(&self, board: &Board) -> bool {
+        self.is_open() && !self.is_spoken_for(board)
+    }
+
+    fn is_spoken_for(&self, board: &Board) -> bool {
+        let limiting = self.bottleneck().and_then(Bottleneck::pool);
+        let Some(pool) = limiting.and_then(|name| board.pool(name)) else {
+            return false;
+        };
+        let own = self.severity();
+        let told = pool.standing.as_ref().map(|standing| standing.told);
+        // A channel may hear of this and not of the pool.
+        let heard = self.series().told.is_empty() || told >= own;
+        pool.severity() >= own && heard
+    }
+
     fn speaks(&self) -> bool {
         let Some(combination) = self.combination else {
             return true;
@@ -272,10 +291,10 @@ impl<'a> Entry<'a> {
     }
 
     /// The alert that is open for it, with the severity its channels were told last (the worst of them); `None` where
-    /// it is not open.
+    /// it is not open, or a pool speaks for it.
     #[must_use]
     pub fn open_alert(&self, board: &Board) -> Option<Alert> {
-        if !self.is_open() {
+        if !self.is_alert(board) {
             return None;
         }
         let series = self.series();

@@ -349,7 +349,11 @@ fn summary(out: &mut String, shops: &[Shop<'_>], board: &Board) {
         "Products, combinations and pools that are not ok.",
     );
     let mut open = [0u64; 4];
-    for entry in shops.iter().flat_map(Shop::entries).filter(Entry::is_open) {
+    for entry in shops
+        .iter()
+        .flat_map(Shop::entries)
+        .filter(|entry| entry.is_alert(board))
+    {
         if let Some(severity) = entry.severity() {
             open[usize::from(severity.rank())] += 1;
         }

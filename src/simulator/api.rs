@@ -18,6 +18,7 @@ use crate::simulator::json::Writer;
 use crate::simulator::product::Product;
 use crate::simulator::shop::Elements;
 use crate::simulator::shop::Shop;
+use crate::simulator::xml;
 
 /// The fields of a form, decoded.
 pub type Params = BTreeMap<String, String>;
@@ -37,6 +38,9 @@ pub struct Access {
     /// Actions that the role does not have.
     pub denied: Vec<String>,
 }
+
+/// The content type of answers in XML.
+const XML: &str = "application/xml; charset=utf-8";
 
 /// A whole answer, before it goes on the wire.
 #[derive(Debug, Clone)]
@@ -73,6 +77,14 @@ impl Answer {
         self.body.iter().map(Bytes::len).sum()
     }
 
+    /// Whether it is written in XML.
+    #[must_use]
+    pub fn is_xml(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, value)| *name == "Content-Type" && value == XML)
+    }
+
     /// Whether the body has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -90,16 +102,20 @@ impl Answer {
 #[must_use]
 pub fn respond(shop: &mut Shop, access: &Access, params: &Params, fault: Option<&Fault>) -> Answer {
     let action = params.get("action").map_or("", String::as_str);
-    let json = params.get("responsetype").is_some_and(|kind| kind == "json");
+    let kind = params.get("responsetype").map_or("", String::as_str);
+    let json = kind == "json";
+    let version = shop.habits().version;
     let mut answer = match admit(access, params, action) {
         Err(refusal) if json => refused(&refusal, action),
+        Err(refusal) if kind == "xml" => in_xml(&refused(&refusal, action), version, action),
         Err(refusal) => refused_plain(&refusal, action),
+        Ok(()) if kind == "xml" => in_xml(&act(shop, params, action, fault), version, action),
         Ok(()) => act(shop, params, action, fault),
     };
-    if !json && answer.status == 200 {
+    if !json && kind != "xml" && answer.status == 200 {
         answer = Answer::new(200, "text/plain", "result=success;");
     }
-    if json && shop.habits().byte_order_mark {
+    if !kind.is_empty() && shop.habits().byte_order_mark {
         answer.body.insert(0, Bytes::from_static(b"\xef\xbb\xbf\r\n"));
     }
     let clock = Timestamp::now().saturating_add(shop.habits().clock_ahead);
@@ -117,6 +133,16 @@ pub fn refused(refusal: &Refusal, action: &str) -> Answer {
     json.open('{').key("result").string("error");
     json.key("message").string(&refusal.message(action)).close('}');
     Answer::new(refusal.status(), "application/json", json.finish())
+}
+
+/// The same answer in XML.
+#[must_use]
+pub fn in_xml(answer: &Answer, version: Version, action: &str) -> Answer {
+    let xml = xml::from_json(&answer.joined(), version.number(), action).unwrap_or_default();
+    Answer {
+        levels: Arc::clone(&answer.levels),
+        ..Answer::new(answer.status, XML, xml)
+    }
 }
 
 /// A refusal in the deprecated NVP format.

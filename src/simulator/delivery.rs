@@ -16,6 +16,8 @@ use crate::simulator::api;
 use crate::simulator::api::Answer;
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Filler;
+use crate::simulator::faults::Refusal;
+use crate::simulator::habits::Version;
 use crate::simulator::http;
 use crate::simulator::http::Framing;
 
@@ -116,6 +118,11 @@ pub async fn send_with(
 /// The well-formed HTTP answer that a fault puts in the true one's place, where it is of that kind.
 fn instead(fault: &Fault, answer: &Answer, action: &str) -> Option<Answer> {
     Some(match fault {
+        // What JSON cannot hold, XML can.
+        Fault::Refused(Refusal::MalformedUtf8) if answer.is_xml() => return None,
+        Fault::Refused(refusal) if answer.is_xml() => {
+            api::in_xml(&api::refused(refusal, action), Version::V8_12, action)
+        }
         Fault::Refused(refusal) => api::refused(refusal, action),
         Fault::RefusedPlain(refusal) => api::refused_plain(refusal, action),
         Fault::LoginPage => page(200, LOGIN),
@@ -137,7 +144,10 @@ fn instead(fault: &Fault, answer: &Answer, action: &str) -> Option<Answer> {
             moved.headers.push(("Location", location.clone()));
             moved
         }
-        Fault::InvalidUtf8 => Answer::json(with_broken_name(answer.joined())),
+        Fault::InvalidUtf8 => Answer {
+            body: vec![with_broken_name(answer.joined()).into()],
+            ..answer.clone()
+        },
         Fault::DeepNesting(depth) => Answer::json(nested(*depth)),
         Fault::Body {
             status,
@@ -189,9 +199,11 @@ fn with_retry_after(mut answer: Answer, seconds: Option<u64>) -> Answer {
 
 /// Puts a stray byte, a cut-off sequence and Latin-1 at the start of the first name, or in front of everything.
 fn with_broken_name(mut body: Vec<u8>) -> Vec<u8> {
-    const NAME: &[u8] = b"\"name\":\"";
-    let found = body.windows(NAME.len()).position(|window| window == NAME);
-    let at = found.map_or(0, |start| start + NAME.len());
+    let after = |mark: &[u8]| {
+        let found = body.windows(mark.len()).position(|window| window == mark);
+        found.map(|start| start + mark.len())
+    };
+    let at = after(b"\"name\":\"").or_else(|| after(b"<name>")).unwrap_or(0);
     body.splice(at..at, *b"\xff\xc3\x28 caf\xe9 ");
     body
 }

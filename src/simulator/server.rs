@@ -26,6 +26,7 @@ use crate::simulator::delivery::Afterwards;
 use crate::simulator::delivery::Coding;
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Faults;
+use crate::simulator::faults::Refusal;
 use crate::simulator::http;
 use crate::simulator::http::HttpRequest;
 use crate::simulator::shop::Shop;
@@ -292,7 +293,7 @@ impl Inside {
         let fault = lock(&self.faults).take(&action);
         let under_way = self.account.begin(request, &params, fault.as_ref());
         let answer = self.compose(request, &params, fault.as_ref());
-        if fault.as_ref().is_none_or(tells_the_truth) && !answer.levels.is_empty() {
+        if fault.as_ref().is_none_or(|fault| tells_the_truth(fault, &answer)) && !answer.levels.is_empty() {
             under_way.note_served(&action, &answer.levels);
         }
         let coding = match self.settings.coding {
@@ -319,6 +320,7 @@ impl Inside {
 }
 
 /// Whether a client that waits long enough gets the true answer in the end.
-fn tells_the_truth(fault: &Fault) -> bool {
-    matches!(fault, Fault::Delay(_) | Fault::Drip(_) | Fault::DripFromStart(_))
+fn tells_the_truth(fault: &Fault, answer: &Answer) -> bool {
+    let late = matches!(fault, Fault::Delay(_) | Fault::Drip(_) | Fault::DripFromStart(_));
+    late || answer.is_xml() && *fault == Fault::Refused(Refusal::MalformedUtf8)
 }

@@ -157,6 +157,10 @@ impl Store {
         if let Some(known) = self.reader.instance(name).await? {
             return Ok(known);
         }
+        self.make_instance(name).await
+    }
+
+    pub(crate) async fn make_instance(&self, name: &str) -> Result<InstanceId, StoreError> {
         let mut tx = self.begin_write().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO instances (name) VALUES (?) ON CONFLICT (name) DO UPDATE SET name = name RETURNING id",
@@ -411,7 +415,10 @@ mod tests {
 
     #[test]
     fn every_column_of_the_schema_says_what_it_holds() {
-        let sql = include_str!("../../migrations/sqlite/0001_history.sql");
+        let sql = concat!(
+            include_str!("../../migrations/sqlite/0001_history.sql"),
+            include_str!("../../migrations/sqlite/0002_pools.sql")
+        );
         let is_column = |line: &&str| {
             let rest = line.strip_prefix("    ").unwrap_or_default();
             rest.starts_with(|c: char| c.is_ascii_lowercase())

@@ -14,6 +14,7 @@ use crate::domain::source::Cause;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
+use crate::store::value::POOLS;
 use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::cause;
@@ -61,8 +62,10 @@ pub struct EventFilter<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvent {
     pub id: i64,
-    /// The shop's name.
+    /// The shop's name; of a pool's event the shop whose poll showed it.
     pub instance: String,
+    /// The pool's name, where it is about one; `product_id` is then its number.
+    pub pool: Option<String>,
     pub key: String,
     /// `None` between polls.
     pub poll: Option<PollId>,
@@ -106,9 +109,11 @@ pub struct Point {
 impl Reader {
     /// The shops, by name.
     pub async fn instances(&self) -> Result<Vec<Instance>, StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as("SELECT id, name FROM instances ORDER BY name")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as("SELECT id, name FROM instances WHERE name <> ? ORDER BY name")
+                .bind(POOLS)
+                .fetch_all(&self.pool)
+                .await?;
         let instance = |(id, name)| Instance {
             id: InstanceId(id),
             name,
@@ -135,7 +140,7 @@ impl Reader {
         rows.iter().map(poll).collect()
     }
 
-    /// Events, newest first, before the one given.
+    /// Events, newest first, before the one given; those of pools where no shop is asked for.
     pub async fn events(
         &self,
         filter: EventFilter<'_>,
@@ -143,7 +148,11 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let rows = sqlx::query(
-            "SELECT e.*, i.name AS instance FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
+            "SELECT e.*, CASE i.name WHEN ?6 THEN coalesce((SELECT s.name FROM polls p JOIN instances s \
+             ON s.id = p.instance_id WHERE p.id = e.poll_id), i.name) ELSE i.name END AS instance, \
+             CASE i.name WHEN ?6 THEN (SELECT name FROM products p WHERE p.instance_id = e.instance_id \
+             AND p.product_id = e.product_id) END AS pool \
+             FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
              AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
         )
@@ -152,6 +161,7 @@ impl Reader {
         .bind(filter.product)
         .bind(filter.kind)
         .bind(limit_of(limit))
+        .bind(POOLS)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(event).collect()
@@ -233,6 +243,7 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     Ok(RecordedEvent {
         id: row.try_get("id")?,
         instance: row.try_get("instance")?,
+        pool: row.try_get("pool")?,
         key: row.try_get("key")?,
         poll: poll.map(PollId),
         at: timestamp(row.try_get("at")?)?,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::Row;
 use sqlx::SqliteConnection;
@@ -216,25 +217,45 @@ async fn source(conn: &mut SqliteConnection, instance: InstanceId) -> Result<Sou
     Ok(source)
 }
 
+/// The last poll that looked at the whole catalogue and was believed.
+pub(crate) struct LastAccepted {
+    pub id: i64,
+    pub observed_at: Timestamp,
+    /// The size of the catalogue.
+    pub products: usize,
+}
+
+pub(crate) async fn last_accepted(
+    conn: &mut SqliteConnection,
+    instance: InstanceId,
+) -> Result<Option<LastAccepted>, StoreError> {
+    let row: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT id, observed_at, products FROM polls WHERE instance_id = ? AND outcome = 0 AND part = 0 \
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(instance.0)
+    .fetch_optional(conn)
+    .await?;
+    let last = |(id, at, products): (i64, i64, Option<i64>)| {
+        Ok(LastAccepted {
+            id,
+            observed_at: timestamp(at)?,
+            products: usize::try_from(products.unwrap_or_default()).unwrap_or_default(),
+        })
+    };
+    row.map(last).transpose()
+}
+
 /// The tail of the polls says when the whole catalogue was last believed, and what failed since.
 async fn since_the_last_accepted(
     conn: &mut SqliteConnection,
     instance: InstanceId,
     source: &mut SourceState,
 ) -> Result<(), StoreError> {
-    let accepted: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT id, observed_at, products FROM polls WHERE instance_id = ? AND outcome = 0 AND part = 0 \
-         ORDER BY id DESC LIMIT 1",
-    )
-    .bind(instance.0)
-    .fetch_optional(&mut *conn)
-    .await?;
-    let (last, observed_at, products) = match accepted {
-        Some((id, at, products)) => (id, Some(timestamp(at)?), products.unwrap_or_default()),
-        None => (0, None, 0),
-    };
-    source.last_accepted_at = observed_at;
-    source.last_accepted_products = usize::try_from(products).unwrap_or_default();
+    let accepted = last_accepted(conn, instance).await?;
+    let last = accepted.as_ref().map_or(0, |poll| poll.id);
+    source.last_accepted_at = accepted.as_ref().map(|poll| poll.observed_at);
+    source.last_accepted_products = accepted.map_or(0, |poll| poll.products);
     // A part that is not credible says nothing of the source; one that failed does.
     // A bare column beside min() is that of the row with the least id.
     let (failures, _, first): (u32, Option<i64>, Option<i64>) = sqlx::query_as(

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::SqliteConnection;
 
+use crate::domain::alerting::relink::Past;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
@@ -17,6 +18,9 @@ use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::json;
 use crate::store::value::timestamp;
+
+/// The most former names that are read, of products and of combinations each; the latest first.
+const NAMES: i64 = 100_000;
 
 /// The catalogue as the last accepted poll before some time left it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +59,36 @@ pub struct Greatest {
 }
 
 impl Reader {
+    /// What products and combinations were called before.
+    pub async fn past_names(&self, instance: InstanceId) -> Result<Past, StoreError> {
+        let products: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT product_id, name FROM product_history WHERE instance_id = ? \
+             GROUP BY product_id, name ORDER BY max(until_poll) DESC LIMIT ?",
+        )
+        .bind(instance.0)
+        .bind(NAMES)
+        .fetch_all(&self.pool)
+        .await?;
+        let labels: Vec<(i64, String, String)> = sqlx::query_as(
+            "SELECT s.product_id, s.combination, t.label FROM label_history t \
+             JOIN series s ON s.instance_id = t.instance_id AND s.number = t.series WHERE t.instance_id = ? \
+             GROUP BY s.product_id, s.combination, t.label ORDER BY max(t.until_poll) DESC LIMIT ?",
+        )
+        .bind(instance.0)
+        .bind(NAMES)
+        .fetch_all(&self.pool)
+        .await?;
+        let products = products.into_iter().map(|(id, name)| (id, Name::new(&name)));
+        let labels = labels.into_iter().filter_map(|(id, combination, label)| {
+            let key = combination.parse::<CombinationKey>().ok()?;
+            Some((id, key, label))
+        });
+        Ok(Past {
+            products: products.collect(),
+            labels: labels.collect(),
+        })
+    }
+
     /// The greatest level each product (not its combinations) ever had, ascending by id; only of those that had one.
     pub async fn greatest_levels(&self, instance: InstanceId) -> Result<Vec<Greatest>, StoreError> {
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(

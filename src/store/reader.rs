@@ -16,6 +16,7 @@ use crate::store::files;
 use crate::store::schema;
 use crate::store::schema::Fit;
 use crate::store::value::InstanceId;
+use crate::store::value::POOLS;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,8 +46,9 @@ impl Reader {
 
     /// The shop of that name, where it is known.
     pub async fn instance(&self, name: &str) -> Result<Option<InstanceId>, StoreError> {
-        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM instances WHERE name = ?")
+        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM instances WHERE name = ?1 AND name <> ?2")
             .bind(name)
+            .bind(POOLS)
             .fetch_optional(&self.pool)
             .await?;
         Ok(id.map(InstanceId))

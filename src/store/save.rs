@@ -82,17 +82,10 @@ impl WriteTx {
         poll: PollId,
         decision: &Decision,
     ) -> Result<(), StoreError> {
-        let differences = Differences::of(&decision.changes);
         let conn = self.conn();
-        insert_products(conn, instance, &differences.products).await?;
-        insert_past_products(conn, instance, poll, &differences.past_products).await?;
-        insert_series(conn, instance, &differences.series).await?;
-        insert_past_labels(conn, instance, poll, &differences.past_labels).await?;
-        insert_levels(conn, instance, poll, &differences.levels).await?;
-        replace_told(conn, instance, &differences.told).await?;
-        insert_events(conn, instance, Some(poll), &decision.events).await?;
+        let new_series = save_series(conn, instance, poll, &decision.changes, &decision.events).await?;
         let source_spoke = decision.events.iter().any(|event| event.product_id.is_none());
-        if decision.source_changed || source_spoke || differences.new_series {
+        if decision.source_changed || source_spoke || new_series {
             update_source(conn, instance, &decision.next.source).await?;
         }
         Ok(())
@@ -121,6 +114,25 @@ impl WriteTx {
             .await?;
         Ok(done.rows_affected() == 1)
     }
+}
+
+/// Records products, series, levels, what was told, and events; whether there is a new series among them.
+pub(crate) async fn save_series(
+    conn: &mut SqliteConnection,
+    instance: InstanceId,
+    poll: PollId,
+    changes: &[Change],
+    events: &[Event],
+) -> Result<bool, StoreError> {
+    let differences = Differences::of(changes);
+    insert_products(conn, instance, &differences.products).await?;
+    insert_past_products(conn, instance, poll, &differences.past_products).await?;
+    insert_series(conn, instance, &differences.series).await?;
+    insert_past_labels(conn, instance, poll, &differences.past_labels).await?;
+    insert_levels(conn, instance, poll, &differences.levels).await?;
+    replace_told(conn, instance, &differences.told).await?;
+    insert_events(conn, instance, Some(poll), events).await?;
+    Ok(differences.new_series)
 }
 
 fn outcome_code(outcome: Outcome) -> i64 {
@@ -219,7 +231,7 @@ fn particulars(kind: &EventKind) -> Option<&str> {
     }
 }
 
-async fn update_source(
+pub(crate) async fn update_source(
     conn: &mut SqliteConnection,
     instance: InstanceId,
     source: &SourceState,

@@ -23,6 +23,7 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "history",
             include_str!("../../migrations/sqlite/0001_history.sql"),
         ),
+        migration(2, "pools", include_str!("../../migrations/sqlite/0002_pools.sql")),
         migration(3, "parts", include_str!("../../migrations/sqlite/0003_parts.sql")),
     ]
 }

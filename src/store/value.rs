@@ -12,6 +12,9 @@ use crate::store::error::StoreError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(pub i64);
 
+/// The name of the instance that the pools' series belong to; no shop can be called so.
+pub(crate) const POOLS: &str = "(pools)";
+
 /// A poll's number; the order of all history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PollId(pub i64);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::catalogue::Name;
 use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::message::Status;
@@ -37,8 +38,12 @@ struct AlertItem<'a> {
     status: Status,
     severity: Option<Severity>,
     previous_severity: Option<Severity>,
-    product: Product<'a>,
+    /// Null for a pool.
+    product: Option<Product<'a>>,
     combination: Option<Choices<'a>>,
+    pool: Option<PoolThen>,
+    /// What limited it then is not recorded.
+    bottleneck: Option<&'static str>,
     level: Option<i64>,
     previous_level: Option<i64>,
     thresholds: Option<&'a Thresholds>,
@@ -52,6 +57,14 @@ struct Product<'a> {
     id: i64,
     name: Option<&'a str>,
     group: Option<&'a str>,
+}
+
+/// A pool by name; what it held back then is not recorded.
+#[derive(Serialize)]
+struct PoolThen {
+    name: String,
+    /// As configured now.
+    capacity: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -101,8 +114,31 @@ pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Respo
 }
 
 fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
+    match event.pool.clone() {
+        Some(pool) => pool_item(event, &pool, seen),
+        None => product_item(event, seen),
+    }
+}
+
+/// The alert of a pool as it was.
+fn pool_item<'a>(event: RecordedEvent, name: &str, seen: &'a Seen) -> AlertItem<'a> {
+    let pool = seen.pools.pool(name);
+    let standing = pool.and_then(|pool| pool.standing.as_ref());
+    AlertItem {
+        pool: Some(PoolThen {
+            name: Name::new(name).shown().to_owned(),
+            capacity: pool.map(|pool| pool.capacity),
+        }),
+        thresholds: standing.map(|standing| &standing.thresholds),
+        started_at: started_at(&event, standing.and_then(|standing| standing.started_at)),
+        ..plain(format!("pool:{name}"), event)
+    }
+}
+
+/// The alert of a product or combination as it was.
+fn product_item<'a>(mut event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
     let id = event.product_id.unwrap_or_default();
-    let key = event.combination;
+    let key = event.combination.take();
     let product: Option<&'a Tracked> = seen
         .instance(&event.instance)
         .and_then(|shop| shop.memory.product(id))
@@ -120,14 +156,34 @@ fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
     let effective = combination
         .map(|c| &c.effective)
         .or(product.map(|p| &p.effective));
+    let alert_id = format!("{}/{id}/{}", event.instance, key.as_deref().unwrap_or("-"));
+    AlertItem {
+        product: Some(Product {
+            id,
+            name: product.map(|product| product.name.shown()),
+            group: product
+                .and_then(|product| product.group.as_ref())
+                .map(|group| group.shown()),
+        }),
+        combination: key.map(|key| Choices {
+            key,
+            label: combination.map(|combination| &*combination.label),
+        }),
+        thresholds: effective.map(|effective| &effective.thresholds),
+        started_at: started_at(&event, series.and_then(|series| series.started_at)),
+        ..plain(alert_id, event)
+    }
+}
+
+/// What the record itself tells.
+fn plain(alert_id: String, event: RecordedEvent) -> AlertItem<'static> {
     let over = [Reason::Recovered, Reason::Withdrawn].map(Reason::as_str);
     let resolved = event
         .reason
         .as_deref()
         .is_some_and(|reason| over.contains(&reason));
-    let is_first = event.severity_from == Some(Severity::Ok);
     AlertItem {
-        alert_id: format!("{}/{id}/{}", event.instance, key.as_deref().unwrap_or("-")),
+        alert_id,
         instance: event.instance,
         reason: event.reason,
         status: if resolved {
@@ -137,29 +193,24 @@ fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
         },
         severity: event.severity_to,
         previous_severity: event.severity_from,
-        product: Product {
-            id,
-            name: product.map(|product| product.name.shown()),
-            group: product
-                .and_then(|product| product.group.as_ref())
-                .map(|group| group.shown()),
-        },
-        combination: key.map(|key| Choices {
-            key,
-            label: combination.map(|combination| &*combination.label),
-        }),
+        product: None,
+        combination: None,
+        pool: None,
+        bottleneck: None,
         level: event.level,
         previous_level: event.previous_level,
-        thresholds: effective.map(|effective| &effective.thresholds),
-        started_at: if is_first {
-            Some(event.at)
-        } else {
-            // Of an episode that is over, only its first event tells.
-            series
-                .and_then(|series| series.started_at)
-                .filter(|started| *started <= event.at)
-        },
+        thresholds: None,
+        started_at: None,
         observed_at: event.at,
         days_of_cover: None,
+    }
+}
+
+/// When the episode began: of one that is over only its first event tells, of the present one what is remembered.
+fn started_at(event: &RecordedEvent, remembered: Option<Timestamp>) -> Option<Timestamp> {
+    if event.severity_from == Some(Severity::Ok) {
+        Some(event.at)
+    } else {
+        remembered.filter(|started| *started <= event.at)
     }
 }

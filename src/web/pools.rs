@@ -90,14 +90,13 @@ pub fn group(pool: &Pool) -> Group {
     }
 }
 
-/// How many pools stand where, for the words on top of the page: `1 pool out`.
+/// The worst of the pools, for the words on top of the page: `1 pool out`; `None` where none asks for attention.
 #[must_use]
-pub fn verdict(board: &Board) -> Vec<String> {
-    let urgent = Group::ALL.into_iter().filter(|group| group.is_urgent());
-    let counted = urgent.filter_map(|wanted| {
-        let count = board.pools.iter().filter(|pool| group(pool) == wanted).count();
-        let noun = if count == 1 { "pool" } else { "pools" };
-        (count > 0).then(|| format!("{count} {noun} {}", wanted.key()))
-    });
-    counted.collect()
+pub fn verdict(board: &Board) -> Option<String> {
+    let worst = board.pools.iter().map(group).min()?;
+    let count = board.pools.iter().filter(|pool| group(pool) == worst).count();
+    let noun = if count == 1 { "pool" } else { "pools" };
+    worst
+        .is_urgent()
+        .then(|| format!("{count} {noun} {}", worst.key()))
 }

@@ -9,6 +9,8 @@ use crate::domain::source::Cause;
 use crate::whmcs::envelope::Field;
 use crate::whmcs::envelope::ScanError;
 use crate::whmcs::form::Credentials;
+use crate::whmcs::intake::Format;
+use crate::whmcs::intake::Intake;
 use crate::whmcs::intern::Interner;
 use crate::whmcs::judge::Judge;
 use crate::whmcs::judge::Refusal;
@@ -16,10 +18,10 @@ use crate::whmcs::judge::Reply;
 use crate::whmcs::judge::number;
 use crate::whmcs::recall::Recall;
 use crate::whmcs::scan::Halt;
-use crate::whmcs::scan::Scanner;
 use crate::whmcs::wire::Element;
 use crate::whmcs::wire::WireError;
 use crate::whmcs::wire::source_hash;
+use crate::whmcs::xml;
 
 /// How much of a body is kept to tell what it is if it is no answer, in bytes.
 const HEAD: usize = 16 * 1024;
@@ -41,7 +43,7 @@ pub struct Page<T> {
 /// An answer under way.
 #[derive(Debug)]
 pub struct Answer<T> {
-    scanner: Scanner,
+    intake: Intake,
     broken: Option<ScanError>,
     unread: Option<(usize, WireError)>,
     head: Vec<u8>,
@@ -56,7 +58,7 @@ impl<T: Element> Answer<T> {
     #[must_use]
     pub fn new(recall: Recall<T>, interner: Arc<Mutex<Interner>>) -> Self {
         Self {
-            scanner: Scanner::new(),
+            intake: Intake::new(true),
             broken: None,
             unread: None,
             head: Vec::new(),
@@ -72,19 +74,19 @@ impl<T: Element> Answer<T> {
         self.length += chunk.len() as u64;
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if self.broken.is_none() {
+        if self.broken.is_none() && self.unread.is_none() {
             let Self {
-                scanner,
+                intake,
                 recall,
                 interner,
                 items,
                 ..
             } = self;
-            let fed = scanner.feed(chunk, |element| {
+            let fed = intake.feed(chunk, |element, format| {
                 let known = recall.due(source_hash(element));
                 let item = match known {
                     Some(item) => item,
-                    None => recall.unchanged(read(element, interner)?),
+                    None => recall.unchanged(read(element, format, interner)?),
                 };
                 items.push(item);
                 Ok(())
@@ -92,14 +94,12 @@ impl<T: Element> Answer<T> {
             match fed {
                 Ok(()) => {}
                 Err(Halt::Scan(error)) => self.broken = Some(error),
-                Err(Halt::Element(error)) => {
-                    self.unread = Some((self.items.len() + 1, error));
-                    return false;
-                }
+                Err(Halt::Element(error)) => self.unread = Some((self.items.len() + 1, error)),
             }
         }
         match self.broken {
-            None => true,
+            // The beginning may still tell what this is instead of an answer.
+            None => self.unread.is_none() || self.head.len() < HEAD,
             Some(ScanError::ElementTooLarge | ScanError::TooMany) => false,
             Some(_) => self.head.len() < HEAD,
         }
@@ -108,7 +108,7 @@ impl<T: Element> Answer<T> {
     /// Judges the whole.
     pub fn finish(self, reply: &Reply, credentials: &Credentials) -> Result<Page<T>, Refusal> {
         let Self {
-            scanner,
+            intake,
             broken,
             unread,
             head,
@@ -124,14 +124,15 @@ impl<T: Element> Answer<T> {
             head: &head_text,
             length,
         };
-        judge.refused(scanner.seen())?;
+        let format = intake.format();
+        judge.refused(intake.seen())?;
         if let Some((place, error)) = unread {
             return Err(unreadable(place, &error));
         }
-        let envelope = judge.accepted(broken.map_or_else(|| scanner.finish(), Err))?;
+        let envelope = judge.accepted(broken.map_or_else(|| intake.finish(), Err))?;
         let small = envelope.elements == 0 && length <= head.len() as u64;
         let lone = if small {
-            read::<T>(&head, &interner).ok().map(Arc::new)
+            read::<T>(&head, format, &interner).ok().map(Arc::new)
         } else {
             None
         };
@@ -149,18 +150,21 @@ impl<T: Element> Answer<T> {
     }
 }
 
-fn read<T: Element>(element: &[u8], interner: &Mutex<Interner>) -> Result<T, WireError> {
-    T::read(
-        element,
-        &mut interner.lock().unwrap_or_else(PoisonError::into_inner),
-    )
+fn read<T: Element>(element: &[u8], format: Format, interner: &Mutex<Interner>) -> Result<T, WireError> {
+    let read = |json: &[u8]| T::read(json, &mut interner.lock().unwrap_or_else(PoisonError::into_inner));
+    match format {
+        Format::Json => read(element),
+        Format::Xml => Ok(read(&xml::to_json(element)?)?.with_source(source_hash(element))),
+    }
 }
 
 fn unreadable(place: usize, error: &WireError) -> Refusal {
     let cause = match error {
         WireError::Encoding => Cause::Encoding,
         WireError::TooLong(_) => Cause::TooLarge,
-        WireError::Missing(_) | WireError::Unreadable(_) | WireError::Json(_) => Cause::BadAnswer,
+        WireError::Missing(_) | WireError::Unreadable(_) | WireError::Json(_) | WireError::Xml(_) => {
+            Cause::BadAnswer
+        }
     };
     Refusal::new(cause, format!("product {place} of the answer: {error}"))
 }

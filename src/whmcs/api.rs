@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -25,6 +27,7 @@ use crate::whmcs::answer::Answer;
 use crate::whmcs::answer::Page;
 use crate::whmcs::fault;
 use crate::whmcs::form::Credentials;
+use crate::whmcs::intake::Format;
 use crate::whmcs::intern::Interner;
 use crate::whmcs::judge::Refusal;
 use crate::whmcs::judge::Reply;
@@ -106,6 +109,15 @@ pub struct Question<'a> {
     pub tries: usize,
 }
 
+/// What all tries of a question have in common.
+struct Inquiry<'a, T> {
+    question: Question<'a>,
+    known: &'a Arc<Vec<Arc<T>>>,
+    now: Timestamp,
+    cancel: &'a CancellationToken,
+    journal: &'a mut Journal,
+}
+
 /// The way to one WHMCS.
 #[derive(Debug)]
 pub struct Api {
@@ -115,6 +127,8 @@ pub struct Api {
     pub timeout: Duration,
     pub max_body: u64,
     pub retry_base: Duration,
+    /// Whether answers are asked for in XML; once that helped where JSON failed, for good.
+    pub in_xml: AtomicBool,
     pub permits: Semaphore,
     pub interner: Arc<Mutex<Interner>>,
 }
@@ -132,16 +146,19 @@ impl Api {
         let mut delays = Delays::new(self.retry_base);
         let mut tried = 1;
         loop {
-            let answer = Answer::new(Recall::new(Arc::clone(known)), Arc::clone(&self.interner));
-            let (result, duration) = tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(Stop::Cancelled),
-                result = self.once(question, answer, now) => result,
+            let format = self.response_type();
+            let mut inquiry = Inquiry {
+                question,
+                known,
+                now,
+                cancel,
+                journal: &mut *journal,
             };
-            let cause = result.as_ref().err().map(|refusal| refusal.failure.cause);
-            journal.enter(question.action, cause, duration, tried > 1);
-            let refusal = match result {
+            let refusal = match self.entered(&mut inquiry, format, tried > 1).await? {
                 Ok(page) => return Ok(page),
+                Err(refusal) if refusal.failure.cause == Cause::Encoding && format == Format::Json => {
+                    return self.in_xml_instead(inquiry, refusal).await;
+                }
                 Err(refusal) => refusal,
             };
             let asked = refusal.failure.retry_after;
@@ -159,17 +176,69 @@ impl Api {
         }
     }
 
+    /// One request, entered in the journal; `again` is whether there were others before it.
+    async fn entered<T: Element>(
+        &self,
+        inquiry: &mut Inquiry<'_, T>,
+        format: Format,
+        again: bool,
+    ) -> Result<Result<Page<T>, Refusal>, Stop> {
+        let answer = Answer::new(Recall::new(Arc::clone(inquiry.known)), Arc::clone(&self.interner));
+        let (result, duration) = tokio::select! {
+            biased;
+            () = inquiry.cancel.cancelled() => return Err(Stop::Cancelled),
+            result = self.once(inquiry.question, answer, format, inquiry.now) => result,
+        };
+        let cause = result.as_ref().err().map(|refusal| refusal.failure.cause);
+        inquiry
+            .journal
+            .enter(inquiry.question.action, cause, duration, again);
+        Ok(result)
+    }
+
+    /// A second try in XML, where the shop's data cannot be written as JSON.
+    async fn in_xml_instead<T: Element>(
+        &self,
+        mut inquiry: Inquiry<'_, T>,
+        refusal: Refusal,
+    ) -> Result<Page<T>, Stop> {
+        match self.entered(&mut inquiry, Format::Xml, true).await? {
+            Ok(page) => {
+                if !self.in_xml.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        host = self.url.host_str().unwrap_or_default(),
+                        "WHMCS could not write its answer as JSON (malformed characters in the shop's data), but did as XML: it is asked for XML from now on. WHMCS_RESPONSE_TYPE=xml spares the first try."
+                    );
+                }
+                Ok(page)
+            }
+            // What it is about is still the text that JSON cannot hold.
+            Err(_) => Err(Stop::Refused(refusal)),
+        }
+    }
+
+    /// How answers are asked for.
+    #[must_use]
+    pub fn response_type(&self) -> Format {
+        if self.in_xml.load(Ordering::Relaxed) {
+            Format::Xml
+        } else {
+            Format::Json
+        }
+    }
+
     /// One request, with the time it took once its turn had come.
     async fn once<T: Element>(
         &self,
         question: Question<'_>,
         answer: Answer<T>,
+        format: Format,
         now: Timestamp,
     ) -> (Result<Page<T>, Refusal>, Duration) {
         // The semaphore is never closed.
         let _turn = self.permits.acquire().await;
         let started = Instant::now();
-        let result = match timeout(self.timeout, self.exchange(question, answer, now)).await {
+        let result = match timeout(self.timeout, self.exchange(question, answer, format, now)).await {
             Ok(result) => result,
             Err(_) => Err(fault::overdue(self.timeout).into()),
         };
@@ -180,9 +249,10 @@ impl Api {
         &self,
         question: Question<'_>,
         mut answer: Answer<T>,
+        format: Format,
         now: Timestamp,
     ) -> Result<Page<T>, Refusal> {
-        let response = self.send(question.action, question.params).await?;
+        let response = self.send(question.action, question.params, format).await?;
         let reply = reply(&response, now);
         self.receive(response, self.max_body, |chunk| answer.feed(chunk))
             .await?;
@@ -190,11 +260,16 @@ impl Api {
     }
 
     /// Sends a request; the body of what comes is still to be read.
-    pub async fn send(&self, action: &str, params: &[(&str, &str)]) -> Result<reqwest::Response, Failure> {
+    pub async fn send(
+        &self,
+        action: &str,
+        params: &[(&str, &str)],
+        format: Format,
+    ) -> Result<reqwest::Response, Failure> {
         self.http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(self.credentials.form(action, params))
+            .body(self.credentials.form(action, params, format))
             .send()
             .await
             .map_err(fault::of)

@@ -15,11 +15,12 @@ use crate::domain::source::Failure;
 use crate::whmcs::api;
 use crate::whmcs::api::Api;
 use crate::whmcs::fault;
+use crate::whmcs::intake::Intake;
 use crate::whmcs::judge::Judge;
 use crate::whmcs::judge::Refusal;
 use crate::whmcs::retry;
 use crate::whmcs::scan::Halt;
-use crate::whmcs::scan::Scanner;
+use crate::whmcs::xml;
 
 /// Such an answer is held whole, so it may be no longer than this many bytes, whatever `max_body` says.
 pub const MAX_HELD: u64 = 16 * 1024 * 1024;
@@ -111,7 +112,7 @@ impl Api {
         now: Timestamp,
         heard: &mut Heard,
     ) -> Result<(), Refusal> {
-        let response = self.send(action, params).await?;
+        let response = self.send(action, params, self.response_type()).await?;
         let reply = api::reply(&response, now);
         heard.exchange.status = Some(reply.status);
         heard.exchange.address = response.remote_addr();
@@ -125,18 +126,18 @@ impl Api {
             true
         })
         .await?;
-        let mut scanner = Scanner::of_fields();
-        let fed = scanner.feed(&heard.body, |_| Ok::<(), ()>(()));
+        let mut intake = Intake::new(false);
+        let fed = intake.feed(&heard.body, |_, _| Ok::<(), ()>(()));
         let judge = Judge {
             reply: &reply,
             credentials: &self.credentials,
             head: &String::from_utf8_lossy(&heard.body[..heard.body.len().min(HEAD)]),
             length: heard.body.len() as u64,
         };
-        judge.refused(scanner.seen())?;
+        judge.refused(intake.seen())?;
         judge.accepted(match fed {
             Err(Halt::Scan(error)) => Err(error),
-            Ok(()) | Err(Halt::Element(())) => scanner.finish(),
+            Ok(()) | Err(Halt::Element(())) => intake.finish(),
         })?;
         Ok(())
     }
@@ -154,7 +155,12 @@ struct Heard {
 
 /// WHMCS's version, such as "8.12.0", from an answer of WhmcsDetails.
 pub fn version(details: Called) -> Result<String, Box<Uncalled>> {
-    let version = serde_json::from_str::<Value>(&details.body)
+    let body = details.body.trim_start_matches('\u{feff}').trim_start();
+    let json = match body.starts_with('<') {
+        true => xml::to_json(body.as_bytes()).unwrap_or_default(),
+        false => body.as_bytes().to_vec(),
+    };
+    let version = serde_json::from_slice::<Value>(&json)
         .ok()
         .and_then(|answer| Some(answer.get("whmcs")?.get("version")?.as_str()?.to_owned()));
     version.ok_or_else(|| {

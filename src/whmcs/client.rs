@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod part;
+mod single;
 
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Details;
@@ -26,9 +28,6 @@ use crate::whmcs::api::Api;
 use crate::whmcs::api::Journal;
 use crate::whmcs::api::RequestStat;
 use crate::whmcs::api::Stop;
-use crate::whmcs::call;
-use crate::whmcs::call::Called;
-use crate::whmcs::call::Uncalled;
 use crate::whmcs::details::Foreign;
 use crate::whmcs::details::Gathered;
 use crate::whmcs::details::Probe;
@@ -38,6 +37,7 @@ use crate::whmcs::details::is_past;
 use crate::whmcs::fault::Broken;
 use crate::whmcs::form::Credentials;
 use crate::whmcs::form::SignIn;
+use crate::whmcs::intake::Format;
 use crate::whmcs::listings;
 use crate::whmcs::probe::Knock;
 
@@ -45,7 +45,7 @@ use crate::whmcs::probe::Knock;
 const ASK_AGAIN: Duration = Duration::from_hours(24);
 /// The same for one that was there before: a role edited for a moment must not cost a day of knowledge.
 const ASK_AGAIN_SOON: Duration = Duration::from_hours(1);
-/// Looks that fail because nobody can tell whether GetProductDetails is there; then it counts as absent.
+/// Looks in a row that fail over GetProductDetails alone; then it counts as absent.
 const PROBES: u8 = 3;
 
 /// How to reach one WHMCS and within which limits.
@@ -56,6 +56,8 @@ pub struct ApiSettings {
     pub sign_in: SignIn,
     /// Passes the list of addresses, where `configuration.php` sets one.
     pub access_key: Option<SecretString>,
+    /// How answers are asked for; XML too where JSON turns out to be impossible.
+    pub response_type: Format,
     /// For the whole request.
     pub timeout: Duration,
     /// At most 10 s, and at most `timeout`.
@@ -152,6 +154,8 @@ struct Memory {
     /// Ascending by id.
     products: Vec<Arc<Product>>,
     foreign: Foreign,
+    /// Looks in a row that failed over our companion alone.
+    companion_failed: u8,
 }
 
 impl Client {
@@ -174,6 +178,7 @@ impl Client {
             timeout: settings.timeout,
             max_body: settings.max_body,
             retry_base: settings.retry_base,
+            in_xml: AtomicBool::new(settings.response_type == Format::Xml),
             permits: Semaphore::new(at_once),
             interner: Arc::default(),
         };
@@ -258,32 +263,6 @@ impl Client {
         self.stand(Standing::NotAsked { failures: 0 });
     }
 
-    /// Asks any action of the API once, without a second try. `None` if it was cancelled first.
-    pub async fn call(
-        &self,
-        action: &str,
-        params: &[(String, String)],
-        now: Timestamp,
-        cancel: &CancellationToken,
-    ) -> Option<Result<Called, Box<Uncalled>>> {
-        let params: Vec<(&str, &str)> = params
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        self.api.call(action, &params, now, cancel).await
-    }
-
-    /// WHMCS's version ("8.12.0"), or why it is not told: the role often lacks WhmcsDetails, and nothing needs it.
-    /// `None` if it was cancelled first.
-    pub async fn whmcs_version(
-        &self,
-        now: Timestamp,
-        cancel: &CancellationToken,
-    ) -> Option<Result<String, Box<Uncalled>>> {
-        let answer = self.call("WhmcsDetails", &[], now, cancel).await?;
-        Some(answer.and_then(call::version))
-    }
-
     /// The API's address.
     #[must_use]
     pub fn url(&self) -> &reqwest::Url {
@@ -346,11 +325,23 @@ impl Client {
         let none = || vec![None; ids.len()];
         let mut standing = self.probed(round, first, journal).await?;
         if standing == Standing::Contract1 {
-            match round.contract(&ids, &memory.products, journal).await? {
-                Gathered::Details(details) => return Ok(aligned(&ids, &details)),
-                Gathered::Unavailable => standing = Standing::Vanished { since: round.now },
-                Gathered::Changed => standing = Standing::Foreign,
-            }
+            let gathered = round.contract(&ids, &memory.products, journal).await;
+            memory.companion_failed = match &gathered {
+                Ok(_) => 0,
+                Err(Stop::Refused(_)) => memory.companion_failed.saturating_add(1),
+                Err(Stop::Cancelled) => memory.companion_failed,
+            };
+            standing = match gathered {
+                Ok(Gathered::Details(details)) => return Ok(aligned(&ids, &details)),
+                Ok(Gathered::Changed) => Standing::Foreign,
+                Ok(Gathered::Unavailable) => Standing::Vanished { since: round.now },
+                // Broken look after look, while the rest of WHMCS answers: better degraded than blind.
+                Err(Stop::Refused(_)) if memory.companion_failed >= PROBES => {
+                    memory.companion_failed = 0;
+                    Standing::Vanished { since: round.now }
+                }
+                Err(stop) => return Err(stop),
+            };
             self.stand(standing);
         }
         if standing == Standing::Foreign {
@@ -387,7 +378,8 @@ impl Client {
             | Standing::Foreign) => return Ok(known),
         };
         let standing = match round.probe(id, journal).await {
-            Ok(Probe::Absent) if vanished => Standing::Vanished { since: round.now },
+            // One that vanished and is still not well leaves the rest of the catalogue readable.
+            Ok(Probe::Absent) | Err(Stop::Refused(_)) if vanished => Standing::Vanished { since: round.now },
             Ok(Probe::Absent) => Standing::Absent { since: round.now },
             Ok(Probe::Contract1) => Standing::Contract1,
             Ok(Probe::Foreign) => Standing::Foreign,

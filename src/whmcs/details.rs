@@ -26,7 +26,7 @@ use crate::whmcs::retry::TRIES;
 
 const ACTION: &str = "GetProductDetails";
 /// Products in one request of the companion.
-const BATCH: usize = 100;
+const BATCH: usize = 1_000;
 /// Single calls that fail in a row before the rest is left for the next look.
 const GIVE_UP: usize = 3;
 

@@ -7,9 +7,11 @@ pub enum ScanError {
     Empty,
     #[error("not JSON at byte {0}")]
     NotJson(u64),
+    #[error("not XML of the API at byte {0}")]
+    NotXml(u64),
     #[error("something follows the answer at byte {0}")]
     Trailing(u64),
-    #[error("the JSON ends before it is whole")]
+    #[error("the answer ends before it is whole")]
     Truncated,
     #[error("an element is longer than 256 kB")]
     ElementTooLarge,
@@ -77,6 +79,15 @@ impl Default for Envelope {
 }
 
 impl Envelope {
+    /// That of an answer of which nothing has come.
+    #[must_use]
+    pub fn of(root: Root) -> Self {
+        Self {
+            root,
+            ..Self::default()
+        }
+    }
+
     /// Keeps the raw JSON of a field.
     pub fn keep(&mut self, field: Field, raw: &[u8]) {
         self.fields[field as usize] = Some(raw.into());

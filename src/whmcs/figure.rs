@@ -79,6 +79,11 @@ fn whole_number(text: &str) -> Option<i64> {
         return Some(n);
     }
     let float: f64 = text.parse().ok()?;
+    // Too small for a double is not zero.
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    if float == 0.0 && mantissa.bytes().any(|b| matches!(b, b'1'..=b'9')) {
+        return None;
+    }
     let whole = float.fract() == 0.0 && float.abs() <= EXACT;
     #[expect(
         clippy::cast_possible_truncation,
@@ -143,6 +148,9 @@ mod tests {
             ("true", Figure::Unreadable),
             ("false", Figure::Unreadable),
             ("1e400", Figure::Unreadable),
+            ("1e-400", Figure::Unreadable),
+            ("0e-400", number(0)),
+            ("\"0.00\"", number(0)),
             ("99999999999999999999", Figure::Unreadable),
             ("\"abc\"", Figure::Unreadable),
             ("\"inf\"", Figure::Unreadable),

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use crate::domain::catalogue::readable;
+use crate::whmcs::intake::Format;
 
 /// A user name is hidden from this many bytes on.
 const SHORTEST_NAME: usize = 6;
@@ -107,9 +108,14 @@ pub struct Credentials {
 impl Credentials {
     /// A form-encoded request. The memory it stands in is wiped once it was sent.
     #[must_use]
-    pub fn form(&self, action: &str, params: &[(&str, &str)]) -> Bytes {
+    pub fn form(&self, action: &str, params: &[(&str, &str)], response_type: Format) -> Bytes {
         let [who, proof] = self.sign_in.pairs();
-        let mut pairs = vec![("action", action), who, proof, ("responsetype", "json")];
+        let mut pairs = vec![
+            ("action", action),
+            who,
+            proof,
+            ("responsetype", response_type.as_str()),
+        ];
         pairs.extend(
             self.access_key
                 .as_ref()
@@ -190,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_request_is_form_encoded() {
-        let form = credentials().form("GetProducts", &[("pid", "1,2")]);
+        let form = credentials().form("GetProducts", &[("pid", "1,2")], Format::Json);
         assert_eq!(
             str::from_utf8(&form).unwrap(),
             "action=GetProducts&identifier=id%26en&secret=se%3Ccret%2F%C3%A9&responsetype=json&accesskey=key+ring&pid=1%2C2"
@@ -203,7 +209,7 @@ mod tests {
             sign_in: SignIn::admin("stock-reader".into(), &"pass wörd".into()),
             access_key: None,
         };
-        let form = credentials.form("GetProducts", &[]);
+        let form = credentials.form("GetProducts", &[], Format::Json);
         assert_eq!(
             str::from_utf8(&form).unwrap(),
             "action=GetProducts&username=stock-reader&password=504d29647770fc46e054b810d4725657&responsetype=json"

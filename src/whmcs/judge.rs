@@ -104,6 +104,10 @@ impl Judge<'_> {
             let detail = format!("HTTP {} to {}", self.reply.status, self.credentials.shown(place));
             return self.refuse(cause, detail);
         }
+        if cause == Cause::BadAnswer && refusal::is_nvp(self.head) {
+            let detail = "the answer came as name=value pairs, not as JSON or XML: something between here and WHMCS takes responsetype out of the request. Let it pass, or try the other WHMCS_RESPONSE_TYPE";
+            return self.refuse(cause, detail.into());
+        }
         self.refuse(cause, format!("HTTP {}, {}", self.reply.status, self.describe()))
     }
 
@@ -121,7 +125,7 @@ impl Judge<'_> {
                 self.refuse(cause, format!("{error}, after {} bytes", self.length))
             }
             ScanError::Trailing(_) => self.refuse(Cause::BadAnswer, format!("{error}")),
-            ScanError::Empty | ScanError::NotJson(_) => self.body(),
+            ScanError::Empty | ScanError::NotJson(_) | ScanError::NotXml(_) => self.body(),
         }
     }
 

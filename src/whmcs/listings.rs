@@ -1,5 +1,6 @@
 //! Asks GetProducts until all that it lists is there, and checks that it adds up.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::domain::catalogue::Figure;
@@ -34,6 +35,7 @@ pub async fn all(
     let size = listings.len();
     let is_paged = size > 0 && first.returned == figure(size);
     let mut pages = 1;
+    let mut ids: HashSet<ProductId> = listings.iter().map(|listing| listing.id).collect();
     while is_paged && listings.len() < total {
         if pages == MAX_PAGES {
             return Err(reject(
@@ -58,6 +60,11 @@ pub async fn all(
         }
         if page.items.is_empty() {
             break;
+        }
+        // A server that takes no notice of limitstart would send its first page for ever.
+        if let Some(again) = page.items.iter().find(|listing| !ids.insert(listing.id)) {
+            let detail = format!("product {} is listed on two pages", again.id);
+            return Err(reject(journal, Cause::BadAnswer, detail));
         }
         listings.append(&mut page.items);
     }

@@ -5,7 +5,9 @@ use crate::domain::source::Cause;
 /// What a message of WHMCS means, whatever the status it came under; `None` for one we do not know.
 #[must_use]
 pub fn of_message(message: &str) -> Option<Cause> {
-    const KNOWN: [(&str, Cause); 20] = [
+    const KNOWN: [(&str, Cause); 21] = [
+        // A fault within our companion: it says nothing of the products asked for.
+        ("getproductdetails: ", Cause::Server),
         ("malformed utf-8", Cause::Encoding),
         ("error generating json", Cause::Encoding),
         ("invalid api action", Cause::ActionMissing),
@@ -148,6 +150,12 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
         text.get(*i..*i + wanted.len())
             .is_some_and(|part| part.eq_ignore_ascii_case(wanted))
     })
+}
+
+/// Whether a body is in the deprecated format of `name=value` pairs.
+#[must_use]
+pub fn is_nvp(head: &str) -> bool {
+    head.trim_start_matches('\u{feff}').trim().starts_with("result=")
 }
 
 /// The message of the deprecated `result=error;message=…;` format, or of its lines; `None` if it is not that.

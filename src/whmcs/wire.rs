@@ -27,6 +27,7 @@ use crate::whmcs::intern::Interner;
 use crate::whmcs::list::Item;
 use crate::whmcs::list::List;
 use crate::whmcs::list::One;
+use crate::whmcs::xml::XmlError;
 
 /// Longest name, in bytes of UTF-8.
 pub const MAX_NAME: usize = 4096;
@@ -44,6 +45,8 @@ pub enum WireError {
     TooLong(&'static str),
     #[error("it is not sound JSON: {0}")]
     Json(String),
+    #[error("it is not sound XML: {0}")]
+    Xml(#[from] XmlError),
 }
 
 /// A product as one of the two actions describes it.
@@ -54,6 +57,9 @@ pub trait Element: Sized + Send + Sync + 'static {
     fn id(&self) -> ProductId;
     /// The hash of the bytes it was read from.
     fn source_hash(&self) -> u64;
+    /// The same, read from other bytes than those that came: these have that hash.
+    #[must_use]
+    fn with_source(self, source_hash: u64) -> Self;
 }
 
 /// The hash by which the same bytes are known again.
@@ -84,6 +90,10 @@ impl Element for Listing {
     fn source_hash(&self) -> u64 {
         self.source_hash
     }
+
+    fn with_source(self, source_hash: u64) -> Self {
+        Self { source_hash, ..self }
+    }
 }
 
 impl Element for Details {
@@ -111,6 +121,10 @@ impl Element for Details {
 
     fn source_hash(&self) -> u64 {
         self.source_hash
+    }
+
+    fn with_source(self, source_hash: u64) -> Self {
+        Self { source_hash, ..self }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 use whmcs_stock_monitor::domain::catalogue::Companion as Known;
+use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
 use whmcs_stock_monitor::simulator::shop::Shop;
@@ -21,7 +24,7 @@ async fn polled(world: &mut World, minutes: i64) -> (Known, Vec<String>) {
 
 #[tokio::test]
 async fn our_companion_is_asked_for_everything_in_every_poll_in_batches() {
-    let mut world = World::open(Shop::bulk(250, 3, 4)).await;
+    let mut world = World::open(Shop::bulk(2_500, 3, 4)).await;
     world.look().await;
     world.asked();
     for _ in 0..2 {
@@ -29,14 +32,14 @@ async fn our_companion_is_asked_for_everything_in_every_poll_in_batches() {
         assert_eq!(companion, Known::Contract1);
         let mut sizes: Vec<usize> = asked.iter().map(|ids| ids.split(',').count()).collect();
         sizes.sort_unstable();
-        assert_eq!(sizes, [50, 100, 100]);
+        assert_eq!(sizes, [500, 1_000, 1_000]);
         let mut ids: Vec<i64> = asked
             .iter()
             .flat_map(|ids| ids.split(','))
             .map(|id| id.parse().unwrap())
             .collect();
         ids.sort_unstable();
-        assert_eq!(ids, (1..=250).collect::<Vec<i64>>());
+        assert_eq!(ids, (1..=2_500).collect::<Vec<i64>>());
     }
 }
 
@@ -119,4 +122,32 @@ async fn a_companion_that_is_installed_later_is_found_within_a_day() {
     let checked = world.look_after(24 * 60).await;
     assert_eq!(product(&checked, 1).controlled, Some(true));
     assert_eq!(world.events("options_changed").await, 0);
+}
+
+#[tokio::test]
+async fn a_companion_that_stays_broken_degrades_the_shop_instead_of_blinding_it() {
+    let mut world = World::open(shop(Companion::Contract1, [server()])).await;
+    world.look().await;
+    let broken = Fault::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: br#"{"result":"error","message":"GetProductDetails: the database could not be read."}"#
+            .to_vec(),
+    };
+    world.site.faults().keep(Some("GetProductDetails"), broken);
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        outcomes.push(world.poll_after(5).await.outcome);
+    }
+    let failed = Outcome::Failed(Cause::Server);
+    assert_eq!(outcomes, [failed, failed, Outcome::Accepted, Outcome::Accepted]);
+    assert_eq!(world.events("source_degraded").await, 1);
+    assert_eq!(world.look_after(61).await.outcome, Outcome::Accepted);
+    assert_eq!(
+        world.events("source_down").await + world.events("severity").await,
+        0
+    );
+    world.site.heal();
+    assert_eq!(polled(&mut world, 61).await.0, Known::Contract1);
+    assert_eq!(world.events("source_restored").await, 1);
 }

@@ -9,6 +9,7 @@
 mod actions;
 mod choices;
 mod outside;
+mod pools;
 mod products;
 mod story;
 mod world;

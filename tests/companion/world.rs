@@ -40,6 +40,7 @@ use whmcs_stock_monitor::store::history::EventFilter;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
 use whmcs_stock_monitor::whmcs::client::Client;
 use whmcs_stock_monitor::whmcs::form::SignIn;
+use whmcs_stock_monitor::whmcs::intake::Format;
 
 /// Everything of one test.
 pub struct World {
@@ -89,6 +90,7 @@ impl World {
                 capacities: declared.capacities,
                 pools: Vec::new(),
             }),
+            pools: None,
             telling: Arc::new(telling()),
             details_budget: Duration::from_secs(60),
         };
@@ -107,11 +109,16 @@ impl World {
     }
 
     pub async fn look_after(&mut self, minutes: i64) -> Checked {
-        self.now = self.now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
-        let cancel = CancellationToken::new();
-        let checked = self.check.run(self.now, &cancel).await.unwrap().unwrap();
+        let checked = self.poll_after(minutes).await;
         assert_eq!(checked.outcome, Outcome::Accepted, "{}", checked.detail);
         checked
+    }
+
+    /// A poll, however it ends.
+    pub async fn poll_after(&mut self, minutes: i64) -> Checked {
+        self.now = self.now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+        let cancel = CancellationToken::new();
+        self.check.run(self.now, &cancel).await.unwrap().unwrap()
     }
 
     /// Changes a product of the shop.
@@ -163,6 +170,7 @@ pub fn client(url: &str) -> Client {
             secret: "simulated-secret-0123456789".into(),
         },
         access_key: None,
+        response_type: Format::Json,
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(5),
         allow_insecure_tls: false,
@@ -176,7 +184,7 @@ pub fn client(url: &str) -> Client {
 }
 
 /// A channel whose messages are queued and never sent: nobody runs its delivery.
-fn telling() -> Telling {
+pub fn telling() -> Telling {
     let settings = ChannelSettings {
         name: "hook".to_owned(),
         kind: ChannelKind::Webhook(WebhookSettings {

@@ -12,6 +12,8 @@ mod grouping;
 mod invariants;
 mod model;
 mod parts;
+mod pools;
+mod relinks;
 mod reminders;
 mod rule_changes;
 mod severities;

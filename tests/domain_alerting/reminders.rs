@@ -48,7 +48,7 @@ fn reminded(shop: &mut Shop, slot: Option<Timestamp>) -> Reminders {
         instance: "default",
         memory: &shop.memory,
     }];
-    let reminders = remind(&shop.rules, &shops, &slots, shop.now, &mut new_id);
+    let reminders = remind(&shop.rules, &shops, None, &slots, shop.now, &mut new_id);
     assert_eq!(reminders.shops.len(), 1);
     let before = shop.memory.clone();
     if let Some((next, changes)) = &reminders.shops[0] {
@@ -286,7 +286,7 @@ fn the_reminders_of_several_shops_are_one_message() {
             memory: &other.memory,
         },
     ];
-    let reminders = remind(&one.rules, &shops, &[Some(slot)], slot, &mut || {
+    let reminders = remind(&one.rules, &shops, None, &[Some(slot)], slot, &mut || {
         Uuid::from_u128(1)
     });
     assert_eq!(reminders.messages.len(), 1);

@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use whmcs_stock_monitor::domain::alerting::decide::Seen;
 use whmcs_stock_monitor::domain::alerting::decide::decide;
+use whmcs_stock_monitor::domain::alerting::decision::Change;
 use whmcs_stock_monitor::domain::alerting::decision::Decision;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
+use whmcs_stock_monitor::domain::alerting::pools::Pools;
 use whmcs_stock_monitor::domain::alerting::product::Policy;
 use whmcs_stock_monitor::domain::alerting::rules::ChannelPolicy;
 use whmcs_stock_monitor::domain::alerting::rules::Rules;
@@ -145,7 +147,10 @@ pub fn minutes(n: u64) -> Duration {
 
 /// The shop `default`, the monitor's memory of it, and the time.
 pub struct Shop {
+    pub name: String,
     pub rules: Rules,
+    /// What is remembered of the pools, where there are some.
+    pub pools: Option<Pools>,
     pub capacities: Capacities,
     pub companion: Companion,
     pub memory: Memory,
@@ -159,7 +164,9 @@ pub struct Shop {
 impl Shop {
     pub fn new(rules: Rules) -> Self {
         Self {
+            name: "default".to_owned(),
             rules,
+            pools: None,
             capacities: Capacities::default(),
             companion: Companion::Absent,
             memory: Memory::default(),
@@ -274,10 +281,10 @@ impl Shop {
 
     fn decide(&mut self, seen: Seen<'_>) -> Decision {
         let policy = Policy {
-            instance: "default",
+            instance: &self.name,
             rules: &self.rules,
             capacities: &self.capacities,
-            pools: None,
+            pools: self.pools.as_ref(),
         };
         let run = |first: u128| {
             let mut ids = first;
@@ -297,12 +304,21 @@ impl Shop {
         for event in &decision.events {
             assert!(self.keys.insert(event.key.clone()), "again: {}", event.key);
         }
-        check_changes(&self.memory, &decision);
+        check_changes(&self.memory, &decision.changes, &decision.next);
+        if let (Some(before), Some(pools)) = (&self.pools, &decision.pools) {
+            check_changes(&before.memory, &pools.changes, &pools.next.memory);
+            for event in &pools.events {
+                assert!(self.keys.insert(event.key.clone()), "again: {}", event.key);
+            }
+        }
         decision.messages.iter().for_each(check_message);
         if decision.outcome != Outcome::Accepted {
             check_nothing_moved(&self.memory, &decision);
         }
         self.memory = decision.next.clone();
+        if let Some(pools) = &decision.pools {
+            self.pools = Some(pools.next.clone());
+        }
         decision
     }
 }
@@ -321,28 +337,26 @@ fn stored(tracked: &Tracked) -> String {
             (tracked.hidden, tracked.retired, tracked.controlled),
             (tracked.missing, tracked.gone, tracked.options_key),
             (tracked.per_choice, tracked.ambiguous_zero, &tracked.series),
+            &tracked.bottleneck,
             combinations,
         )
     )
 }
 
 /// Applied to the memory before, the changes make the memory after, and each of them changes something.
-fn check_changes(before: &Memory, decision: &Decision) {
+fn check_changes(before: &Memory, changes: &[Change], next: &Memory) {
     let mut replayed: BTreeMap<i64, String> = before.products.iter().map(|t| (t.id, stored(t))).collect();
-    for change in &decision.changes {
+    for change in changes {
         let after = stored(&change.after);
         let was = replayed.insert(change.after.id, after.clone());
         assert_eq!(was, change.before.as_deref().map(stored), "the change's before");
         assert_ne!(was, Some(after), "a change that changes nothing");
     }
-    let next: BTreeMap<i64, String> = decision.next.products.iter().map(|t| (t.id, stored(t))).collect();
-    assert_eq!(replayed, next, "the changes make the next memory");
-    assert!(
-        decision.next.products.is_sorted_by(|a, b| a.id < b.id),
-        "ascending by id"
-    );
+    let made: BTreeMap<i64, String> = next.products.iter().map(|t| (t.id, stored(t))).collect();
+    assert_eq!(replayed, made, "the changes make the next memory");
+    assert!(next.products.is_sorted_by(|a, b| a.id < b.id), "ascending by id");
     let mut numbers = BTreeSet::new();
-    for tracked in &decision.next.products {
+    for tracked in &next.products {
         assert!(
             tracked.combinations.is_sorted_by(|a, b| a.key < b.key),
             "ascending by key"
@@ -350,7 +364,7 @@ fn check_changes(before: &Memory, decision: &Decision) {
         let combinations = tracked.combinations.iter().map(|c| c.series.number);
         for number in std::iter::once(tracked.series.number).chain(combinations) {
             assert!(numbers.insert(number), "a series' number is given once");
-            assert!(number < decision.next.source.next_series);
+            assert!(number < next.source.next_series);
         }
     }
 }
@@ -385,7 +399,7 @@ fn check_message(message: &Message) {
 
 /// A poll that was not accepted changes no level and says nothing of stock.
 fn check_nothing_moved(before: &Memory, decision: &Decision) {
-    assert!(decision.changes.is_empty());
+    assert!(decision.changes.is_empty() && decision.pools.is_none());
     assert_eq!(decision.level_changes, 0);
     assert_eq!(before.products.len(), decision.next.products.len());
     for (old, new) in before.products.iter().zip(&decision.next.products) {
@@ -430,9 +444,12 @@ fn alert_line(alert: &Alert) -> String {
         .combination
         .as_ref()
         .map_or_else(String::new, |c| format!("/{}", c.key));
+    let about = match (alert.product_id(), &alert.pool) {
+        (Some(id), _) => id.to_string(),
+        (None, pool) => format!("pool {:?}", pool.as_ref().expect("about a pool").name),
+    };
     format!(
-        "{}{combination} {} {}",
-        alert.product_id().unwrap_or(0),
+        "{about}{combination} {} {}",
         alert.reason.as_str(),
         alert.severity.as_str()
     )

@@ -68,7 +68,7 @@ fn a_pool_and_what_it_limits() {
     insta::assert_snapshot!(body(&samples::pools()), @r#"
     {"type":"stock.alerts","timestamp":"2026-11-21T09:03:11Z","data":
     {"schema":1,"instance":"default","alerts":[
-    {"alert_id":"pools/64 GB DIMM kits/-","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":null,"combination":null,"pool":
+    {"alert_id":"pool:64 GB DIMM kits","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":null,"combination":null,"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":0,"need":null,"holds_back":[
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 128 GB","need":2},
     {"instance":"default","product_id":42,"product":"DS-64","choice":"RAM: 64 GB","need":1},
@@ -91,7 +91,7 @@ fn a_pool_and_what_it_limits() {
     {"id":77,"name":"DS-77","group":"Dedicated"},"combination":
     {"key":"4=14","label":"RAM: 512 GB"},"pool":null,"bottleneck":"RAM: 512 GB","level":4,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open":[
-    {"alert_id":"pools/IPv4 /29/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":null,"combination":null,"pool":
+    {"alert_id":"pool:IPv4 /29","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":null,"combination":null,"pool":
     {"name":"IPv4 /29","capacity":40,"level":4,"need":null,"holds_back":[],"holds_back_total":0},"bottleneck":null,"level":4,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/12/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":

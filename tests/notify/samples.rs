@@ -394,7 +394,7 @@ pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>
 /// An alert of a pool by itself.
 pub fn pool(reason: Reason, severity: Severity, about: PoolRef) -> Alert {
     Alert {
-        alert_id: format!("pools/{}/-", about.name),
+        alert_id: format!("pool:{}", about.name),
         product: None,
         level: about.level,
         pool: Some(about),

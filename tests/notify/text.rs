@@ -472,8 +472,7 @@ fn a_pool_names_whom_it_holds_back_and_they_name_the_pool() {
     3 out, 1 low
 
     OUT: pool 64 GB DIMM kits
-      0 left, was 2
-      holds back DS-128, DS-64, DS-256 +2
+      0 left, was 2; holds back DS-128, DS-64, DS-256 +2
       pool of 40
       low ≤ 5, critical ≤ 1 (global)
 

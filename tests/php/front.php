@@ -68,9 +68,10 @@ function included(string $file): array
     return $apiresults;
 }
 
-/** GetProducts, from the tables, in the shape of the version. */
+/** GetProducts, from the tables, in the shape of the version; of the products of `pid`, where that is given. */
 function catalogue(string $version): array
 {
+    $asked = (string) ($_POST['pid'] ?? '');
     $choices = [];
     foreach (Capsule::table('tblproductconfigoptionssub')->orderBy('sortorder')->orderBy('id')->get() as $row) {
         $choices[$row->configid][] = named($row) + ['recurring' => 0, 'required' => null, 'pricing' => []];
@@ -89,6 +90,9 @@ function catalogue(string $version): array
     }
     $products = [];
     foreach (Capsule::table('tblproducts')->orderBy('id')->get() as $row) {
+        if ($asked !== '' && !in_array((string) $row->id, explode(',', $asked), true)) {
+            continue;
+        }
         $product = ['pid' => $row->id, 'gid' => $row->gid, 'type' => 'server', 'name' => utf8($row->name)];
         if ($version !== '8.3') {
             $product += ['allowqty' => 0, 'quantity_available' => $row->stockcontrol ? $row->qty : 0];

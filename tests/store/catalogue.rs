@@ -32,6 +32,7 @@ use crate::common::decision;
 use crate::common::placeholder;
 use crate::common::product;
 use crate::common::record;
+use crate::common::save;
 use crate::common::text_of;
 
 /// Something that one poll sees of one product.
@@ -360,9 +361,7 @@ async fn a_series_history_begins_with_the_level_in_force_and_is_read_in_pages() 
         next.products = vec![Arc::new(tracked)];
         let observed_at = at(1000 * i64::try_from(index).unwrap());
         let decided = decision(&memory, next);
-        crate::common::save(&store, instance, observed_at, &decided)
-            .await
-            .unwrap();
+        save(&store, instance, observed_at, &decided).await.unwrap();
         memory = decided.next;
     }
     let all = points(&store, instance, None, (None, None), (None, 100))
@@ -393,5 +392,49 @@ async fn a_series_history_begins_with_the_level_in_force_and_is_read_in_pages() 
         points(&store, instance, Some("4=10"), (None, None), (None, 9)).await,
         None
     );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_products_and_combinations_were_called_is_read_back_once_the_latest_first() {
+    let place = Place::new();
+    let store = place.open().await;
+    let instance = store.instance("default").await.unwrap();
+    let other = store.instance("other").await.unwrap();
+    let look = |name: &str, label: &str| {
+        let mut tracked = product(7, 1, Level::Known(9));
+        tracked.name = Name::new(name);
+        let mut own = combination("4=12", 2, Level::Known(3));
+        own.label = Arc::from(label);
+        tracked.combinations = vec![own];
+        let mut memory = Memory::default();
+        memory.source.next_series = 3;
+        memory.products = vec![Arc::new(tracked)];
+        memory
+    };
+    let names = [
+        ("A &amp; B", "RAM: 64 GB"),
+        ("C", "RAM: 64 GB"),
+        ("A &amp; B", "RAM: 96 GB"),
+        ("D", "RAM: 128 GB"),
+    ];
+    let mut memory = Memory::default();
+    for (second, (name, label)) in (1i64..).zip(names) {
+        let decided = decision(&memory, look(name, label));
+        save(&store, instance, at(second * 1000), &decided).await.unwrap();
+        memory = decided.next;
+    }
+    let past = store.reader().past_names(instance).await.unwrap();
+    assert_eq!(past.products, [(7, Name::new("A &amp; B")), (7, Name::new("C"))]);
+    let key: CombinationKey = "4=12".parse().unwrap();
+    assert_eq!(
+        past.labels,
+        [
+            (7, key.clone(), "RAM: 96 GB".to_owned()),
+            (7, key, "RAM: 64 GB".to_owned())
+        ]
+    );
+    let nothing = store.reader().past_names(other).await.unwrap();
+    assert!(nothing.products.is_empty() && nothing.labels.is_empty());
     store.close().await;
 }

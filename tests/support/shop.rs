@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
@@ -46,6 +47,7 @@ pub struct Asked {
     pub action: String,
     pub form: String,
     pub head: String,
+    pub at: Instant,
 }
 
 #[derive(Debug)]
@@ -194,6 +196,7 @@ impl Shop {
                 action: action.clone(),
                 form,
                 head,
+                at: Instant::now(),
             });
             (state.mode.clone(), catalogue(&state.items))
         };

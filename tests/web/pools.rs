@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::json;
 use whmcs_stock_monitor::domain::alerting::state::Memory;
+use whmcs_stock_monitor::domain::alerting::state::Told;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::message::Severity;
@@ -58,8 +59,8 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
         by_need,
         observed_at: Some(minute(10)),
         standing: Some(Standing {
-            alert_id: format!("pools/{name}"),
-            instance: "pools".to_owned(),
+            alert_id: format!("pool:{name}"),
+            instance: "default".to_owned(),
             severity: stood.severity,
             since: stood.since,
             started_at: stood.started_at,
@@ -83,7 +84,7 @@ fn board() -> Board {
     let mut unknown = pool("Rails", 9, Some(1), vec![user(5, "DS-512", None, 1)]);
     unknown.level = Level::Unknown;
     unknown.used = None;
-    unknown.unknown = "the shop us was not read for 3 of its intervals".to_owned();
+    unknown.unknown = "us was never read.".to_owned();
     if let Some(standing) = &mut unknown.standing {
         standing.last_known_at = lost.last_known_at;
     }
@@ -197,13 +198,13 @@ async fn metrics_tell_what_each_pool_has_left() {
             "pool=\"NVMe\"} 1"
         ]
     );
-    // Two combinations and the empty pool are out; a product and a pool stand critical and are not known.
+    // The empty pool speaks for what it holds back; the one that is low does not speak for what is out.
     assert_eq!(
         of("whmcs_stock_alerts"),
         [
             "severity=\"low\"} 3",
-            "severity=\"critical\"} 2",
-            "severity=\"out\"} 3"
+            "severity=\"critical\"} 1",
+            "severity=\"out\"} 2"
         ]
     );
 }
@@ -301,7 +302,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
         json!({
             "name": "Rails", "capacity": 9, "used": null, "level": null, "state": "unknown", "severity": "critical",
             "since": minute(0).to_string(), "thresholds": thresholds, "observed_at": minute(10).to_string(),
-            "unknown": "the shop us was not read for 3 of its intervals",
+            "unknown": "us was never read.",
             "last_level": 1, "last_known_at": minute(5).to_string(),
             "users": [held(5, "DS-512", Value::Null, 1, false)], "users_total": 1, "holds_back_total": 0,
         })
@@ -338,32 +339,53 @@ async fn open_alerts_of_pools_stand_among_the_others() {
     assert_eq!(
         json!(all),
         json!([
-            ["default/1/4=11", "out", 0],
             ["default/4/5=1", "out", 0],
-            ["pools/64 GB DIMM kits", "out", 0],
-            ["default/5/-", "critical", 1],
-            ["pools/Rails", "critical", 1],
+            ["pool:64 GB DIMM kits", "out", 0],
+            ["pool:Rails", "critical", 1],
             ["default/1/4=12", "low", 4],
             ["default/6/-", "low", 2],
-            ["pools/NVMe", "low", 3],
+            ["pool:NVMe", "low", 3],
         ])
     );
-    let kits = &list["items"][2];
+    let kits = &list["items"][1];
     assert_eq!(kits["product"], Value::Null);
     assert_eq!(kits["pool"]["holds_back_total"], 4);
     assert_eq!(kits["pool"]["holds_back"][1]["choice"], "RAM: 64 GB");
-    assert_eq!(list["items"][0]["pool"]["name"], KITS);
+    assert_eq!(list["items"][0]["pool"]["name"], "NVMe");
     let out = site
         .get("/api/v1/alerts?status=firing&severity=critical")
         .await
         .json();
-    assert_eq!(out["items"].as_array().unwrap().len(), 2);
+    assert_eq!(out["items"].as_array().unwrap().len(), 1);
     // A pool is of no shop.
     let of_shop = site
         .get("/api/v1/alerts?status=firing&instance=default")
         .await
         .json();
-    assert_eq!(of_shop["items"].as_array().unwrap().len(), 5);
+    assert_eq!(of_shop["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_channel_heard_of_without_its_pool_is_an_alert_of_its_own() {
+    let mut shop = Memory::clone(&limited());
+    let heard = Told {
+        channel: Arc::from("email"),
+        severity: Severity::Out,
+        at: minute(1),
+    };
+    Arc::make_mut(&mut shop.products[0]).combinations[0].series.told = vec![heard];
+    let site = crate::harness::site(settings(None), vec![("default", Arc::new(shop))]).await;
+    for (told, listed) in [(Severity::Ok, true), (Severity::Out, false)] {
+        let mut pools = board();
+        if let Some(standing) = &mut pools.pools[2].standing {
+            standing.told = told;
+        }
+        site.view.show_pools(Arc::new(pools));
+        let list = site.get("/api/v1/alerts?status=firing").await.json();
+        let items = list["items"].as_array().unwrap();
+        let found = items.iter().any(|alert| alert["alert_id"] == "default/1/4=11");
+        assert_eq!(found, listed, "{told:?}");
+    }
 }
 
 #[tokio::test]
@@ -372,7 +394,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
     let page = site.get("/").await.body;
     let text = read(&page);
     for said in [
-        "2 out, 2 low, 1 unknown, 1 pool out, 1 pool low, 1 pool unknown",
+        "2 out, 2 low, 1 unknown, 1 pool out 2Out",
         "0 because pool \"64 GB DIMM kits\" is empty; also holds back RAM: 128 GB, DS-128, DS-256",
         "0: 3 left in pool \"NVMe\", one takes 4",
         "limited by capacity 1",
@@ -380,7 +402,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
         "limited by pool A pool that was removed",
         "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 4",
         "holds back DS-64, DS-128, DS-256 0",
-        "the shop us was not read for 3 of its intervals Last known: 1,",
+        "us was never read. Last known: 1,",
     ] {
         assert!(text.contains(said), "{said:?} in {text}");
     }

@@ -63,8 +63,6 @@ if (!class_exists('WhmcsStockMonitorDetails', false)) {
             });
             try {
                 return self::answerTo($request);
-            } catch (InvalidArgumentException $error) {
-                return self::error($error->getMessage());
             } catch (Throwable $error) {
                 return self::error('GetProductDetails: ' . self::reason($error));
             } finally {
@@ -100,12 +98,16 @@ if (!class_exists('WhmcsStockMonitorDetails', false)) {
         /** What went wrong, without a statement, a value or a password. */
         private static function reason(Throwable $error): string
         {
+            $ours = $error->getFile() === __FILE__;
+            if ($ours && $error instanceof InvalidArgumentException) {
+                return $error->getMessage();
+            }
             if ($error instanceof PDOException) {
                 $state = (string) $error->getCode();
                 $state = preg_match('/^[0-9A-Z]{1,6}$/', $state) === 1 ? $state : 'unknown';
                 return "the database could not be read (SQLSTATE $state). See the server's error log or try again.";
             }
-            $place = $error->getFile() === __FILE__ ? ', line ' . $error->getLine() : '';
+            $place = $ours ? ', line ' . $error->getLine() : '';
             return 'an internal fault (' . get_class($error) . $place . '). Please report it to the monitor\'s makers.';
         }
 
@@ -125,7 +127,7 @@ if (!class_exists('WhmcsStockMonitorDetails', false)) {
             foreach ($list as $id) {
                 if (preg_match('/^\s*-?[0-9]{1,18}\s*$/D', $id) !== 1) {
                     throw new InvalidArgumentException(
-                        'GetProductDetails: productid must be one id, a comma list of ids, or absent for all.'
+                        'productid must be one id, a comma list of ids, or absent for all.'
                     );
                 }
                 // No product has an id below 1: such a one is unknown, not malformed.
@@ -154,7 +156,7 @@ if (!class_exists('WhmcsStockMonitorDetails', false)) {
             }
             if (!is_array($settings)) {
                 throw new InvalidArgumentException(
-                    'GetProductDetails: includes/stock_monitor/settings.php is no PHP file that returns an array.'
+                    'includes/stock_monitor/settings.php is no PHP file that returns an array.'
                 );
             }
             if (!isset($settings['holding'])) {
@@ -163,7 +165,7 @@ if (!class_exists('WhmcsStockMonitorDetails', false)) {
             $statuses = $settings['holding'];
             if (!is_array($statuses) || $statuses === [] || $statuses !== array_filter($statuses, 'is_string')) {
                 throw new InvalidArgumentException(
-                    'GetProductDetails: "holding" in includes/stock_monitor/settings.php must be a list of statuses.'
+                    '"holding" in includes/stock_monitor/settings.php must be a list of statuses.'
                 );
             }
             return array_values($statuses);

@@ -41,6 +41,8 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
         ];
         /** The whole time-out of a hint, in milliseconds. */
         const TIMEOUT = 1000;
+        /** The fewest bytes of a key; the monitor takes none that is shorter. */
+        const SHORTEST_KEY = 24;
         /** Where more products changed in one request, the monitor looks at all. */
         const MOST_PRODUCTS = 200;
         /** The action's place on the API Roles screen. */
@@ -127,7 +129,12 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
             if (!self::tells($hook)) {
                 return;
             }
-            $products = self::productsOf(array_change_key_case($vars, CASE_LOWER));
+            try {
+                $products = self::productsOf(array_change_key_case($vars, CASE_LOWER));
+            } catch (Throwable $error) {
+                // Which ones is not known; that something changed is.
+                $products = [];
+            }
             self::$unnamed = self::$unnamed || $products === [];
             self::$products += array_fill_keys($products, true);
             if (self::$hook !== null) {
@@ -239,7 +246,7 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
         {
             $key = self::key(self::$settings['secret']);
             if ($key === null) {
-                self::log('its secret is not whsec_ and base64');
+                self::log('its secret is not whsec_ and base64 of 24 bytes or more');
                 return;
             }
             if (preg_match('#^https?://[^\s/]+#i', self::$settings['url']) !== 1) {
@@ -263,12 +270,15 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
             }
         }
 
-        /** The key's bytes; null where the secret is none. */
+        /**
+         * The bytes of a secret: base64 after whsec_, or the text as it is, as the monitor reads it.
+         *
+         * @return string|null null where they are no key
+         */
         private static function key(string $secret)
         {
-            $text = strncmp($secret, 'whsec_', 6) === 0 ? substr($secret, 6) : $secret;
-            $key = base64_decode($text, true);
-            return is_string($key) && $key !== '' ? $key : null;
+            $key = strncmp($secret, 'whsec_', 6) === 0 ? base64_decode(substr($secret, 6), true) : $secret;
+            return is_string($key) && strlen($key) >= self::SHORTEST_KEY ? $key : null;
         }
 
         private static function body(): string

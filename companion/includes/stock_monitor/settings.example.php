@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Settings of the stock monitor's companion. Copy this file to settings.php beside it and edit the copy:
- * an upgrade replaces the example and never touches settings.php. chmod 640, readable by the web server.
+ * Settings of the companion of whmcs-stock-monitor. Copy this file to settings.php beside it and edit the copy: an
+ * upgrade replaces the example and never touches settings.php. It holds a secret: chmod 640, readable by the web server.
  */
 
 if (!defined('WHMCS')) {
@@ -13,7 +13,7 @@ return [
     // Where to tell the monitor that something changed. Leave it empty to send nothing; the monitor then polls only.
     'url' => '', // 'https://monitor.example.com/api/v1/hints'
 
-    // The monitor's secret for hints: whsec_ and base64.
+    // The same as HINT_SECRET (or the shop's hint_secret) of the monitor: whsec_ and base64, of 24 bytes or more.
     'secret' => '',
 
     // The name that the monitor has for this shop. Leave it empty where it watches one only.

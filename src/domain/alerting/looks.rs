@@ -132,6 +132,9 @@ pub(super) fn drawers<'a>(
     counted_polls: u32,
 ) -> Vec<(Arc<Drawn>, &'a Tracked)> {
     let mut found = Vec::new();
+    if uses.is_empty() {
+        return found;
+    }
     let mut seen = looks.iter().peekable();
     for tracked in before.products.iter().filter(|tracked| !tracked.gone) {
         while seen.next_if(|look| look.product.id() < tracked.id).is_some() {}

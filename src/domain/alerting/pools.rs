@@ -72,6 +72,15 @@ pub struct Part {
 }
 
 impl Pools {
+    /// Nothing but the shops.
+    #[must_use]
+    pub fn of(shops: Vec<ShopParts>) -> Self {
+        Self {
+            memory: Memory::default(),
+            shops,
+        }
+    }
+
     /// What is remembered of the pool of that name.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&Arc<Tracked>> {
@@ -85,12 +94,6 @@ impl Pools {
     #[must_use]
     pub fn shop(&self, instance: &str) -> Option<&ShopParts> {
         self.shops.iter().find(|shop| &*shop.instance == instance)
-    }
-
-    /// Whether a pool is remembered that is still there.
-    #[must_use]
-    pub fn is_any_open(&self) -> bool {
-        self.memory.products.iter().any(|pool| !pool.gone)
     }
 
     /// Gives each pool of a memory read from the store what holds for it now.

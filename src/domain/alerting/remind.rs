@@ -10,13 +10,17 @@ use uuid::Uuid;
 use crate::domain::alerting::about::About;
 use crate::domain::alerting::about::worst_first;
 use crate::domain::alerting::decision::Change;
+use crate::domain::alerting::pools::Pools;
+use crate::domain::alerting::pools::shown_by;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Repeat;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::alerting::telling::Spoken;
 use crate::domain::alerting::telling::Telling;
+use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Level;
 use crate::domain::message::ALERTS_PER_MESSAGE;
 use crate::domain::message::Alert;
@@ -24,6 +28,8 @@ use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
 use crate::domain::message::Severity;
+use crate::domain::pool::Board;
+use crate::domain::pool::PoolRule;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -34,28 +40,48 @@ pub struct Shop<'a> {
     pub memory: &'a Memory,
 }
 
+/// The pools as reminders see them.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<'a> {
+    pub pools: &'a Pools,
+    pub board: &'a Arc<Board>,
+    pub capacities: &'a Capacities,
+}
+
 /// What reminding leads to.
 #[derive(Debug, Default)]
 pub struct Reminders {
     pub messages: Vec<Message>,
     /// For each shop, in the order given: the memory to go on with and what differs, where something does.
     pub shops: Vec<Option<(Memory, Vec<Change>)>>,
+    /// The same for the pools.
+    pub pools: Option<(Memory, Vec<Change>)>,
 }
 
 /// Says again what is still open. `slots` gives, for each channel, today's `REMINDER_AT` where the channel's daily
-/// reminder is due now. Shops that cannot be read are silent; so is what was open when first seen.
+/// reminder is due now. Shops that cannot be read are silent, pools where none of their shops can; so is what was open
+/// when first seen.
 #[must_use]
 pub fn remind(
     rules: &Rules,
     shops: &[Shop<'_>],
+    shared: Option<Shared<'_>>,
     slots: &[Option<Timestamp>],
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Reminders {
     let mut reminders = Reminders::default();
     let mut alerts: Vec<Vec<Alert>> = rules.channels.iter().map(|_| Vec::new()).collect();
+    if let Some(shared) = shared {
+        reminders.pools = all_pools(rules, shops, shared, slots, now, &mut alerts);
+    }
     for shop in shops {
-        let telling = Telling::new(rules, shop.instance, now);
+        let mut telling = Telling::new(rules, shop.instance, now);
+        if let Some(shared) = shared {
+            let concerned =
+                |name: &str| rule_of(shared, name).is_some_and(|rule| rule.concerns(shop.instance));
+            telling.set_pools(spoken(shared, concerned));
+        }
         let changed = one_shop(rules, &telling, shop, slots, &mut alerts);
         reminders.shops.push(changed);
     }
@@ -79,6 +105,59 @@ pub fn remind(
     reminders
 }
 
+fn rule_of<'a>(shared: Shared<'a>, name: &str) -> Option<&'a PoolRule> {
+    shared.capacities.pools.iter().find(|rule| rule.name == name)
+}
+
+/// The pools of those names that are there.
+fn spoken(shared: Shared<'_>, named: impl Fn(&str) -> bool) -> Spoken {
+    let pools = shared.pools.memory.products.iter();
+    Spoken {
+        board: Arc::clone(shared.board),
+        pools: pools
+            .filter(|pool| !pool.gone && named(pool.name.raw()))
+            .cloned()
+            .collect(),
+    }
+}
+
+/// Each pool once, however many shops it concerns.
+fn all_pools(
+    rules: &Rules,
+    shops: &[Shop<'_>],
+    shared: Shared<'_>,
+    slots: &[Option<Timestamp>],
+    now: Timestamp,
+    alerts: &mut [Vec<Alert>],
+) -> Option<(Memory, Vec<Change>)> {
+    let readable = |name: &str| {
+        let rule = rule_of(shared, name);
+        let mut up = shops.iter().filter(|shop| shop.memory.source.down.is_none());
+        rule.is_some_and(|rule| up.any(|shop| rule.concerns(shop.instance)))
+    };
+    let mut next: Option<Memory> = None;
+    let mut changes = Vec::new();
+    for (index, pool) in shared.pools.memory.products.iter().enumerate() {
+        if !readable(pool.name.raw()) {
+            continue;
+        }
+        let mut telling = Telling::new(rules, shown_by(pool), now);
+        telling.set_pools(spoken(shared, |_| true));
+        let series = std::iter::once((&pool.series, &*pool.effective, About::Pool(pool)));
+        let Some(after) = one_product(rules, &telling, pool, series, slots, alerts) else {
+            continue;
+        };
+        let after = Arc::new(after);
+        changes.push(Change {
+            before: Some(Arc::clone(pool)),
+            after: Arc::clone(&after),
+        });
+        let next = next.get_or_insert_with(|| shared.pools.memory.clone());
+        next.products[index] = after;
+    }
+    next.map(|memory| (memory, changes))
+}
+
 fn one_shop(
     rules: &Rules,
     telling: &Telling<'_>,
@@ -92,7 +171,7 @@ fn one_shop(
     let mut next: Option<Memory> = None;
     let mut changes = Vec::new();
     for (index, product) in shop.memory.products.iter().enumerate() {
-        let Some(after) = one_product(rules, telling, product, slots, alerts) else {
+        let Some(after) = one_product(rules, telling, product, product.all_series(), slots, alerts) else {
             continue;
         };
         let after = Arc::new(after);
@@ -106,10 +185,11 @@ fn one_shop(
 }
 
 /// The product after its reminders; `None` where nothing was due.
-fn one_product(
+fn one_product<'a>(
     rules: &Rules,
     telling: &Telling<'_>,
-    product: &Tracked,
+    product: &'a Tracked,
+    all: impl Iterator<Item = (&'a SeriesState, &'a Effective, About<'a>)>,
     slots: &[Option<Timestamp>],
     alerts: &mut [Vec<Alert>],
 ) -> Option<Tracked> {
@@ -119,7 +199,7 @@ fn one_product(
         return None;
     }
     let mut reminded: Vec<(u32, usize)> = Vec::new();
-    for (series, effective, about) in product.all_series() {
+    for (series, effective, about) in all {
         let covered = match about {
             About::Combination { .. } => product.covers(series),
             About::Product(_) | About::Pool(_) => false,

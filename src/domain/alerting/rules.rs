@@ -300,12 +300,13 @@ impl Rules {
 /// The class of a rule (combination 4, product 3, group 2, instance 1, all 0) and how exact its match is, where it
 /// matches. Of two alike the later in the file wins.
 fn specificity(rule: &Rule, subject: &Subject<'_>) -> Option<(u8, u8)> {
+    // First, since numbers are compared quickly: lists of thousands of products are rules for one product each.
+    let products = best(&rule.products, |pattern| {
+        pattern.matches(Some(subject.product_id), Some(subject.product))
+    })?;
     let instances = best(&rule.instances, |pattern| pattern.matches_text(subject.instance))?;
     let groups = best(&rule.groups, |pattern| {
         pattern.matches(subject.group_id, subject.group)
-    })?;
-    let products = best(&rule.products, |pattern| {
-        pattern.matches(Some(subject.product_id), Some(subject.product))
     })?;
     if !rule.options.is_empty() {
         let pairs = subject.pairs?;

@@ -1,0 +1,188 @@
+//! What is said: one alert of a series, what is open beside it, and the messages that carry them.
+
+use uuid::Uuid;
+
+use crate::domain::alerting::about::About;
+use crate::domain::alerting::about::alert_id;
+use crate::domain::alerting::about::product_ref;
+use crate::domain::alerting::about::worst_first;
+use crate::domain::alerting::rules::Effective;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SeriesState;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::alerting::telling::Gathered;
+use crate::domain::alerting::telling::Telling;
+use crate::domain::message::ALERTS_PER_MESSAGE;
+use crate::domain::message::Alert;
+use crate::domain::message::Body;
+use crate::domain::message::CombinationRef;
+use crate::domain::message::Message;
+use crate::domain::message::OPEN_LISTED;
+use crate::domain::message::Open;
+use crate::domain::message::PoolRef;
+use crate::domain::message::Reason;
+use crate::domain::message::Severity;
+use crate::domain::message::Status;
+use crate::domain::pool::Limited;
+
+impl Telling<'_> {
+    pub(super) fn alert(
+        &self,
+        series: &SeriesState,
+        effective: &Effective,
+        about: About<'_>,
+        reason: Reason,
+        told: Severity,
+        view: Severity,
+    ) -> Alert {
+        let resolved = view == Severity::Ok;
+        Alert {
+            alert_id: alert_id(self.instance, about),
+            instance: self.instance.to_owned(),
+            reason,
+            status: if resolved {
+                Status::Resolved
+            } else {
+                Status::Firing
+            },
+            severity: view,
+            previous_severity: told,
+            product: about.product().map(product_ref),
+            pool: self.pool_of(about),
+            bottleneck: about.bottleneck().map(ToString::to_string),
+            combination: match about {
+                About::Combination { key, label, .. } => Some(CombinationRef {
+                    key: key.to_string(),
+                    label: label.to_owned(),
+                }),
+                About::Product(_) | About::Pool(_) => None,
+            },
+            level: series.last_level,
+            previous_level: series.previous_level,
+            thresholds: effective.thresholds.clone(),
+            started_at: series.started_at,
+            observed_at: self.now,
+            days_of_cover: None,
+            ambiguous_zero: match about {
+                About::Product(product) => {
+                    series.last_level == Some(0)
+                        && product.bottleneck.is_none()
+                        && !product.is_surely_controlled()
+                        && !effective.is_declared_controlled()
+                }
+                About::Combination { .. } | About::Pool(_) => false,
+            },
+        }
+    }
+
+    /// The pool that an alert is about, or that limits what it is about.
+    fn pool_of(&self, about: About<'_>) -> Option<PoolRef> {
+        let (product, combination) = match about {
+            About::Pool(pool) => return Some(self.told_of(pool)),
+            About::Product(product) => (product, None),
+            About::Combination { product, label, .. } => (product, Some(label)),
+        };
+        let pool = self.pools.board.pool(about.bottleneck()?.pool()?)?;
+        Some(pool.told_beside(&Limited {
+            instance: self.instance,
+            product_id: product.id,
+            combination,
+        }))
+    }
+
+    fn told_of(&self, pool: &Tracked) -> PoolRef {
+        match self.pools.board.pool(pool.name.raw()) {
+            Some(pool) => pool.told(),
+            // No longer configured: what is remembered of it.
+            None => PoolRef {
+                name: pool.name.raw().to_owned(),
+                capacity: pool.group_id.unwrap_or_default(),
+                level: pool.series.last_level,
+                need: None,
+                holds_back: Vec::new(),
+                holds_back_total: 0,
+            },
+        }
+    }
+
+    /// The messages of this look: alerts worst first, then product events, each split at the limit.
+    pub(super) fn messages(mut self, next: &Memory, new_id: &mut dyn FnMut() -> Uuid) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for channel in 0..self.names.len() {
+            let Gathered { mut alerts, events } = std::mem::take(&mut self.gathered[channel]);
+            worst_first(&mut alerts);
+            let open = if alerts.is_empty() {
+                Open::default()
+            } else {
+                self.open(channel, next, &alerts)
+            };
+            for part in alerts.chunks(ALERTS_PER_MESSAGE) {
+                let body = Body::Alerts {
+                    alerts: part.to_vec(),
+                    open: open.clone(),
+                };
+                messages.push(self.message(channel, body, new_id));
+            }
+            for part in events.chunks(ALERTS_PER_MESSAGE) {
+                messages.push(self.message(
+                    channel,
+                    Body::Products {
+                        events: part.to_vec(),
+                    },
+                    new_id,
+                ));
+            }
+        }
+        messages
+    }
+
+    pub(super) fn message(&self, channel: usize, body: Body, new_id: &mut dyn FnMut() -> Uuid) -> Message {
+        Message {
+            id: new_id(),
+            channel: self.names[channel].to_string(),
+            instance: Some(self.instance.to_owned()),
+            at: self.now,
+            body,
+        }
+    }
+
+    /// What the channel was told of and is still open, beside `announced`: the worst of it, and how many there are.
+    pub(super) fn open(&self, channel: usize, next: &Memory, announced: &[Alert]) -> Open {
+        let announced: std::collections::HashSet<&str> =
+            announced.iter().map(|alert| alert.alert_id.as_str()).collect();
+        let mut alerts = Vec::new();
+        let pools = self
+            .pools
+            .pools
+            .iter()
+            .map(|pool| (&pool.series, &*pool.effective, About::Pool(pool)));
+        let products = next.products.iter().flat_map(|product| product.all_series());
+        for (series, effective, about) in pools.chain(products) {
+            let told = series.told(&self.names[channel]);
+            if told == Severity::Ok || announced.contains(alert_id(self.instance, about).as_str()) {
+                continue;
+            }
+            let stands = if series.severity == Severity::Ok {
+                told
+            } else {
+                series.severity
+            };
+            alerts.push(self.alert(series, effective, about, Reason::Reminder, told, stands));
+        }
+        worst_first(&mut alerts);
+        let total = alerts.len();
+        alerts.truncate(OPEN_LISTED);
+        Open { alerts, total }
+    }
+
+    /// An alert that says that a series is still open.
+    pub(super) fn reminder(
+        &self,
+        series: &SeriesState,
+        effective: &Effective,
+        about: About<'_>,
+        severity: Severity,
+    ) -> Alert {
+        self.alert(series, effective, about, Reason::Reminder, severity, severity)
+    }
+}

@@ -1,0 +1,358 @@
+//! One shelf, two shops: pools from real answers, through the store, over restarts and side by side.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use whmcs_stock_monitor::domain::alerting::decision::Outcome;
+use whmcs_stock_monitor::domain::alerting::rules::ChannelPolicy;
+use whmcs_stock_monitor::domain::alerting::rules::Rules;
+use whmcs_stock_monitor::domain::capacity::Capacities;
+use whmcs_stock_monitor::domain::catalogue::Level;
+use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::pool::Board;
+use whmcs_stock_monitor::domain::pool::PoolRule;
+use whmcs_stock_monitor::domain::pool::PoolUse;
+use whmcs_stock_monitor::domain::pool::PoolUser;
+use whmcs_stock_monitor::jobs::check::Check;
+use whmcs_stock_monitor::jobs::check::Checked;
+use whmcs_stock_monitor::jobs::shop::Sharing;
+use whmcs_stock_monitor::jobs::shop::Shelf;
+use whmcs_stock_monitor::jobs::shop::Shop as Watched;
+use whmcs_stock_monitor::scheduler::Schedule;
+use whmcs_stock_monitor::simulator::habits::Companion;
+use whmcs_stock_monitor::simulator::product::Product;
+use whmcs_stock_monitor::simulator::server::Simulator;
+use whmcs_stock_monitor::store::db::Store;
+use whmcs_stock_monitor::store::db::StoreSettings;
+use whmcs_stock_monitor::store::history::EventFilter;
+use whmcs_stock_monitor::store::history::LevelQuery;
+
+use crate::world::client;
+use crate::world::disk;
+use crate::world::known;
+use crate::world::ram;
+use crate::world::shop;
+use crate::world::telling;
+use crate::world::told;
+
+const SHOPS: [&str; 2] = ["eu", "us"];
+
+/// Two simulated shops and the monitor of both.
+struct Estate {
+    sites: Vec<Simulator>,
+    path: PathBuf,
+    running: Running,
+    now: Timestamp,
+    _folder: TempDir,
+}
+
+/// What a start makes.
+struct Running {
+    store: Store,
+    shelf: Arc<Shelf>,
+    checks: Vec<Check>,
+}
+
+impl Running {
+    async fn start(path: &Path, sites: &[Simulator], pools: &[PoolRule]) -> Self {
+        let store = Store::open(&StoreSettings {
+            path: path.to_owned(),
+        })
+        .await
+        .unwrap()
+        .store;
+        let channel = ChannelPolicy {
+            name: "hook".to_owned(),
+            severities: Vec::new(),
+            default: true,
+        };
+        let mut rules = Rules::new(5, 1, Vec::new(), vec![channel]);
+        rules.epoch = 1 + pools.iter().map(|pool| pool.uses.len() as u64).sum::<u64>();
+        let rules = Arc::new(rules);
+        let capacities = Arc::new(Capacities {
+            capacities: Vec::new(),
+            pools: pools.to_vec(),
+        });
+        let (mut sharing, mut ids) = (Vec::new(), Vec::new());
+        for name in SHOPS {
+            let id = store.instance(name).await.unwrap();
+            ids.push(id);
+            sharing.push(Sharing {
+                name: name.into(),
+                id: Some(id),
+                schedule: Schedule::parse("every 5m", &TimeZone::UTC).unwrap(),
+            });
+        }
+        let id = store.pools().await.unwrap();
+        let shelf = Arc::new(Shelf::new(id, Arc::clone(&capacities), sharing));
+        let check = |((name, id), site): ((&str, _), &Simulator)| Check {
+            shop: Arc::new(Watched::new(name, id)),
+            client: Arc::new(client(&site.url())),
+            store: store.clone(),
+            rules: Arc::clone(&rules),
+            capacities: Arc::clone(&capacities),
+            pools: Some(Arc::clone(&shelf)),
+            telling: Arc::new(telling()),
+            details_budget: Duration::from_secs(60),
+        };
+        let checks = SHOPS.into_iter().zip(ids).zip(sites).map(check).collect();
+        Self { store, shelf, checks }
+    }
+}
+
+impl Estate {
+    async fn open(products: [Product; 2], pools: &[PoolRule]) -> Self {
+        let mut sites = Vec::new();
+        for product in products {
+            let site = shop(Companion::Contract1, [product]);
+            sites.push(Simulator::start(site).await.unwrap());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stock.db");
+        Self {
+            running: Running::start(&path, &sites, pools).await,
+            sites,
+            path,
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
+            _folder: folder,
+        }
+    }
+
+    /// The monitor stops and starts again, with these pools.
+    async fn restart(self, pools: &[PoolRule]) -> Self {
+        let Running { store, shelf, checks } = self.running;
+        drop((shelf, checks));
+        store.close().await;
+        Self {
+            running: Running::start(&self.path, &self.sites, pools).await,
+            ..self
+        }
+    }
+
+    fn wait(&mut self, minutes: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+    }
+
+    /// An accepted poll of a shop, a minute later.
+    async fn look(&mut self, shop: usize) -> Checked {
+        self.wait(1);
+        looked(&self.running.checks[shop], self.now).await
+    }
+
+    /// How the pools stand, as pages show them.
+    async fn board(&self) -> Arc<Board> {
+        let Running { store, shelf, checks } = &self.running;
+        let mut shown = Arc::default();
+        let show = |board| shown = board;
+        shelf.show(store, &checks[0].rules, self.now, show).await.unwrap();
+        shown
+    }
+
+    fn order(&self, shop: usize, picks: &[(i64, i64)]) {
+        self.sites[shop].shop().order(1, picks).unwrap();
+    }
+}
+
+async fn looked(check: &Check, now: Timestamp) -> Checked {
+    let cancel = CancellationToken::new();
+    let checked = check.run(now, &cancel).await.unwrap().unwrap();
+    assert_eq!(checked.outcome, Outcome::Accepted, "{}", checked.detail);
+    checked
+}
+
+fn left(board: &Arc<Board>) -> Option<i64> {
+    board.pool("64 GB kits").unwrap().level.known()
+}
+
+/// The levels of RAM = 64 GB with each disk.
+fn with_64_gb(checked: &Checked) -> Vec<(String, Level)> {
+    let there = &checked.memory.product(1).unwrap().combinations;
+    let there = there.iter().filter(|combination| !combination.gone);
+    there
+        .map(|combination| (combination.key.to_string(), combination.series.level))
+        .collect()
+}
+
+/// RAM and Disk, 90 in WHMCS, and so many services with 64 GB.
+fn server(services: i64) -> Product {
+    Product::new(1, 3, "Dedicated", "DS-64")
+        .with_stock(90)
+        .with_option(ram())
+        .with_option(disk())
+        .with_services(&[(4, 12), (5, 20)], services)
+        .with_services(&[(4, 11), (5, 21)], 7)
+}
+
+fn kits(capacity: i64) -> PoolRule {
+    PoolRule {
+        name: "64 GB kits".to_owned(),
+        capacity,
+        uses: vec![PoolUse {
+            instance: None,
+            what: PoolUser::Choice {
+                option: Pattern::text("RAM"),
+                choice: Pattern::text("64 GB"),
+            },
+            need: 1,
+        }],
+        ..PoolRule::default()
+    }
+}
+
+#[tokio::test]
+async fn a_shelf_that_two_shops_sell_from_is_counted_once() {
+    let mut estate = Estate::open([server(4), server(8)], &[kits(20)]).await;
+    let first = estate.look(0).await;
+    assert_eq!(left(&estate.board().await), None, "us was never read");
+    let unknown = with_64_gb(&first);
+    assert!(unknown.iter().all(|(_, level)| *level == Level::Unknown) && unknown.len() == 2);
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(8));
+    estate.look(0).await;
+    estate.order(1, &[(4, 12), (5, 20)]);
+    estate.order(1, &[(4, 11), (5, 20)]);
+    estate.order(0, &[(4, 12), (5, 21)]);
+    for (shop, left_then) in [(1, 7), (0, 6), (1, 6), (0, 6)] {
+        let checked = estate.look(shop).await;
+        assert_eq!(left(&estate.board().await), Some(left_then));
+        let expected = known([("4=12;5=20", left_then), ("4=12;5=21", left_then)]);
+        assert_eq!(with_64_gb(&checked), expected, "exactly those with 64 GB");
+    }
+    for _ in 0..6 {
+        estate.order(0, &[(4, 12), (5, 20)]);
+    }
+    let checked = estate.look(0).await;
+    assert_eq!(told(&checked).len(), 1, "{:?}", told(&checked));
+    let checked = estate.look(1).await;
+    assert_eq!(with_64_gb(&checked), known([("4=12;5=20", 0), ("4=12;5=21", 0)]));
+    assert!(
+        told(&checked).is_empty(),
+        "the pool spoke for us as well: {:?}",
+        told(&checked)
+    );
+    let board = estate.board().await;
+    let shops: Vec<&str> = board.pools[0].holds_back().map(|user| &*user.instance).collect();
+    assert_eq!(shops, SHOPS);
+}
+
+#[tokio::test]
+async fn after_a_start_the_last_counts_of_the_other_shop_are_there_while_they_are_young() {
+    let mut estate = Estate::open([server(4), server(16)], &[kits(20)]).await;
+    estate.look(0).await;
+    estate.look(1).await;
+    let before = estate.board().await;
+    assert_eq!(left(&before), Some(0));
+    let mut estate = estate.restart(&[kits(20)]).await;
+    assert_eq!(*estate.board().await, *before, "before anything was asked");
+    let checked = estate.look(0).await;
+    assert_eq!(left(&estate.board().await), Some(0));
+    assert!(told(&checked).is_empty(), "{:?}", told(&checked));
+    estate.wait(15);
+    let mut estate = estate.restart(&[kits(20)]).await;
+    estate.order(0, &[(4, 12), (5, 20)]);
+    let checked = estate.look(0).await;
+    assert_eq!(
+        left(&estate.board().await),
+        None,
+        "us was read three intervals ago"
+    );
+    assert!(told(&checked).is_empty(), "{:?}", told(&checked));
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(-1));
+}
+
+#[tokio::test]
+async fn a_pool_has_a_history_and_is_no_shop() {
+    let mut estate = Estate::open([server(4), server(8)], &[kits(20)]).await;
+    for shop in [0, 1, 0] {
+        estate.look(shop).await;
+    }
+    estate.order(0, &[(4, 12), (5, 20)]);
+    estate.look(0).await;
+    let reader = estate.running.store.reader();
+    let pools = reader.pools().await.unwrap().unwrap();
+    let memory = reader
+        .memory(pools, &estate.running.checks[0].rules.global())
+        .await
+        .unwrap();
+    let query = LevelQuery {
+        instance: pools,
+        product: memory.products[0].id,
+        combination: None,
+        from: None,
+        to: None,
+        after: None,
+        limit: 10,
+    };
+    let points = reader.level_history(&query).await.unwrap().unwrap();
+    let levels: Vec<Option<i64>> = points.iter().map(|point| point.stood.level()).collect();
+    assert_eq!(levels, [None, Some(8), Some(7)]);
+    let shops: Vec<String> = reader
+        .instances()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|i| i.name)
+        .collect();
+    assert_eq!(shops, SHOPS);
+    assert_eq!(reader.instance("(pools)").await.unwrap(), None);
+    let polls = reader.polls(None, None, 100).await.unwrap();
+    assert!(polls.iter().all(|poll| SHOPS.contains(&poll.instance.as_str())));
+    for _ in 0..7 {
+        estate.order(0, &[(4, 12), (5, 20)]);
+    }
+    estate.look(0).await;
+    let reader = estate.running.store.reader();
+    let all = reader.events(EventFilter::default(), None, 100).await.unwrap();
+    assert!(all.iter().all(|event| event.instance != "(pools)"), "{all:?}");
+    let own = EventFilter {
+        instance: Some(pools),
+        ..EventFilter::default()
+    };
+    let own = reader.events(own, None, 100).await.unwrap();
+    let moved: Vec<(&str, Option<i64>)> = own.iter().map(|e| (e.kind.as_str(), e.level)).collect();
+    assert_eq!(moved, [("severity", Some(0))]);
+}
+
+#[tokio::test]
+async fn counts_of_before_a_pool_was_taken_out_are_not_taken_up_again() {
+    let mut estate = Estate::open([server(4), server(8)], &[kits(20)]).await;
+    estate.look(0).await;
+    estate.look(1).await;
+    let mut estate = estate.restart(&[]).await;
+    estate.look(0).await;
+    assert!(estate.board().await.pools.is_empty());
+    // While nobody counts, us sells; its polls are recorded all the same.
+    estate.order(1, &[(4, 12), (5, 20)]);
+    estate.look(1).await;
+    let mut estate = estate.restart(&[kits(20)]).await;
+    estate.look(0).await;
+    assert_eq!(
+        left(&estate.board().await),
+        None,
+        "what us took then is not what it takes now"
+    );
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(7));
+}
+
+#[tokio::test]
+async fn shops_that_are_polled_side_by_side_lose_no_count() {
+    let mut estate = Estate::open([server(0), server(0)], &[kits(60)]).await;
+    for round in 1..=12 {
+        for shop in [0, 1] {
+            estate.order(shop, &[(4, 12), (5, 20)]);
+        }
+        estate.wait(1);
+        let [eu, us] = [0, 1].map(|shop| looked(&estate.running.checks[shop], estate.now));
+        tokio::join!(eu, us);
+        assert_eq!(left(&estate.board().await), Some(60 - 2 * round));
+    }
+}
