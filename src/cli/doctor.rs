@@ -15,13 +15,13 @@ use crate::cli::print;
 use crate::cli::table;
 use crate::config::channels::ChannelConfig;
 use crate::config::channels::ChannelKindConfig;
-use crate::config::findings::ConfigErrors;
 use crate::config::findings::Place;
 use crate::config::findings::Problem;
 use crate::config::instances::DEFAULT;
 use crate::config::instances::InstanceConfig;
 use crate::config::keys;
 use crate::config::load::Config;
+use crate::config::load::Sound;
 use crate::config::overlay::Sources;
 use crate::doctor::channel;
 use crate::doctor::channel::Channel;
@@ -36,26 +36,46 @@ use crate::doctor::shop::Shop;
 use crate::doctor::visit;
 use crate::doctor::visit::Walked;
 use crate::domain::alerting::state::Memory;
+use crate::store::error::StoreError;
 use crate::store::past::Greatest;
 use crate::store::reader::Reader;
+
+/// What is to be walked.
+struct Patient {
+    sound: Sound,
+    /// All of it, where nothing is wrong.
+    config: Option<Config>,
+    /// Whether each shop of the configuration is walked.
+    complete: bool,
+    send_test: bool,
+    now: Timestamp,
+}
 
 /// Walks, prints, and ends with 0 where all is well, 1 for warnings, 2 for failures.
 pub async fn doctor(sources: &Sources, options: &DoctorArguments) -> Exit {
     let now = Timestamp::now();
-    let (config, errors) = Config::salvage(sources);
-    let mut walks = vec![configuration(&errors)];
-    if let Some(mut config) = config {
-        let all = config.instances.len();
-        if let Some(wanted) = &options.instance {
-            config.instances.retain(|instance| instance.name == *wanted);
-            if config.instances.is_empty() && errors.problems.is_empty() {
-                let problem = format!("There is no shop {wanted:?} in the configuration.");
-                return fail(Exit::Config, &problem);
-            }
+    let (mut sound, loaded) = Config::salvage(sources);
+    let urls = urls(&sound);
+    let mut walks = vec![match &loaded {
+        Ok(config) => configuration(&[], &config.warnings, &urls),
+        Err(errors) => configuration(&errors.problems, &errors.warnings, &urls),
+    }];
+    let all = sound.instances.len();
+    if let Some(wanted) = &options.instance {
+        sound.instances.retain(|instance| instance.name == *wanted);
+        if sound.instances.is_empty() && loaded.is_ok() {
+            let problem = format!("There is no shop {wanted:?} in the configuration.");
+            return fail(Exit::Config, &problem);
         }
-        let complete = config.instances.len() == all;
-        walks.extend(everything(&config, errors.problems.is_empty(), complete, options, now).await);
     }
+    let patient = Patient {
+        complete: sound.instances.len() == all,
+        sound,
+        config: loaded.ok(),
+        send_test: options.send_test,
+        now,
+    };
+    walks.extend(patient.everything().await);
     let report = Report::new(now, walks);
     if options.json {
         print(&serde_json::to_string(&report).unwrap_or_default());
@@ -70,16 +90,15 @@ pub async fn doctor(sources: &Sources, options: &DoctorArguments) -> Exit {
 }
 
 /// What reading the configuration brought to light.
-fn configuration(errors: &ConfigErrors) -> Walk {
+fn configuration(problems: &[Problem], warnings: &[Problem], urls: &[String]) -> Walk {
     let mut walk = Walk::new("configuration", None);
-    for problem in &errors.problems {
+    for problem in problems {
         let wrong = Wrong::failure(Id::Configuration, sentence(problem), problem.mend.clone());
         walk.found("settings", wrong.about(problem.key.clone()));
     }
-    for warning in &errors.warnings {
+    for warning in warnings {
         // The walk of the shop sees what its address leads to.
-        let is_url = warning.key == keys::API_URL.name || is_url_of_shop(&warning.key);
-        if is_url && errors.problems.is_empty() {
+        if urls.contains(&warning.key) {
             continue;
         }
         let is_channel = warning.key.contains(keys::ALERT_EMAIL_TO.name) && warning.place == Place::Missing;
@@ -97,8 +116,20 @@ fn configuration(errors: &ConfigErrors) -> Walk {
     walk
 }
 
-fn is_url_of_shop(key: &str) -> bool {
-    key.starts_with("instance ") && key.ends_with(": url")
+/// What the addresses of the shops that are sound are called.
+fn urls(sound: &Sound) -> Vec<String> {
+    let url = |instance: &InstanceConfig| {
+        if is_of_environment(sound, instance) {
+            keys::API_URL.name.to_owned()
+        } else {
+            format!("instance {:?}: url", instance.name)
+        }
+    };
+    sound.instances.iter().map(url).collect()
+}
+
+fn is_of_environment(sound: &Sound, instance: &InstanceConfig) -> bool {
+    instance.name == DEFAULT && sound.is_set(keys::API_URL.name)
 }
 
 fn sentence(problem: &Problem) -> String {
@@ -108,119 +139,118 @@ fn sentence(problem: &Problem) -> String {
     }
 }
 
-/// The database first, since it remembers; then shops and channels side by side; rules last.
-async fn everything(
-    config: &Config,
-    sound: bool,
-    complete: bool,
-    options: &DoctorArguments,
-    now: Timestamp,
-) -> Vec<Walk> {
-    let (mut stored, reader) = database::walk(&config.store.path).await;
-    let mut shops = JoinSet::new();
-    for (place, instance) in config.instances.iter().enumerate() {
-        let memory = remembered(config, reader.as_ref(), &instance.name)
-            .await
-            .unwrap_or_else(|error| {
-                stored.found("file", database::unreadable(&error));
-                Memory::default()
-            });
-        let shop = to_walk(config, instance, memory, sound);
-        shops.spawn(async move { (place, visit::walk(shop, now).await) });
+impl Patient {
+    /// The database first, since it remembers; then shops and channels side by side; rules last.
+    async fn everything(&self) -> Vec<Walk> {
+        let (mut stored, reader) = match &self.sound.store {
+            Some(store) => database::walk(&store.path).await,
+            None => (database::unknown(), None),
+        };
+        let mut shops = JoinSet::new();
+        for (place, instance) in self.sound.instances.iter().enumerate() {
+            let memory = self
+                .memory(reader.as_ref(), &instance.name)
+                .await
+                .unwrap_or_else(|error| {
+                    stored.found("file", database::unreadable(&error));
+                    Memory::default()
+                });
+            let (shop, now) = (self.shop(instance, memory), self.now);
+            shops.spawn(async move { (place, visit::walk(shop, now).await) });
+        }
+        let mut channels = JoinSet::new();
+        for (place, settings) in self.sound.channels.iter().enumerate() {
+            let (channel, now) = (self.channel(settings), self.now);
+            channels.spawn(async move { (place, channel::walk(channel, now).await) });
+        }
+        let shops: Vec<Walked> = in_order(shops).await;
+        let channels: Vec<Walk> = in_order(channels).await;
+        let rules = self.rules(&shops, reader.as_ref()).await;
+        if let Some(reader) = reader {
+            reader.close().await;
+        }
+        let shops = shops.into_iter().map(|walked| walked.walk);
+        shops.chain([rules, stored]).chain(channels).collect()
     }
-    let mut channels = JoinSet::new();
-    for (place, settings) in config.channels.iter().enumerate() {
-        let channel = channel(config, settings, options.send_test);
-        channels.spawn(async move { (place, channel::walk(channel, now).await) });
+
+    async fn memory(&self, reader: Option<&Reader>, instance: &str) -> Result<Memory, StoreError> {
+        match &self.config {
+            Some(config) => remembered(config, reader, instance).await,
+            None => Ok(Memory::default()),
+        }
     }
-    let shops: Vec<Walked> = in_order(shops).await;
-    let channels: Vec<Walk> = in_order(channels).await;
-    let rules = if sound {
-        judged(config, &shops, reader.as_ref(), complete, now).await
-    } else {
-        let mut walk = Walk::new("rules", None);
-        walk.not_checked(&["matching", "thresholds"], "the configuration is not sound");
-        walk
-    };
-    if let Some(reader) = reader {
-        reader.close().await;
+
+    fn shop(&self, instance: &InstanceConfig, memory: Memory) -> Shop {
+        let policy = self
+            .config
+            .as_ref()
+            .map(|config| (Arc::clone(&config.rules), Arc::clone(&config.capacities)));
+        Shop {
+            name: instance.name.clone(),
+            of_environment: is_of_environment(&self.sound, instance),
+            api: instance.api.clone(),
+            policy,
+            memory,
+        }
     }
-    let shops = shops.into_iter().map(|walked| walked.walk);
-    shops.chain([rules, stored]).chain(channels).collect()
+
+    fn channel(&self, settings: &ChannelConfig) -> Channel {
+        let own = |key: &str, variable: &str| {
+            let own = format!("channel {:?}: {key}", settings.name);
+            if self.sound.is_set(&own) {
+                own
+            } else {
+                variable.to_owned()
+            }
+        };
+        let (url_setting, password_setting) = match settings.kind {
+            ChannelKindConfig::Email(_) => (
+                own("smtp_url", keys::SMTP_URL.name),
+                own("smtp_password", keys::SMTP_PASSWORD.name),
+            ),
+            ChannelKindConfig::Webhook(_) => (
+                own("url", keys::WEBHOOK_URL.name),
+                own("secret", keys::WEBHOOK_SECRET.name),
+            ),
+        };
+        Channel {
+            settings: channel_settings(settings),
+            url_setting,
+            password_setting,
+            test: self.send_test.then(|| self.sound.timezone.clone()),
+        }
+    }
+
+    /// Rules and thresholds against what the shops sell and what was ever seen of it.
+    async fn rules(&self, shops: &[Walked], reader: Option<&Reader>) -> Walk {
+        let Some(config) = &self.config else {
+            let mut walk = Walk::new("rules", None);
+            walk.not_checked(&["matching", "thresholds"], "the configuration is not sound");
+            return walk;
+        };
+        let mut seen = Vec::new();
+        for shop in shops {
+            if let Some(memory) = &shop.memory {
+                seen.push((shop.name.as_str(), memory, history(reader, &shop.name).await));
+            }
+        }
+        let complete = self.complete && seen.len() == shops.len();
+        let seen: Vec<Seen<'_>> = seen
+            .iter()
+            .map(|(name, memory, greatest)| Seen {
+                name,
+                memory,
+                greatest,
+            })
+            .collect();
+        rules::walk(&config.rules, &config.capacities, &seen, complete, self.now)
+    }
 }
 
 async fn in_order<T: 'static>(under_way: JoinSet<(usize, T)>) -> Vec<T> {
     let mut done = under_way.join_all().await;
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, result)| result).collect()
-}
-
-fn to_walk(config: &Config, instance: &InstanceConfig, memory: Memory, sound: bool) -> Shop {
-    Shop {
-        name: instance.name.clone(),
-        of_environment: instance.name == DEFAULT && is_set(config, keys::API_URL.name),
-        api: instance.api.clone(),
-        policy: sound.then(|| (Arc::clone(&config.rules), Arc::clone(&config.capacities))),
-        memory,
-    }
-}
-
-fn is_set(config: &Config, key: &str) -> bool {
-    config.effective().iter().any(|shown| shown.key == key)
-}
-
-fn channel(config: &Config, settings: &ChannelConfig, test: bool) -> Channel {
-    let name = &settings.name;
-    let own = |key: &str, variable: &str| {
-        let own = format!("channel {name:?}: {key}");
-        if is_set(config, &own) {
-            own
-        } else {
-            variable.to_owned()
-        }
-    };
-    let (url_setting, password_setting) = match settings.kind {
-        ChannelKindConfig::Email(_) => (
-            own("smtp_url", keys::SMTP_URL.name),
-            own("smtp_password", keys::SMTP_PASSWORD.name),
-        ),
-        ChannelKindConfig::Webhook(_) => (
-            own("url", keys::WEBHOOK_URL.name),
-            own("secret", keys::WEBHOOK_SECRET.name),
-        ),
-    };
-    Channel {
-        settings: channel_settings(settings),
-        url_setting,
-        password_setting,
-        test: test.then(|| config.timezone.clone()),
-    }
-}
-
-/// Rules and thresholds against what the shops sell and what was ever seen of it.
-async fn judged(
-    config: &Config,
-    shops: &[Walked],
-    reader: Option<&Reader>,
-    complete: bool,
-    now: Timestamp,
-) -> Walk {
-    let mut seen = Vec::new();
-    for shop in shops {
-        if let Some(memory) = &shop.memory {
-            seen.push((shop.name.as_str(), memory, history(reader, &shop.name).await));
-        }
-    }
-    let complete = complete && seen.len() == shops.len();
-    let seen: Vec<Seen<'_>> = seen
-        .iter()
-        .map(|(name, memory, greatest)| Seen {
-            name,
-            memory,
-            greatest,
-        })
-        .collect();
-    rules::walk(&config.rules, &config.capacities, &seen, complete, now)
 }
 
 /// Nothing where there is none, or where it cannot be read, which the walk of the database tells.

@@ -44,7 +44,7 @@ use crate::store::db::StoreSettings;
 /// Everything the daemon goes by, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// At least one, unless salvaged.
+    /// At least one.
     pub instances: Vec<InstanceConfig>,
     pub channels: Vec<ChannelConfig>,
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
@@ -68,6 +68,24 @@ pub struct Config {
     shown: Vec<Shown>,
 }
 
+/// What is sound of a configuration, whatever else is wrong: for whoever looks for more mistakes, never to run by.
+#[derive(Debug)]
+pub struct Sound {
+    pub instances: Vec<InstanceConfig>,
+    pub channels: Vec<ChannelConfig>,
+    pub timezone: TimeZone,
+    pub store: Option<StoreSettings>,
+    shown: Vec<Shown>,
+}
+
+impl Sound {
+    /// Whether that key is set, by whatever way.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.shown.iter().any(|shown| shown.key == key)
+    }
+}
+
 impl Config {
     /// Reads and checks everything.
     ///
@@ -85,22 +103,16 @@ impl Config {
         Self::read(sources, Some(text))
     }
 
-    /// The same, but beside what is wrong also the parts that are sound, where there are enough of them: for whoever
-    /// looks for more mistakes, never to run by. Its warnings are those of the [`ConfigErrors`], too.
-    #[must_use]
-    pub fn salvage(sources: &Sources) -> (Option<Self>, ConfigErrors) {
+    /// The same, with the parts that are sound, whatever is wrong with others.
+    pub fn salvage(sources: &Sources) -> (Sound, Result<Self, ConfigErrors>) {
         Self::parts(sources, None)
     }
 
     fn read(sources: &Sources, text: Option<&str>) -> Result<Self, ConfigErrors> {
-        let (parts, problems) = Self::parts(sources, text);
-        match parts {
-            Some(parts) if problems.problems.is_empty() => Ok(parts),
-            Some(_) | None => Err(problems),
-        }
+        Self::parts(sources, text).1
     }
 
-    fn parts(sources: &Sources, text: Option<&str>) -> (Option<Self>, ConfigErrors) {
+    fn parts(sources: &Sources, text: Option<&str>) -> (Sound, Result<Self, ConfigErrors>) {
         let mut findings = Findings::default();
         let overlay = Overlay::read(sources, &mut findings);
         let (path, table) = open_file(&overlay, sources, text, &mut findings);
@@ -112,19 +124,26 @@ impl Config {
             file: settings,
             findings,
         };
-        let parts = read(&mut reader, &rest, whole);
+        let (sound, config) = read(&mut reader, &rest, whole);
         look_for_typos(&mut reader);
         let Findings {
             problems,
             warnings,
             shown,
         } = reader.findings;
-        let parts = parts.map(|parts| Self {
-            warnings: warnings.clone(),
-            shown,
-            ..parts
-        });
-        (parts, ConfigErrors { problems, warnings })
+        let sound = Sound {
+            shown: shown.clone(),
+            ..sound
+        };
+        let config = match config {
+            Some(config) if problems.is_empty() => Ok(Self {
+                warnings,
+                shown,
+                ..config
+            }),
+            Some(_) | None => Err(ConfigErrors { problems, warnings }),
+        };
+        (sound, config)
     }
 
     /// What holds and where it comes from, secrets hidden.
@@ -200,7 +219,7 @@ fn open_file(
 }
 
 /// Every part, each checked even where another is broken. `whole` is whether the file could be read.
-fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
+fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config>) {
     let mut root = Section::new("", root);
     for key in keys::ALL.iter().filter(|key| **key != &keys::CONFIG_FILE) {
         root.know(&key.name.to_lowercase());
@@ -235,27 +254,37 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> Option<Config> {
             .findings
             .warn("ALERT_EMAIL_TO and WEBHOOK_URL", Place::Missing, wrong);
     }
-    let zone = zone?;
-    let (reminder_at, flap_limit) = reminders?;
-    Some(Config {
-        instances: shops.good,
-        channels: telling.good,
-        rules: Arc::new(rules::under(rules?, &capacities)),
-        capacities: Arc::new(capacities),
-        timezone: zone.zone,
-        timezone_name: zone.name,
-        reminder_at,
-        flap_limit,
-        store: store?,
-        http: http?,
-        log: log?,
-        report: report?,
-        heartbeat_url: heartbeat
-            .good()
-            .map(|url| SecretString::from(String::from(url.value))),
-        warnings: Vec::new(),
+    let sound = Sound {
+        instances: shops.good.clone(),
+        channels: telling.good.clone(),
+        timezone,
+        store: store.clone(),
         shown: Vec::new(),
-    })
+    };
+    let config = || {
+        let zone = zone?;
+        let (reminder_at, flap_limit) = reminders?;
+        Some(Config {
+            instances: shops.good,
+            channels: telling.good,
+            rules: Arc::new(rules::under(rules?, &capacities)),
+            capacities: Arc::new(capacities),
+            timezone: zone.zone,
+            timezone_name: zone.name,
+            reminder_at,
+            flap_limit,
+            store: store?,
+            http: http?,
+            log: log?,
+            report: report?,
+            heartbeat_url: heartbeat
+                .good()
+                .map(|url| SecretString::from(String::from(url.value))),
+            warnings: Vec::new(),
+            shown: Vec::new(),
+        })
+    };
+    (sound, config())
 }
 
 /// Whether a key at the top of the file is a setting of the environment in lower case.

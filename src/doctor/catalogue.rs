@@ -58,12 +58,17 @@ pub async fn walk(
         walk.found("products", wrong);
         return None;
     }
-    let count = checked
-        .look
-        .result
-        .as_ref()
-        .map_or(0, |snapshot| snapshot.products.len());
-    walk.ok("products", format!("{count} products listed"));
+    let listed = checked.look.result.as_ref();
+    let count = listed.map_or(0, |snapshot| snapshot.products.len());
+    let attempts = &checked.look.attempts;
+    if attempts
+        .iter()
+        .any(|attempt| attempt.cause == Some(Cause::Encoding))
+    {
+        walk.found("products", guide::only_as_xml());
+    } else {
+        walk.ok("products", format!("{count} products listed"));
+    }
     let details = details(&client, &checked, version, names, now).await;
     let known = Known {
         memory: &checked.memory,

@@ -56,6 +56,14 @@ pub async fn walk(path: &Path) -> (Walk, Option<Reader>) {
     }
 }
 
+/// No walk: where the database is meant to be is not known.
+#[must_use]
+pub fn unknown() -> Walk {
+    let mut walk = Walk::new("database", None);
+    walk.not_checked(&["folder", "file", "soundness"], "DATABASE_URL is not sound");
+    walk
+}
+
 fn cramped(folder: &Path, free: u64) -> Option<Wrong> {
     (free < ROOM).then(|| {
         Wrong::warning(
@@ -70,7 +78,9 @@ fn cramped(folder: &Path, free: u64) -> Option<Wrong> {
 fn misplaced(unfit: &Unfit) -> Wrong {
     let problem = match unfit {
         Unfit::NoFolder(path) => format!("{} is no folder, so no database can be in it.", path.display()),
-        Unfit::NotWritable(path) => format!("The folder {} cannot be written by this user.", path.display()),
+        Unfit::NotWritable(path) => {
+            format!("{} cannot be written by the user that runs this.", path.display())
+        }
         Unfit::Unreadable(path, kind) => {
             format!("The folder {} cannot be looked at: {kind}.", path.display())
         }

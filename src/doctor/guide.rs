@@ -68,8 +68,7 @@ pub fn refused(refused: Refused<'_>, names: &Names) -> Wrong {
             format!(
                 "WHMCS cannot encode its answer, since texts of the shop hold malformed characters{said}."
             ),
-            "Find the product whose name or description was pasted in another encoding, and type that text anew \
-             (Configuration > System Settings > Products/Services).",
+            RETYPE,
         ),
         Cause::TooLarge => unreadable(
             format!("The answer exceeds a limit{said}."),
@@ -98,6 +97,22 @@ pub fn refused(refused: Refused<'_>, names: &Names) -> Wrong {
             refused.cause.mend(),
         ),
     }
+}
+
+/// What to do about malformed characters.
+const RETYPE: &str = "Find the product whose name or description was pasted in another encoding, and type that text anew \
+                      (Configuration > System Settings > Products/Services).";
+
+/// The catalogue could not be written as JSON, but as XML.
+#[must_use]
+pub fn only_as_xml() -> Wrong {
+    Wrong::warning(
+        Id::MalformedCharacters,
+        "WHMCS cannot write its answer as JSON, since texts of the shop hold malformed characters. As XML it can, so the \
+         catalogue is read nevertheless.",
+        format!("{RETYPE} Until then WHMCS_RESPONSE_TYPE=xml spares each start a failed request."),
+    )
+    .about("WHMCS_RESPONSE_TYPE")
 }
 
 fn in_brackets(detail: &str) -> String {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub enum Unfit {
     /// Something on the way is no folder.
     NoFolder(PathBuf),
-    /// We may not write there.
+    /// We may not write there: the folder, or the database itself.
     NotWritable(PathBuf),
     /// It cannot be looked at, and why.
     Unreadable(PathBuf, io::ErrorKind),
@@ -41,6 +41,9 @@ pub fn folder(database: &Path) -> Result<(PathBuf, u64), Unfit> {
     }
     let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
     rustix::fs::access(folder, may).map_err(|_| Unfit::NotWritable(folder.to_owned()))?;
+    if database.is_file() && rustix::fs::access(database, rustix::fs::Access::WRITE_OK).is_err() {
+        return Err(Unfit::NotWritable(database.to_owned()));
+    }
     let free =
         rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     Ok((folder.to_owned(), free))

@@ -5,6 +5,7 @@ use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
 
 use crate::world::World;
+use crate::world::ids;
 use crate::world::no_secret;
 use crate::world::stocked;
 
@@ -120,4 +121,47 @@ fn what_is_sound_of_a_broken_configuration_is_walked_nevertheless() {
         .filter_map(|finding| finding["setting"].as_str())
         .collect();
     assert_eq!(settings, ["WHMCS_API_URL", "CRITICAL_STOCK"], "{report:#}");
+    let read = |check: &&serde_json::Value| check["instance"] == "eu" && check["name"] == "products";
+    let read = report["checks"].as_array().expect("checks").iter().find(read);
+    assert_eq!(
+        read.map(|check| &check["state"]),
+        Some(&"ok".into()),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn an_open_address_is_told_once_beside_another_mistake() {
+    let mut world = World::with(stocked(Version::V8_12, Companion::Contract1), |settings| {
+        settings.listen = ([0, 0, 0, 0], 0).into();
+    });
+    let port = world.shop.address().port();
+    world.set(
+        "WHMCS_API_URL",
+        &format!("http://0.0.0.0:{port}/includes/api.php"),
+    );
+    world.set("CRITICAL_STOCK", "few");
+    let (_, report) = world.doctor(&[]);
+    assert_eq!(ids(&report), ["configuration", "url-http"]);
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(2), "{report:#}");
+}
+
+#[test]
+fn a_broken_rules_file_does_not_hide_a_shop_that_refuses() {
+    let world = World::new();
+    world.refuse(Refusal::AuthenticationFailed);
+    world.rules("[[rule]]\nlow = \"few\"\n");
+    let (ended, report) = world.doctor(&[]);
+    assert_eq!(ended.code, 2);
+    assert_eq!(
+        ids(&report),
+        ["configuration", "credentials-wrong-secret"],
+        "{report:#}"
+    );
+    let unchecked = report["checks"].as_array().expect("checks").iter();
+    let unchecked: Vec<&str> = unchecked
+        .filter(|check| check["subject"] == "rules" && check["state"] == "not_checked")
+        .filter_map(|check| check["name"].as_str())
+        .collect();
+    assert_eq!(unchecked, ["matching", "thresholds"]);
 }

@@ -154,6 +154,7 @@ fn answers() -> Vec<Case> {
                     .keep(Some("GetProducts"), Fault::Refused(Refusal::MalformedUtf8));
                 world
             },
-        ),
+        )
+        .warning(),
     ]
 }

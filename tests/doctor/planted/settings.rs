@@ -57,7 +57,7 @@ fn configuration() -> Vec<Case> {
         case(
             "a pool names no product there is",
             Id::RuleMatchesNothing,
-            &["pool \"Chassis\": use 1"],
+            &["use 1 of pool \"Chassis\""],
             || {
                 let world = World::new();
                 world
