@@ -105,7 +105,7 @@ fn unread(checked: &Checked, names: &Names) -> Option<Wrong> {
                 detail: &failure.detail,
                 body: "",
             };
-            Some(guide::refused(refused, names))
+            Some(stock::broken(refused).unwrap_or_else(|| guide::refused(refused, names)))
         }
         Ok(snapshot) if snapshot.products.is_empty() => Some(
             Wrong::warning(

@@ -67,6 +67,7 @@ ids! {
     StockUnreadable => "stock-unreadable",
     CompanionMissing => "companion-missing",
     CompanionOtherAction => "companion-other-action",
+    CompanionBroken => "companion-broken",
     RuleMatchesNothing => "rule-matches-nothing",
     ThresholdAboveAnythingSeen => "threshold-above-anything-seen",
     DatabaseFolder => "database-folder",

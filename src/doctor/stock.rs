@@ -3,6 +3,7 @@
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
 use crate::doctor::guide;
+use crate::doctor::guide::Refused;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Figure;
@@ -108,6 +109,25 @@ pub fn companion(known: Known<'_>) -> Option<Wrong> {
         )),
         Details::Missing | Details::MissingOrNotPermitted => absent(known, unknown, costs),
     }
+}
+
+/// Where the companion is what fails, rather than WHMCS as a whole; `None` where it is not.
+#[must_use]
+pub fn broken(refused: Refused<'_>) -> Option<Wrong> {
+    (refused.action == "GetProductDetails").then(|| {
+        Wrong::failure(
+            Id::CompanionBroken,
+            format!(
+                "GetProducts is answered, but GetProductDetails (the companion) fails: {} ({})",
+                refused.cause.words(),
+                refused.detail
+            ),
+            "Look into PHP's error log on the WHMCS host, and at what it answers (whmcs-stock-monitor call \
+             GetProductDetails productid=…). Copy the companion's files into the WHMCS folder again \
+             (whmcs-stock-monitor companion export DIR writes them), or remove includes/api/getproductdetails.php to do \
+             without.",
+        )
+    })
 }
 
 fn absent(known: Known<'_>, unknown: usize, costs: &str) -> Option<Wrong> {

@@ -126,5 +126,15 @@ fn companion() -> Vec<Case> {
             capacity(Version::V8_12, Companion::Foreign)
         })
         .warning(),
+        case(
+            "the companion breaks",
+            Id::CompanionBroken,
+            &["GetProducts is answered", "PHP's error log"],
+            || {
+                let world = World::new();
+                world.shop.faults().keep(Some("GetProductDetails"), Fault::Status(500, None));
+                world
+            },
+        ),
     ]
 }
