@@ -119,7 +119,10 @@ fn mail(channel: &Channel, stuck: &Stuck) -> Wrong {
         .about(url.clone()),
         Hurdle::NoStartTls => Wrong::failure(
             Id::SmtpStarttlsMissing,
-            format!("The mail server {host}, port {port}, does not offer STARTTLS; mail and password are never sent in the clear."),
+            format!(
+                "The mail server {host}, port {port}, does not offer STARTTLS; mail and password are never sent in the \
+                 clear."
+            ),
             format!(
                 "Use the port for submission (587), or smtps:// with port 465, in {url}; or switch STARTTLS on at the \
                  server. Only for a server on this very host, append ?tls=none."

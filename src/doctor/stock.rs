@@ -84,7 +84,8 @@ pub fn companion(known: Known<'_>) -> Option<Wrong> {
         Details::NotPermitted => Some(Wrong::warning(
             Id::PermissionGetProductDetails,
             format!(
-                "GetProductDetails (the companion) is installed, but the role of the API credentials does not allow it. {costs}."
+                "GetProductDetails (the companion) is installed, but the role of the API credentials does not \
+                 allow it. {costs}."
             ),
             guide::details_mend(),
         )),
@@ -221,10 +222,15 @@ fn no_fields(known: Known<'_>, products: &[&Tracked]) -> Wrong {
                             which sends the stock itself."
     );
     if known.details == Details::MissingOrNotPermitted {
-        ways.push_str(" If the companion is installed already, the role lacks GetProductDetails: WHMCS before 9 says the same for both. ");
+        ways.push_str(
+            " If the companion is installed already, the role lacks GetProductDetails: WHMCS before 9 says the same for \
+             both. ",
+        );
         ways.push_str(&guide::details_mend());
     }
-    ways.push_str(" Products whose stock is not counted at all can be declared with stock_control = \"off\" in a [[rule]].");
+    ways.push_str(
+        " Products whose stock is not counted at all can be declared with stock_control = \"off\" in a [[rule]].",
+    );
     Wrong::warning(
         Id::StockNoFields,
         format!(
@@ -246,7 +252,9 @@ fn ambiguous(known: Known<'_>, products: &[&Tracked]) -> Wrong {
         ids.join(", ")
     );
     if known.details == Details::MissingOrNotPermitted {
-        mend.push_str(" If it is installed already, the role lacks GetProductDetails: WHMCS before 9 says the same for both.");
+        mend.push_str(
+            " If it is installed already, the role lacks GetProductDetails: WHMCS before 9 says the same for both.",
+        );
     }
     mend.push_str(" A level other than 0, once seen, settles a product too.");
     Wrong::warning(
