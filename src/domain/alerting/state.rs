@@ -92,6 +92,17 @@ pub struct Combination {
 pub struct Stand {
     pub level: Level,
     pub severity: Severity,
+    pub read: EverRead,
+}
+
+/// Whether a pool ever had a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EverRead {
+    Yes,
+    /// Not yet: a shop that it concerns is still to be read.
+    NotYet,
+    /// All its shops were read, and the counts are not there.
+    Cannot,
 }
 
 /// What a product draws on pools, and under what its levels were derived.
