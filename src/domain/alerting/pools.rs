@@ -241,7 +241,8 @@ impl ShopParts {
         };
         if !self.is_fresh(now) {
             return Err(format!(
-                "{shop} was last read at {observed_at}, more than three of its intervals ago."
+                "{shop} was last read on {}, more than three of its intervals ago.",
+                observed_at.strftime("%Y-%m-%d at %H:%M UTC")
             ));
         }
         part.used.ok_or_else(|| {
