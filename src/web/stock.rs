@@ -162,7 +162,7 @@ pub fn open(seen: &Seen, instance: Option<&Instance>, severity: Option<Severity>
         .collect();
     // A pool is of no shop: who asks for one shop does not ask for it.
     let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
-    let pools = pools.filter_map(pools::open_alert);
+    let pools = pools.flat_map(pools::open_alerts);
     alerts.extend(pools.filter(|alert| severity.is_none_or(|severity| alert.severity == severity)));
     alerts.sort_by(|a, b| {
         (b.severity, b.started_at, &a.alert_id).cmp(&(a.severity, a.started_at, &b.alert_id))

@@ -380,6 +380,11 @@ pub fn held(product_id: i64, product: &str, choice: Option<&str>, need: i64) -> 
     }
 }
 
+fn products(held: &[HeldBack]) -> usize {
+    let products: std::collections::BTreeSet<i64> = held.iter().map(|held| held.product_id).collect();
+    products.len()
+}
+
 pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>) -> PoolRef {
     PoolRef {
         name: "64 GB DIMM kits".to_owned(),
@@ -387,6 +392,8 @@ pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>
         level,
         need,
         holds_back_total: holds_back.len(),
+        holds_back_products: products(&holds_back),
+        instances: vec!["default".to_owned()],
         holds_back,
     }
 }
@@ -420,6 +427,7 @@ pub fn empty_pool() -> PoolRef {
     ];
     PoolRef {
         holds_back_total: 6,
+        holds_back_products: 5,
         ..pool_ref(Some(0), None, users)
     }
 }
@@ -498,6 +506,7 @@ pub fn hostile_pool() -> Alert {
         PoolRef {
             name: long.clone(),
             holds_back_total: 200,
+            holds_back_products: 200,
             ..pool_ref(Some(-1), None, users.take(HELD_LISTED).collect())
         },
     )

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::Command;
 use std::process::Stdio;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -52,7 +53,23 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
             None => by_need.push((user.need, 1)),
         }
     }
+    let mut most: BTreeMap<(Arc<str>, i64), i64> = BTreeMap::new();
+    for user in &users {
+        let most = most.entry((Arc::clone(&user.instance), user.product_id)).or_default();
+        *most = user.need.max(*most);
+    }
+    let mut products: Vec<(i64, usize)> = Vec::new();
+    for most in most.into_values() {
+        match products.iter_mut().find(|(need, _)| *need == most) {
+            Some((_, count)) => *count += 1,
+            None => products.push((most, 1)),
+        }
+    }
+    let mut shops: Vec<Arc<str>> = users.iter().map(|user| Arc::clone(&user.instance)).collect();
+    shops.dedup();
     Pool {
+        products,
+        shops,
         used: left.map(|left| capacity - left),
         level: stood.level,
         users,
@@ -73,6 +90,7 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
                 origin: "global".to_owned(),
             },
             told: Severity::Ok,
+            needs: Vec::new(),
         }),
         ..Pool::new(name, capacity)
     }

@@ -16,6 +16,7 @@ use crate::domain::message::Capability;
 use crate::domain::message::Severity;
 use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
+use crate::domain::taking::Taker;
 
 /// What is remembered of one series: a product, or a combination with a figure of its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,12 +93,16 @@ pub struct Combination {
 pub struct Stand {
     pub level: Level,
     pub severity: Severity,
+    /// A hash of how those stand who need more of it than one.
+    pub needs: u64,
 }
 
 /// What a product draws on pools, and under what its levels were derived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     pub draws: Arc<[Draw]>,
+    /// What of it is on offer and takes of pools.
+    pub takers: Arc<[Taker]>,
     /// Pools that it may draw on without anybody knowing how much: it is missing, and was not seen under these rules.
     pub unseen: Vec<usize>,
     /// What WHMCS itself says of it.
