@@ -163,7 +163,11 @@ fn pool_note(pool: &Pool, several: bool) -> String {
     if pool.level.known().is_none() {
         return pool.unknown.clone();
     }
-    let beside = if several { Beside::Shop(None) } else { Beside::OneShop };
+    let beside = if several {
+        Beside::Shop(None)
+    } else {
+        Beside::OneShop
+    };
     let held = limit::held_back(&pool.told(), beside, STYLE);
     if held.is_empty() {
         String::new()

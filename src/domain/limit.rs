@@ -189,9 +189,8 @@ fn named<'a>(pool: &'a PoolRef, beside: Beside<'_>) -> Vec<Named<'a>> {
             Beside::Shop(home) => (home != Some(held.instance.as_str()), false),
             Beside::OneShop => (!one_shop, false),
         };
-        let same = |named: &Named<'_>| {
-            named.of.instance == held.instance && named.of.product_id == held.product_id
-        };
+        let same =
+            |named: &Named<'_>| named.of.instance == held.instance && named.of.product_id == held.product_id;
         if !sibling && found.iter().any(same) {
             continue;
         }

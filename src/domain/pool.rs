@@ -224,8 +224,12 @@ impl Standing {
     /// and not of the pool.
     #[must_use]
     pub fn speaks_for(&self, need: Option<i64>, severity: Severity, told: Severity) -> bool {
-        let enough = |voice: &Self| voice.severity >= severity && (told == Severity::Ok || voice.told >= severity);
-        let concerned = self.needs.iter().filter(|(of, _)| need.is_none_or(|need| *of <= need));
+        let enough =
+            |voice: &Self| voice.severity >= severity && (told == Severity::Ok || voice.told >= severity);
+        let concerned = self
+            .needs
+            .iter()
+            .filter(|(of, _)| need.is_none_or(|need| *of <= need));
         enough(self) || concerned.into_iter().any(|(_, voice)| enough(voice))
     }
 
@@ -305,7 +309,9 @@ impl Pool {
         PoolRef {
             holds_back: listed.take(HELD_LISTED).map(User::held).collect(),
             holds_back_total: self.held_back().saturating_sub(held),
-            holds_back_products: self.held(&self.products, i64::MIN).saturating_sub(usize::from(is_one)),
+            holds_back_products: self
+                .held(&self.products, i64::MIN)
+                .saturating_sub(usize::from(is_one)),
             ..self.named(need)
         }
     }
@@ -325,7 +331,9 @@ impl Pool {
 
     /// How many of them cannot be ordered and need `least` or more.
     fn held(&self, by_need: &[(i64, usize)], least: i64) -> usize {
-        let held = by_need.iter().filter(|(need, _)| *need >= least && self.holds(*need));
+        let held = by_need
+            .iter()
+            .filter(|(need, _)| *need >= least && self.holds(*need));
         held.map(|(_, users)| users).sum()
     }
 

@@ -100,7 +100,9 @@ fn sums(product: &Product, draws: &[Draw], pool: usize, offer: &Offer<'_>) -> Ve
     for way in offer::every_way(&drawing).take(WAYS) {
         let taking = way.iter().filter(|(_, need)| *need > 0);
         let picks: Vec<&Pick<'_>> = taking.clone().map(|(pick, _)| pick).collect();
-        let sum = taking.map(|(_, need)| *need).fold(whole(draws, pool), i64::saturating_add);
+        let sum = taking
+            .map(|(_, need)| *need)
+            .fold(whole(draws, pool), i64::saturating_add);
         if picks.len() > 1 && !found.iter().any(|taker| taker.need == sum) && !is_sent(product, &picks) {
             found.push(Taker {
                 pool,

@@ -177,7 +177,12 @@ impl Reading<'_> {
         if words::drawing(pool, self.beside).is_none() {
             return capacity;
         }
-        let names: Vec<String> = pool.instances.iter().take(SHOPS).map(|shop| clean::name(shop)).collect();
+        let names: Vec<String> = pool
+            .instances
+            .iter()
+            .take(SHOPS)
+            .map(|shop| clean::name(shop))
+            .collect();
         match pool.instances.len() - names.len() {
             0 => format!("{capacity}, drawn on by {}", names.join(", ")),
             more => format!("{capacity}, drawn on by {} +{more}", names.join(", ")),

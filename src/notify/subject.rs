@@ -135,11 +135,7 @@ fn many(alerts: &[Alert], beside: Beside<'_>) -> String {
         let shops = alert.about_pool().and_then(|pool| words::drawing(pool, beside));
         shops.map_or(title.clone(), |shops| format!("{title} ({shops})"))
     };
-    format!(
-        "{}: {}",
-        counted_line(alerts),
-        names(alerts.iter().map(title))
-    )
+    format!("{}: {}", counted_line(alerts), names(alerts.iter().map(title)))
 }
 
 /// How many alerts there are of each kind, in their order: `2 out, 1 low`.

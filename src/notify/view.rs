@@ -185,7 +185,11 @@ fn footer(message: &Message, zone: &TimeZone, several: bool) -> Vec<String> {
     match *words::shops(message, several) {
         [] => vec![moment],
         [only] => vec![format!("Shop {} · {moment}", clean::name(only))],
-        [one, other] => vec![format!("Shops {}, {} · {moment}", clean::name(one), clean::name(other))],
+        [one, other] => vec![format!(
+            "Shops {}, {} · {moment}",
+            clean::name(one),
+            clean::name(other)
+        )],
         ref more => vec![format!("{} shops · {moment}", more.len())],
     }
 }

@@ -89,7 +89,11 @@ pub fn shops(message: &Message, several: bool) -> Vec<&str> {
         return looked_at;
     }
     let mut shops: Vec<&str> = Vec::new();
-    for shop in alerts.iter().filter_map(Alert::about_pool).flat_map(|pool| &pool.instances) {
+    for shop in alerts
+        .iter()
+        .filter_map(Alert::about_pool)
+        .flat_map(|pool| &pool.instances)
+    {
         if !shops.contains(&shop.as_str()) {
             shops.push(shop);
         }

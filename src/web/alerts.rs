@@ -125,12 +125,19 @@ fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
 /// The alert of a pool as it was.
 fn pool_item<'a>(event: RecordedEvent, name: &str, seen: &'a Seen) -> AlertItem<'a> {
     let pool = seen.pools.pool(name);
-    let need = event.combination.as_deref().and_then(|key| key.strip_prefix("0="));
+    let need = event
+        .combination
+        .as_deref()
+        .and_then(|key| key.strip_prefix("0="));
     let alert_id = need.map_or_else(|| format!("pool:{name}"), |need| format!("pool:{name}/{need}"));
     let need = need.and_then(|need| need.parse::<i64>().ok());
     let standing = pool.and_then(|pool| pool.standing.as_ref());
     let standing = standing.and_then(|own| match need {
-        Some(need) => own.needs.iter().find(|(of, _)| *of == need).map(|(_, voice)| voice),
+        Some(need) => own
+            .needs
+            .iter()
+            .find(|(of, _)| *of == need)
+            .map(|(_, voice)| voice),
         None => Some(own),
     });
     AlertItem {

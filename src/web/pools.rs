@@ -55,7 +55,11 @@ pub fn rows(board: &Board, several: bool, now: Timestamp) -> Vec<Row<'_>> {
 }
 
 fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
-    let beside = if several { Beside::Shop(None) } else { Beside::OneShop };
+    let beside = if several {
+        Beside::Shop(None)
+    } else {
+        Beside::OneShop
+    };
     let item = pools::item(pool);
     Row {
         name: item.name,

@@ -380,7 +380,7 @@ pub fn held(product_id: i64, product: &str, choice: Option<&str>, need: i64) -> 
     }
 }
 
-fn products(held: &[HeldBack]) -> usize {
+fn of_products(held: &[HeldBack]) -> usize {
     let products: std::collections::BTreeSet<i64> = held.iter().map(|held| held.product_id).collect();
     products.len()
 }
@@ -392,7 +392,7 @@ pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>
         level,
         need,
         holds_back_total: holds_back.len(),
-        holds_back_products: products(&holds_back),
+        holds_back_products: of_products(&holds_back),
         instances: vec!["default".to_owned()],
         holds_back,
     }

@@ -1,9 +1,9 @@
 //! Pools as the outside sees them: metrics, API and page name what limits a level, and let no name through as markup.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;
 use std::process::Stdio;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -55,7 +55,9 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
     }
     let mut most: BTreeMap<(Arc<str>, i64), i64> = BTreeMap::new();
     for user in &users {
-        let most = most.entry((Arc::clone(&user.instance), user.product_id)).or_default();
+        let most = most
+            .entry((Arc::clone(&user.instance), user.product_id))
+            .or_default();
         *most = user.need.max(*most);
     }
     let mut products: Vec<(i64, usize)> = Vec::new();
@@ -418,7 +420,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
         "limited by capacity 1",
         "limited by pool \"Rails\" (what is left is not known)",
         "limited by pool A pool that was removed",
-        "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 4",
+        "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 3 products",
         "holds back DS-64, DS-128, DS-256 0",
         "us was never read. Last known: 1,",
     ] {

@@ -23,7 +23,10 @@ pub(super) enum About<'a> {
     /// A pool, as [`crate::domain::alerting::pools::Pools`] remembers it.
     Pool(&'a Tracked),
     /// The orders that take that many of a pool.
-    Need { pool: &'a Tracked, need: i64 },
+    Need {
+        pool: &'a Tracked,
+        need: i64,
+    },
 }
 
 impl<'a> About<'a> {

@@ -155,11 +155,7 @@ impl Telling<'_> {
         let announced: std::collections::HashSet<&str> =
             announced.iter().map(|alert| alert.alert_id.as_str()).collect();
         let mut alerts = Vec::new();
-        let pools = self
-            .pools
-            .pools
-            .iter()
-            .flat_map(|pool| pool.pool_series());
+        let pools = self.pools.pools.iter().flat_map(|pool| pool.pool_series());
         let products = next.products.iter().flat_map(|product| product.all_series());
         for (series, effective, about) in pools.chain(products) {
             let told = series.told(&self.names[channel]);

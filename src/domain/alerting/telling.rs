@@ -238,7 +238,9 @@ impl<'a> Telling<'a> {
 
     /// How many of the pool one order takes; `None` where that is not known.
     pub(super) fn need_of(&self, about: About<'_>, pool: &str) -> Option<i64> {
-        let product = about.product().filter(|product| product.epoch == self.rules.epoch)?;
+        let product = about
+            .product()
+            .filter(|product| product.epoch == self.rules.epoch)?;
         let at = self.pools.board.place(pool)?;
         taking::need(&product.drawn.as_ref()?.draws, at, about.key())
     }
