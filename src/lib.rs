@@ -11,6 +11,7 @@ pub mod domain {
     pub mod pool;
     pub mod limit;
     pub mod draw;
+    pub mod taking;
     pub mod capacity;
     pub mod delivery;
     pub mod alerting {
@@ -28,6 +29,7 @@ pub mod domain {
         mod telling;
         mod saying;
         mod pooling;
+        mod needs;
         mod walk;
         mod combination;
         pub mod product;

@@ -61,6 +61,8 @@ struct Shown {
     capacities: Arc<Capacities>,
     /// Of the database.
     path: PathBuf,
+    /// There are several shops, also where one is asked for.
+    several: bool,
 }
 
 /// One shop's outcome.
@@ -86,6 +88,7 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         rules: Arc::clone(&config.rules),
         capacities: Arc::clone(&config.capacities),
         path: config.store.path.clone(),
+        several: config.instances.len() > 1,
     };
     let looked = looked(config, only, options.dry_run).await;
     progress.finish_and_clear();
@@ -411,7 +414,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             &shown_in.zone,
             Timestamp::now(),
         ));
-        let pools = listing::pools(board);
+        let pools = listing::pools(board, shown_in.several);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
         }

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use crate::cli::table;
 use crate::domain::alerting::state::Memory;
 use crate::domain::limit;
+use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
 use crate::domain::message::Thresholds;
 use crate::domain::pool::Board;
@@ -123,9 +124,9 @@ pub fn table(
     text
 }
 
-/// The pools, worst first; "" where there are none.
+/// The pools, worst first; "" where there are none. With `several` shops each product is named with its own.
 #[must_use]
-pub fn pools(board: &Board) -> String {
+pub fn pools(board: &Board, several: bool) -> String {
     if board.pools.is_empty() {
         return String::new();
     }
@@ -151,18 +152,23 @@ pub fn pools(board: &Board) -> String {
             table::number(threshold(|t| t.low)),
             table::number(threshold(|t| t.critical)),
             Cell::new(item.thresholds.map_or("", |thresholds| &thresholds.origin)),
-            Cell::new(pool_note(pool)),
+            Cell::new(pool_note(pool, several)),
         ]);
     }
     listed.to_string()
 }
 
 /// Whom it holds back, or why what is left is not known.
-fn pool_note(pool: &Pool) -> String {
+fn pool_note(pool: &Pool, several: bool) -> String {
     if pool.level.known().is_none() {
         return pool.unknown.clone();
     }
-    let held = limit::held_back(&pool.told(), None, STYLE);
+    let beside = if several {
+        Beside::Shop(None)
+    } else {
+        Beside::OneShop
+    };
+    let held = limit::held_back(&pool.told(), beside, STYLE);
     if held.is_empty() {
         String::new()
     } else {

@@ -70,7 +70,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
             &config.timezone,
             Timestamp::now(),
         ));
-        let pools = listing::pools(&board);
+        let pools = listing::pools(&board, config.instances.len() > 1);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
         }

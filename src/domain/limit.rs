@@ -83,7 +83,7 @@ pub fn why(level: Option<i64>, pool: &PoolRef, own: &Limited<'_>, style: Style) 
             said.text(remainder(left, need));
         }
     }
-    let held = held_back(pool, Some(own), style);
+    let held = held_back(pool, Beside::Limited(own), style);
     if !held.is_empty() {
         said.text("; also holds back ");
         said.0.extend(held.0);
@@ -114,10 +114,21 @@ fn remainder(left: Option<i64>, need: Option<i64>) -> String {
     }
 }
 
-/// Whom a pool holds back: `DS-128, DS-256 +3`; empty where nobody.
+/// Beside what those stand whom a pool holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside<'a> {
+    /// A product or combination that the pool limits as well: its own shop needs no name, its product neither.
+    Limited(&'a Limited<'a>),
+    /// The pool itself, where that shop is named already, or none is: of several shops, the others are named.
+    Shop(Option<&'a str>),
+    /// The pool itself in a set-up of one shop.
+    OneShop,
+}
+
+/// Whom a pool holds back: `DS-128, DS-256 +3`, each product once; empty where nobody.
 #[must_use]
-pub fn held_back(pool: &PoolRef, own: Option<&Limited<'_>>, style: Style) -> Sentence {
-    let named = named(pool, own);
+pub fn held_back(pool: &PoolRef, beside: Beside<'_>, style: Style) -> Sentence {
+    let named = named(pool, beside);
     let shown = &named[..named.len().min(style.names)];
     let mut said = Sentence::default();
     for (index, one) in shown.iter().enumerate() {
@@ -131,8 +142,11 @@ pub fn held_back(pool: &PoolRef, own: Option<&Limited<'_>>, style: Style) -> Sen
             said.text(")");
         }
     }
-    let covered: usize = shown.iter().map(|one| one.users).sum();
-    match (pool.holds_back_total.saturating_sub(covered), shown.is_empty()) {
+    // What is counted is what is named: products, and of the own product its other choices.
+    let products = |named: &[Named<'_>]| named.iter().filter(|one| !one.sibling).count();
+    let siblings = named.len() - products(&named);
+    let total = pool.holds_back_products.max(products(&named)) + siblings;
+    match (total - shown.len(), shown.is_empty()) {
         (0, _) => {}
         (more, true) => said.text(more.to_string()),
         (more, false) => said.text(format!(" +{more}")),
@@ -142,12 +156,12 @@ pub fn held_back(pool: &PoolRef, own: Option<&Limited<'_>>, style: Style) -> Sen
 
 /// The names of those it holds back, once each, a shop beside a name of another shop.
 #[must_use]
-pub fn names(pool: &PoolRef, own: Option<&Limited<'_>>) -> Vec<String> {
+pub fn names(pool: &PoolRef, beside: Beside<'_>) -> Vec<String> {
     let name = |one: Named<'_>| match one.shop {
         Some(shop) => format!("{} ({shop})", one.name),
         None => one.name,
     };
-    named(pool, own).into_iter().map(name).collect()
+    named(pool, beside).into_iter().map(name).collect()
 }
 
 /// A name for one or several users: a product with all its choices; of the own product, the other choice.
@@ -155,28 +169,31 @@ struct Named<'a> {
     name: String,
     /// Where it must be told.
     shop: Option<&'a str>,
-    users: usize,
+    /// Another choice of the own product.
+    sibling: bool,
     of: &'a HeldBack,
 }
 
-fn named<'a>(pool: &'a PoolRef, own: Option<&Limited<'_>>) -> Vec<Named<'a>> {
-    let home = own.map(|own| own.instance);
+fn named<'a>(pool: &'a PoolRef, beside: Beside<'_>) -> Vec<Named<'a>> {
     let one_shop = pool
         .holds_back
         .windows(2)
         .all(|two| two[0].instance == two[1].instance);
     let mut found: Vec<Named<'a>> = Vec::new();
     for held in &pool.holds_back {
-        let sibling =
-            own.is_some_and(|own| own.instance == held.instance && own.product_id == held.product_id);
-        let same = found.iter_mut().find(|named| {
-            !sibling && named.of.instance == held.instance && named.of.product_id == held.product_id
-        });
-        if let Some(named) = same {
-            named.users += 1;
+        let (abroad, sibling) = match beside {
+            Beside::Limited(own) => {
+                let home = own.instance == held.instance;
+                (!home, home && own.product_id == held.product_id)
+            }
+            Beside::Shop(home) => (home != Some(held.instance.as_str()), false),
+            Beside::OneShop => (!one_shop, false),
+        };
+        let same =
+            |named: &Named<'_>| named.of.instance == held.instance && named.of.product_id == held.product_id;
+        if !sibling && found.iter().any(same) {
             continue;
         }
-        let abroad = home.map_or(!one_shop, |home| home != held.instance);
         found.push(Named {
             name: match &held.choice {
                 Some(choice) if sibling => choice.clone(),
@@ -184,7 +201,7 @@ fn named<'a>(pool: &'a PoolRef, own: Option<&Limited<'_>>) -> Vec<Named<'a>> {
                 Some(_) | None => held.product.clone(),
             },
             shop: abroad.then_some(held.instance.as_str()),
-            users: 1,
+            sibling,
             of: held,
         });
     }
@@ -215,14 +232,16 @@ mod tests {
         }
     }
 
-    fn pool(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>, total: usize) -> PoolRef {
+    fn pool(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>, products: usize) -> PoolRef {
         PoolRef {
             name: "64 GB DIMM kits".to_owned(),
             capacity: 40,
             level,
             need,
+            holds_back_total: holds_back.len(),
             holds_back,
-            holds_back_total: total,
+            holds_back_products: products,
+            instances: Vec::new(),
         }
     }
 
@@ -297,30 +316,37 @@ mod tests {
         let b = || held("default", 3, "DS-256", "RAM: 64 GB");
         let sibling = || held("default", 1, "DS-64", "RAM: 128 GB");
         let abroad = || held("us", 1, "DS-64", "RAM: 64 GB");
-        for (listed, total, said) in [
+        for (listed, products, said) in [
             (vec![a(), b()], 2, "DS-128, DS-256"),
-            (vec![a(), again(), b()], 3, "DS-128, DS-256"),
-            (vec![a(), b(), abroad()], 6, "DS-128, DS-256 +4"),
-            (vec![sibling(), a()], 2, "RAM: 128 GB, DS-128"),
+            (vec![a(), again(), b()], 2, "DS-128, DS-256"),
+            (vec![a(), again(), b(), abroad()], 6, "DS-128, DS-256 +4"),
+            (vec![a(), b(), abroad()], 3, "DS-128, DS-256 +1"),
+            // The own product is none of those counted.
+            (vec![sibling(), a()], 1, "RAM: 128 GB, DS-128"),
+            (vec![sibling(), a()], 5, "RAM: 128 GB, DS-128 +4"),
             (vec![abroad()], 1, "DS-64 (us)"),
             (vec![], 7, "7"),
             (vec![], 0, ""),
         ] {
-            let pool = pool(Some(0), Some(1), listed, total);
-            assert_eq!(held_back(&pool, Some(&OWN), STYLE).to_string(), said);
+            let pool = pool(Some(0), Some(1), listed, products);
+            assert_eq!(held_back(&pool, Beside::Limited(&OWN), STYLE).to_string(), said);
         }
     }
 
     #[test]
-    fn a_pools_own_list_names_shops_only_where_there_are_several() {
+    fn a_pools_own_list_names_every_shop_but_the_one_that_is_named_already() {
         let eu = || held("eu", 1, "DS-64", "RAM: 64 GB");
         let us = || held("us", 1, "DS-64", "RAM: 64 GB");
-        let several = pool(Some(0), None, vec![eu(), us()], 2);
-        assert_eq!(
-            held_back(&several, None, STYLE).to_string(),
-            "DS-64 (eu), DS-64 (us)"
-        );
-        let one = pool(Some(0), None, vec![eu()], 1);
-        assert_eq!(held_back(&one, None, STYLE).to_string(), "DS-64");
+        for (listed, beside, said) in [
+            (vec![eu(), us()], Beside::Shop(None), "DS-64 (eu), DS-64 (us)"),
+            (vec![us()], Beside::Shop(None), "DS-64 (us)"),
+            (vec![us()], Beside::Shop(Some("eu")), "DS-64 (us)"),
+            (vec![us()], Beside::Shop(Some("us")), "DS-64"),
+            (vec![us()], Beside::OneShop, "DS-64"),
+        ] {
+            let total = listed.len();
+            let pool = pool(Some(0), None, listed, total);
+            assert_eq!(held_back(&pool, beside, STYLE).to_string(), said);
+        }
     }
 }

@@ -134,12 +134,17 @@ pub struct PoolRef {
     pub capacity: i64,
     /// What is left; `None` while that is not known.
     pub level: Option<i64>,
-    /// How many of it one order of what the alert is about takes; `None` for the pool itself, or where not known.
+    /// How many of it one order of what the alert is about takes; `None` for the pool itself, or where not known. Where
+    /// the alert is about no product: it is about those orders that take as many.
     pub need: Option<i64>,
     /// What it holds back now beside what the alert is about, at most [`HELD_LISTED`].
     pub holds_back: Vec<HeldBack>,
     /// How many it holds back in all, beside what the alert is about.
     pub holds_back_total: usize,
+    /// Of how many products those are, the product aside that the alert is about.
+    pub holds_back_products: usize,
+    /// The shops that draw on it.
+    pub instances: Vec<String>,
 }
 
 /// Something that cannot be ordered because a pool does not suffice.
@@ -161,7 +166,7 @@ pub const HELD_LISTED: usize = 20;
 /// One series that speaks (or is still open).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
-    /// `instance/product/combination`, `-` for the product itself; stable over the series' life.
+    /// `instance/product/combination`, `-` for the product itself; `pool:NAME`, `pool:NAME/3`; stable over the series' life.
     pub alert_id: String,
     pub instance: String,
     pub reason: Reason,
@@ -200,6 +205,12 @@ impl Alert {
             (None, Some(pool)) => &pool.name,
             (None, None) => "",
         }
+    }
+
+    /// The pool that it is about, where it is about no product.
+    #[must_use]
+    pub fn about_pool(&self) -> Option<&PoolRef> {
+        self.pool.as_ref().filter(|_| self.product.is_none())
     }
 
     /// The product's number, where it is about one.

@@ -154,16 +154,14 @@ pub struct Limited<'a> {
 }
 
 impl Limited<'_> {
-    /// Whether an order of it takes what the user takes: the user is its product, or one of its choices.
+    /// Whether an order of it takes what the user takes: the user is its product, or choices of it.
     #[must_use]
     pub fn is(&self, user: &User) -> bool {
-        let takes = |choice: &str| {
-            let label = self.combination.unwrap_or_default();
-            let mut places = label.match_indices(choice);
-            places.any(|(at, _)| {
-                let (before, after) = (&label[..at], &label[at + choice.len()..]);
-                (before.is_empty() || before.ends_with(", ")) && (after.is_empty() || after.starts_with(", "))
-            })
+        let label = self.combination.unwrap_or_default();
+        let takes = |choices: &str| {
+            choices
+                .split(", ")
+                .all(|choice| label.split(", ").any(|own| own == choice))
         };
         let product = *user.instance == *self.instance && user.product_id == self.product_id;
         product && user.choice.as_deref().is_none_or(takes)
@@ -185,6 +183,10 @@ pub struct Pool {
     pub users: Vec<User>,
     /// How many users (also those not kept by name) need how many; the greatest need first.
     pub by_need: Vec<(i64, usize)>,
+    /// How many products need how many at most, as one order of something of theirs; the greatest need first.
+    pub products: Vec<(i64, usize)>,
+    /// The shops that draw on it.
+    pub shops: Vec<Arc<str>>,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
     /// How it stands as a series that speaks; `None` before the first decision about it.
@@ -212,6 +214,35 @@ pub struct Standing {
     pub thresholds: Thresholds,
     /// The worst that one of its channels was told last.
     pub told: Severity,
+    /// The same for those orders that take more than one, by what they take, ascending.
+    pub needs: Vec<(i64, Standing)>,
+}
+
+impl Standing {
+    /// Whether the pool speaks for somebody it limits, who is that bad and whose order takes `need`; where nobody knows
+    /// what it takes, all voices of the pool count. `told` is the worst that was told of it: a channel may hear of it
+    /// and not of the pool.
+    #[must_use]
+    pub fn speaks_for(&self, need: Option<i64>, severity: Severity, told: Severity) -> bool {
+        let enough =
+            |voice: &Self| voice.severity >= severity && (told == Severity::Ok || voice.told >= severity);
+        let concerned = self
+            .needs
+            .iter()
+            .filter(|(of, _)| need.is_none_or(|need| *of <= need));
+        enough(self) || concerned.into_iter().any(|(_, voice)| enough(voice))
+    }
+
+    /// Its open alerts: the pool's own (`None`), and what those orders need that it does not speak for.
+    pub fn open(&self) -> impl Iterator<Item = (Option<i64>, &Self)> {
+        let own = (self.severity > Severity::Ok).then_some((None, self));
+        let needs = self.needs.iter().filter(|(need, standing)| {
+            let (severity, told) = (standing.severity, standing.told);
+            severity > Severity::Ok && !self.speaks_for(Some(need - 1), severity, told)
+        });
+        own.into_iter()
+            .chain(needs.map(|(need, standing)| (Some(*need), standing)))
+    }
 }
 
 impl Pool {
@@ -226,6 +257,8 @@ impl Pool {
             unknown: String::new(),
             users: Vec::new(),
             by_need: Vec::new(),
+            products: Vec::new(),
+            shops: Vec::new(),
             observed_at: None,
             standing: None,
         }
@@ -242,34 +275,66 @@ impl Pool {
     /// The pool as its own alerts name it.
     #[must_use]
     pub fn told(&self) -> PoolRef {
-        self.named(None, |_| true, self.held_back())
+        self.told_from(i64::MIN, None)
     }
 
-    /// The pool as it is named beside somebody whom it limits: what else it holds back.
+    /// The pool as the alerts of those orders name it that take `need` or more.
     #[must_use]
-    pub fn told_beside(&self, own: &Limited<'_>) -> PoolRef {
-        let needs: Vec<i64> = self
-            .users
-            .iter()
-            .filter(|user| own.is(user))
-            .map(|user| user.need)
-            .collect();
-        // Whoever takes of it twice (the product, and a choice of it) takes both.
-        let need = needs.iter().copied().reduce(i64::saturating_add);
-        let held = needs.iter().filter(|need| self.holds(**need)).count();
-        self.named(need, |user| !own.is(user), self.held_back().saturating_sub(held))
+    pub fn told_of(&self, need: i64) -> PoolRef {
+        self.told_from(need, Some(need))
     }
 
-    fn named(&self, need: Option<i64>, listed: impl Fn(&User) -> bool, total: usize) -> PoolRef {
-        let held = self.holds_back().filter(|user| listed(user));
+    fn told_from(&self, least: i64, need: Option<i64>) -> PoolRef {
+        let listed = self.holds_back().filter(|user| user.need >= least);
+        PoolRef {
+            holds_back: listed.take(HELD_LISTED).map(User::held).collect(),
+            holds_back_total: self.held(&self.by_need, least),
+            holds_back_products: self.held(&self.products, least),
+            ..self.named(need)
+        }
+    }
+
+    /// The pool as it is named beside somebody whom it limits and whose order takes `need`, where that is known: what
+    /// else it holds back, the other choices of the same product first.
+    #[must_use]
+    pub fn told_beside(&self, own: &Limited<'_>, need: Option<i64>) -> PoolRef {
+        let known = self.users.iter().filter(|user| own.is(user));
+        let need = need.or_else(|| known.clone().map(|user| user.need).max());
+        let held = known.filter(|user| self.holds(user.need)).count();
+        let same = |user: &User| *user.instance == *own.instance && user.product_id == own.product_id;
+        let others = || self.holds_back().filter(|user| !own.is(user));
+        let listed = others().filter(|user| same(user));
+        let listed = listed.chain(others().filter(|user| !same(user)));
+        let is_one = self.holds_back().any(same);
+        PoolRef {
+            holds_back: listed.take(HELD_LISTED).map(User::held).collect(),
+            holds_back_total: self.held_back().saturating_sub(held),
+            holds_back_products: self
+                .held(&self.products, i64::MIN)
+                .saturating_sub(usize::from(is_one)),
+            ..self.named(need)
+        }
+    }
+
+    fn named(&self, need: Option<i64>) -> PoolRef {
         PoolRef {
             name: self.name.to_string(),
             capacity: self.capacity,
             level: self.level.known(),
             need,
-            holds_back: held.take(HELD_LISTED).map(User::held).collect(),
-            holds_back_total: total,
+            holds_back: Vec::new(),
+            holds_back_total: 0,
+            holds_back_products: 0,
+            instances: self.shops.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// How many of them cannot be ordered and need `least` or more.
+    fn held(&self, by_need: &[(i64, usize)], least: i64) -> usize {
+        let held = by_need
+            .iter()
+            .filter(|(need, _)| *need >= least && self.holds(*need));
+        held.map(|(_, users)| users).sum()
     }
 
     /// Whether one order of that need can no longer be filled.
@@ -286,8 +351,7 @@ impl Pool {
     /// How many it holds back, also those not kept by name.
     #[must_use]
     pub fn held_back(&self) -> usize {
-        let held = self.by_need.iter().filter(|(need, _)| self.holds(*need));
-        held.map(|(_, users)| users).sum()
+        self.held(&self.by_need, i64::MIN)
     }
 }
 
@@ -298,6 +362,12 @@ pub struct Board {
 }
 
 impl Board {
+    /// Where the pool of that name stands.
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.pools.iter().position(|pool| &*pool.name == name)
+    }
+
     /// The pool of that name.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&Pool> {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
@@ -15,6 +17,8 @@ use crate::notify::words;
 const HELD: usize = 10;
 /// Names after "also holds back", beside what a pool limits.
 const LIMITED: usize = 5;
+/// Shops that are named beside a pool.
+const SHOPS: usize = 5;
 /// Names in a line of what is still open.
 const IN_A_ROW: usize = 2;
 
@@ -111,6 +115,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) at: Timestamp,
     pub(crate) zone: &'a TimeZone,
     pub(crate) several: bool,
+    /// What names the shop already.
+    pub(crate) beside: Beside<'a>,
 }
 
 impl Reading<'_> {
@@ -122,7 +128,7 @@ impl Reading<'_> {
             title: words::subject(alert, clean::NAME),
             choice: words::choice(alert, clean::NAME),
             figure: figure(alert),
-            lead: lead(alert),
+            lead: lead(alert, self.beside),
             facts: self.facts(alert),
         }
     }
@@ -139,7 +145,7 @@ impl Reading<'_> {
             (Some(product), _) => {
                 facts.push(self.place(&alert.instance, product.id, product.group.as_deref()));
             }
-            (None, Some(pool)) => facts.push(format!("pool of {}", pool.capacity)),
+            (None, Some(pool)) => facts.push(self.of_pool(pool)),
             (None, None) => {}
         }
         facts.push(words::thresholds(&alert.thresholds));
@@ -165,6 +171,24 @@ impl Reading<'_> {
         facts
     }
 
+    /// `pool of 40, drawn on by default, us`
+    fn of_pool(&self, pool: &PoolRef) -> String {
+        let capacity = format!("pool of {}", pool.capacity);
+        if words::drawing(pool, self.beside).is_none() {
+            return capacity;
+        }
+        let names: Vec<String> = pool
+            .instances
+            .iter()
+            .take(SHOPS)
+            .map(|shop| clean::name(shop))
+            .collect();
+        match pool.instances.len() - names.len() {
+            0 => format!("{capacity}, drawn on by {}", names.join(", ")),
+            more => format!("{capacity}, drawn on by {} +{more}", names.join(", ")),
+        }
+    }
+
     /// An alert that is still open.
     pub(crate) fn row(&self, alert: &Alert) -> Row {
         let level = match words::limit(alert, IN_A_ROW) {
@@ -178,9 +202,9 @@ impl Reading<'_> {
                 limit
             }
             Some(limit) => format!("{}, {limit}", words::left(alert.level)),
-            None => words::left(alert.level),
+            None => words::left(words::level(alert)),
         };
-        let held = words::held_back(alert, IN_A_ROW).map(|held| format!("holds back {held}"));
+        let held = words::held_back(alert, self.beside, IN_A_ROW).map(|held| format!("holds back {held}"));
         let since = alert
             .started_at
             .map(|at| format!("since {}", words::moment(at, self.zone)));
@@ -265,23 +289,24 @@ fn explaining(alert: &Alert, names: usize) -> Option<String> {
 }
 
 /// Where the level stands, and where it stood.
-fn lead(alert: &Alert) -> String {
+fn lead(alert: &Alert, beside: Beside<'_>) -> String {
     if let Some(explained) = explaining(alert, LIMITED) {
         return explained;
     }
-    let was = alert.previous_level;
-    let held = words::held_back(alert, HELD).map(|held| format!("; holds back {held}"));
+    let was = words::previous(alert);
+    let left = words::left(words::level(alert));
+    let held = words::held_back(alert, beside, HELD).map(|held| format!("; holds back {held}"));
     let held = held.unwrap_or_default();
     match (alert.ambiguous_zero, was) {
         (true, Some(was)) => format!("{} (was {was})", words::AMBIGUOUS_ZERO),
         (true, None) => words::AMBIGUOUS_ZERO.to_owned(),
-        (false, Some(was)) => format!("{}, was {was}{held}", words::left(alert.level)),
-        (false, None) => format!("{}{held}", words::left(alert.level)),
+        (false, Some(was)) => format!("{left}, was {was}{held}"),
+        (false, None) => format!("{left}{held}"),
     }
 }
 
 fn figure(alert: &Alert) -> String {
-    match alert.level {
+    match words::level(alert) {
         Some(_) if alert.ambiguous_zero => "0?".to_owned(),
         Some(level) => level.to_string(),
         None => "?".to_owned(),

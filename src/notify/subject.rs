@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
@@ -27,9 +28,13 @@ const NAMES: usize = 2;
 #[must_use]
 pub fn subject(message: &Message, several: bool) -> String {
     let source = words::source(message.instance.as_deref(), several);
-    let suffix = words::source_suffix(message.instance.as_deref(), several);
+    let shop = match *words::shops(message, several) {
+        [only] => Some(only),
+        _ => None,
+    };
+    let suffix = words::source_suffix(shop, several);
     let text = match &message.body {
-        Body::Alerts { alerts, .. } => alerts_line(alerts) + &suffix,
+        Body::Alerts { alerts, .. } => alerts_line(alerts, words::beside(message, several)) + &suffix,
         Body::Baseline {
             products,
             counts,
@@ -55,19 +60,19 @@ pub fn subject(message: &Message, several: bool) -> String {
     clean::line(&text, LIMIT)
 }
 
-/// Alerts in one line, without the shop.
+/// Alerts in one line, without the shop that stands beside it.
 #[must_use]
-pub fn alerts_line(alerts: &[Alert]) -> String {
+pub fn alerts_line(alerts: &[Alert], beside: Beside<'_>) -> String {
     match alerts {
         [] => "Nothing to report".to_owned(),
-        [alert] => one(alert),
-        several => many(several),
+        [alert] => one(alert, beside),
+        several => many(several, beside),
     }
 }
 
-fn one(alert: &Alert) -> String {
+fn one(alert: &Alert, beside: Beside<'_>) -> String {
     let said = plainly(alert);
-    if let Some(held) = words::held_back(alert, NAMES) {
+    if let Some(held) = words::held_back(alert, beside, NAMES) {
         return format!("{said}; holds back {held}");
     }
     match (&alert.product, &alert.pool) {
@@ -95,8 +100,8 @@ fn pool_line(pool: &PoolRef) -> String {
 
 fn plainly(alert: &Alert) -> String {
     let title = words::title(alert, NAME);
-    let left = words::left(alert.level);
-    let was = |text: &str| match alert.previous_level {
+    let left = words::left(words::level(alert));
+    let was = |text: &str| match words::previous(alert) {
         Some(previous) => format!("{text} (was {previous})"),
         None => text.to_owned(),
     };
@@ -113,7 +118,7 @@ fn plainly(alert: &Alert) -> String {
             }
         },
         Reason::Better => format!("better: {title}, {left}, still {}", alert.severity.as_str()),
-        Reason::Recovered => match alert.level {
+        Reason::Recovered => match words::level(alert) {
             Some(level) => format!("recovered: {title} ({level})"),
             None => format!("recovered: {title}"),
         },
@@ -126,12 +131,13 @@ fn plainly(alert: &Alert) -> String {
     }
 }
 
-fn many(alerts: &[Alert]) -> String {
-    format!(
-        "{}: {}",
-        counted_line(alerts),
-        names(alerts.iter().map(|alert| words::title(alert, NAME)))
-    )
+fn many(alerts: &[Alert], beside: Beside<'_>) -> String {
+    let title = |alert: &Alert| {
+        let title = words::title(alert, NAME);
+        let shops = alert.about_pool().and_then(|pool| words::drawing(pool, beside));
+        shops.map_or(title.clone(), |shops| format!("{title} ({shops})"))
+    };
+    format!("{}: {}", counted_line(alerts), names(alerts.iter().map(title)))
 }
 
 /// How many alerts there are of each kind, in their order: `2 out, 1 low`.

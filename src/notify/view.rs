@@ -59,7 +59,7 @@ impl View {
             cards: Vec::new(),
             open: Vec::new(),
             open_total: 0,
-            footer: footer(message, zone),
+            footer: footer(message, zone, several),
             page_url: page_url.map(|url| clean::line(url, 500)),
         };
         view.fill(message, zone, several);
@@ -72,6 +72,7 @@ impl View {
             at: message.at,
             zone,
             several: message.instance.is_none(),
+            beside: words::beside(message, several),
         };
         match &message.body {
             Body::Alerts { alerts, open } => {
@@ -183,11 +184,17 @@ fn capitalised(text: &str) -> String {
     }
 }
 
-fn footer(message: &Message, zone: &TimeZone) -> Vec<String> {
+fn footer(message: &Message, zone: &TimeZone, several: bool) -> Vec<String> {
     let moment = words::moment(message.at, zone);
-    match &message.instance {
-        Some(instance) => vec![format!("Shop {} · {moment}", clean::name(instance))],
-        None => vec![moment],
+    match *words::shops(message, several) {
+        [] => vec![moment],
+        [only] => vec![format!("Shop {} · {moment}", clean::name(only))],
+        [one, other] => vec![format!(
+            "Shops {}, {} · {moment}",
+            clean::name(one),
+            clean::name(other)
+        )],
+        ref more => vec![format!("{} shops · {moment}", more.len())],
     }
 }
 

@@ -5,9 +5,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::limit;
+use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
 use crate::domain::message::Alert;
+use crate::domain::message::Body;
 use crate::domain::message::Capability;
+use crate::domain::message::Message;
+use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEventKind;
 use crate::domain::message::ProductRef;
 use crate::domain::message::Reason;
@@ -74,6 +78,49 @@ pub fn source_suffix(instance: Option<&str>, several: bool) -> String {
     }
 }
 
+/// The shops that a message is about: the one that was looked at; where it is of pools alone, those that draw on them.
+#[must_use]
+pub fn shops(message: &Message, several: bool) -> Vec<&str> {
+    let looked_at: Vec<&str> = message.instance.as_deref().into_iter().collect();
+    let Body::Alerts { alerts, .. } = &message.body else {
+        return looked_at;
+    };
+    if !several || alerts.is_empty() || alerts.iter().any(|alert| alert.about_pool().is_none()) {
+        return looked_at;
+    }
+    let mut shops: Vec<&str> = Vec::new();
+    for shop in alerts
+        .iter()
+        .filter_map(Alert::about_pool)
+        .flat_map(|pool| &pool.instances)
+    {
+        if !shops.contains(&shop.as_str()) {
+            shops.push(shop);
+        }
+    }
+    shops
+}
+
+/// What names the shop in a message: a pool that it lists needs to name the others.
+#[must_use]
+pub fn beside(message: &Message, several: bool) -> Beside<'_> {
+    match *shops(message, several) {
+        _ if !several => Beside::OneShop,
+        [only] => Beside::Shop(Some(only)),
+        _ => Beside::Shop(None),
+    }
+}
+
+/// The shops that draw on a pool, where the message does not name them already: `us`, `2 shops`.
+#[must_use]
+pub fn drawing(pool: &PoolRef, beside: Beside<'_>) -> Option<String> {
+    match (beside, pool.instances.as_slice()) {
+        (Beside::Shop(home), [only]) => (home != Some(only.as_str())).then(|| clean::line(only, 60)),
+        (Beside::Shop(_), [_, _, ..]) => Some(format!("{} shops", pool.instances.len())),
+        (Beside::Shop(_), []) | (Beside::OneShop | Beside::Limited(_), _) => None,
+    }
+}
+
 /// The product's name, at most `limit` characters, or its number where it has none.
 #[must_use]
 pub fn product(product: &ProductRef, limit: usize) -> String {
@@ -96,9 +143,12 @@ pub fn subject(alert: &Alert, limit: usize) -> String {
     }
 }
 
-/// The combination's label, at most `limit` characters; `None` for a product as a whole.
+/// The combination's label, at most `limit` characters, or which orders of a pool; `None` for what is meant as a whole.
 #[must_use]
 pub fn choice(alert: &Alert, limit: usize) -> Option<String> {
+    if let Some(need) = need(alert) {
+        return Some(format!("orders that take {need}"));
+    }
     let combination = alert.combination.as_ref()?;
     let label = clean::line(&combination.label, limit);
     Some(if label.is_empty() {
@@ -116,6 +166,27 @@ pub fn title(alert: &Alert, limit: usize) -> String {
         Some(choice) => format!("{product} [{choice}]"),
         None => product,
     }
+}
+
+/// How many of a pool the orders take that the alert is about.
+fn need(alert: &Alert) -> Option<i64> {
+    alert.about_pool()?.need
+}
+
+/// What is left of what the alert is about; of a pool the pool's own figure, whichever orders it is about.
+#[must_use]
+pub fn level(alert: &Alert) -> Option<i64> {
+    match (need(alert), &alert.pool) {
+        (Some(_), Some(pool)) => pool.level,
+        (Some(_) | None, _) => alert.level,
+    }
+}
+
+/// What was left before, in the same terms.
+#[must_use]
+pub fn previous(alert: &Alert) -> Option<i64> {
+    // Of those orders it is their number that is remembered.
+    alert.previous_level.filter(|_| need(alert).is_none())
 }
 
 /// `3 left`, `oversold by 2`, or that it is not known.
@@ -153,9 +224,9 @@ pub fn limit(alert: &Alert, names: usize) -> Option<String> {
 
 /// Whom a pool that an alert is about holds back: `DS-128, DS-256 +3`.
 #[must_use]
-pub fn held_back(alert: &Alert, names: usize) -> Option<String> {
-    let pool = alert.pool.as_ref().filter(|_| alert.product.is_none())?;
-    let held = limit::held_back(pool, None, style(names));
+pub fn held_back(alert: &Alert, beside: Beside<'_>, names: usize) -> Option<String> {
+    let pool = alert.about_pool()?;
+    let held = limit::held_back(pool, beside, style(names));
     (!held.is_empty() && alert.reason != Reason::Withdrawn).then(|| held.to_string())
 }
 

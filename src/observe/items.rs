@@ -24,6 +24,7 @@ use crate::domain::message::Thresholds;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Limited;
+use crate::domain::taking;
 use crate::observe::pools::LimitingPool;
 
 /// A series of one moment: a product, or a combination with a figure of its own.
@@ -125,7 +126,7 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn pool(&self, board: &Board) -> Option<PoolRef> {
         let pool = board.pool(self.bottleneck()?.pool()?)?;
-        Some(pool.told_beside(&self.limited()))
+        Some(pool.told_beside(&self.limited(), self.need(board, &pool.name)))
     }
 
     /// What limits its level, as a sentence: `0 because pool "64 GB DIMM kits" is empty; also holds back DS-128`.
@@ -215,14 +216,22 @@ impl<'a> Entry<'a> {
 
     fn is_spoken_for(&self, board: &Board) -> bool {
         let limiting = self.bottleneck().and_then(Bottleneck::pool);
-        let Some(pool) = limiting.and_then(|name| board.pool(name)) else {
+        let pool = limiting.and_then(|name| board.pool(name));
+        let known = pool.filter(|pool| pool.severity().is_some());
+        let Some((pool, standing)) = known.and_then(|pool| Some((pool, pool.standing.as_ref()?))) else {
             return false;
         };
-        let own = self.severity();
-        let told = pool.standing.as_ref().map(|standing| standing.told);
-        // A channel may hear of this and not of the pool.
-        let heard = self.series().told.is_empty() || told >= own;
-        pool.severity() >= own && heard
+        let told = self.series().told.iter().map(|told| told.severity).max();
+        let need = self.need(board, &pool.name);
+        self.severity()
+            .is_some_and(|own| standing.speaks_for(need, own, told.unwrap_or_default()))
+    }
+
+    /// How many of the pool one order takes, where that is known.
+    fn need(&self, board: &Board, pool: &str) -> Option<i64> {
+        let drawn = self.product.drawn.as_ref()?;
+        let key = self.combination.map(|combination| &combination.key);
+        taking::need(&drawn.draws, board.place(pool)?, key)
     }
 
     fn speaks(&self) -> bool {

@@ -358,7 +358,7 @@ fn summary(out: &mut String, shops: &[Shop<'_>], board: &Board) {
             open[usize::from(severity.rank())] += 1;
         }
     }
-    for (_, severity) in pools::open(board) {
+    for severity in pools::open(board) {
         open[usize::from(severity.rank())] += 1;
     }
     for severity in [Severity::Low, Severity::Critical, Severity::Out] {

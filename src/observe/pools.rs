@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::limit;
+use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
@@ -74,7 +75,7 @@ impl LimitingPool {
     #[must_use]
     pub fn new(pool: PoolRef, own: &Limited<'_>) -> Self {
         Self {
-            also_holds_back: limit::names(&pool, Some(own)),
+            also_holds_back: limit::names(&pool, Beside::Limited(own)),
             name: pool.name,
             level: pool.level,
             holds_back_total: pool.holds_back_total,
@@ -139,39 +140,40 @@ fn urgency(pool: &Pool) -> u8 {
     }
 }
 
-/// The pools that are open alerts, with their severity.
-pub fn open(board: &Board) -> impl Iterator<Item = (&Pool, Severity)> {
-    let worse = |pool| {
-        Some((
-            pool,
-            Pool::severity(pool).filter(|severity| *severity > Severity::Ok)?,
-        ))
-    };
-    board.pools.iter().filter_map(worse)
+/// The severity of each open alert of a pool: its own, and those of orders that take more than one.
+pub fn open(board: &Board) -> impl Iterator<Item = Severity> {
+    let known = |pool: &&Pool| pool.severity().is_some();
+    let standing = board.pools.iter().filter(known);
+    let standing = standing.filter_map(|pool| pool.standing.as_ref());
+    standing.flat_map(|standing| standing.open().map(|(_, voice)| voice.severity))
 }
 
-/// The alert that is open for the pool; `None` where it is well.
-#[must_use]
-pub fn open_alert(pool: &Pool) -> Option<Alert> {
-    let standing: &Standing = pool.standing.as_ref()?;
-    let severity = pool.severity().filter(|severity| *severity > Severity::Ok)?;
-    Some(Alert {
-        alert_id: standing.alert_id.clone(),
-        instance: standing.instance.clone(),
+/// The alerts that are open for the pool: its own, and those of orders that take more than one and for which it does
+/// not speak.
+pub fn open_alerts(pool: &Pool) -> impl Iterator<Item = Alert> {
+    let standing = pool.standing.as_ref().filter(|_| pool.severity().is_some());
+    let open = standing.into_iter().flat_map(Standing::open);
+    open.map(|(need, voice)| open_alert(pool, need, voice))
+}
+
+fn open_alert(pool: &Pool, need: Option<i64>, voice: &Standing) -> Alert {
+    Alert {
+        alert_id: voice.alert_id.clone(),
+        instance: voice.instance.clone(),
         reason: Reason::Reminder,
         status: Status::Firing,
-        severity,
-        previous_severity: standing.told,
+        severity: voice.severity,
+        previous_severity: voice.told,
         product: None,
         combination: None,
-        pool: Some(pool.told()),
+        pool: Some(need.map_or_else(|| pool.told(), |need| pool.told_of(need))),
         bottleneck: None,
-        level: pool.level.known().or(standing.last_level),
-        previous_level: standing.previous_level,
-        thresholds: standing.thresholds.clone(),
-        started_at: standing.started_at,
-        observed_at: pool.observed_at.unwrap_or(standing.since),
+        level: voice.last_level,
+        previous_level: voice.previous_level,
+        thresholds: voice.thresholds.clone(),
+        started_at: voice.started_at,
+        observed_at: pool.observed_at.unwrap_or(voice.since),
         days_of_cover: None,
         ambiguous_zero: false,
-    })
+    }
 }

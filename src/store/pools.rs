@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use crate::domain::alerting::decision::PoolsDecision;
@@ -99,6 +101,30 @@ impl WriteTx {
     }
 }
 
+/// How many users need as many, and how many products need no more.
+#[derive(Serialize, Deserialize)]
+struct Need {
+    need: i64,
+    users: usize,
+    products: usize,
+}
+
+/// A need of products is also one of users.
+fn needs(part: &Part) -> Vec<Need> {
+    let products = |need| {
+        let found = part.products.iter().find(|(of, _)| *of == need);
+        found.map_or(0, |(_, products)| *products)
+    };
+    let needs = part.by_need.iter();
+    needs
+        .map(|(need, users)| Need {
+            need: *need,
+            users: *users,
+            products: products(*need),
+        })
+        .collect()
+}
+
 type PartRow = (String, i64, Option<i64>, String, String, String);
 
 fn part(row: PartRow, instance: &Arc<str>) -> Result<Part, StoreError> {
@@ -111,13 +137,23 @@ fn part(row: PartRow, instance: &Arc<str>) -> Result<Part, StoreError> {
         choice: choice.map(Arc::from),
         need,
     };
+    let by_need: Vec<Need> = json(&by_need)?;
     Ok(Part {
         pool: pool.into(),
         fingerprint: unsigned(fingerprint),
         used,
         uncounted,
         users: users.into_iter().map(user).collect(),
-        by_need: json(&by_need)?,
+        by_need: by_need
+            .iter()
+            .map(|need| (need.need, need.users))
+            .filter(|(_, users)| *users > 0)
+            .collect(),
+        products: by_need
+            .iter()
+            .map(|need| (need.need, need.products))
+            .filter(|(_, products)| *products > 0)
+            .collect(),
     })
 }
 
@@ -136,7 +172,7 @@ async fn write(conn: &mut SqliteConnection, shop: InstanceId, parts: &[Arc<Part>
                 )
             })
             .collect();
-        rows.push((part, to_json(&users)?, to_json(&part.by_need)?));
+        rows.push((part, to_json(&users)?, to_json(&needs(part))?));
     }
     insert(
         conn,

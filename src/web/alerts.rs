@@ -65,6 +65,8 @@ struct PoolThen {
     name: String,
     /// As configured now.
     capacity: Option<i64>,
+    /// How many of it the orders took that it was about; null for the pool itself.
+    need: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -123,15 +125,30 @@ fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
 /// The alert of a pool as it was.
 fn pool_item<'a>(event: RecordedEvent, name: &str, seen: &'a Seen) -> AlertItem<'a> {
     let pool = seen.pools.pool(name);
+    let need = event
+        .combination
+        .as_deref()
+        .and_then(|key| key.strip_prefix("0="));
+    let alert_id = need.map_or_else(|| format!("pool:{name}"), |need| format!("pool:{name}/{need}"));
+    let need = need.and_then(|need| need.parse::<i64>().ok());
     let standing = pool.and_then(|pool| pool.standing.as_ref());
+    let standing = standing.and_then(|own| match need {
+        Some(need) => own
+            .needs
+            .iter()
+            .find(|(of, _)| *of == need)
+            .map(|(_, voice)| voice),
+        None => Some(own),
+    });
     AlertItem {
         pool: Some(PoolThen {
             name: Name::new(name).shown().to_owned(),
             capacity: pool.map(|pool| pool.capacity),
+            need,
         }),
         thresholds: standing.map(|standing| &standing.thresholds),
         started_at: started_at(&event, standing.and_then(|standing| standing.started_at)),
-        ..plain(format!("pool:{name}"), event)
+        ..plain(alert_id, event)
     }
 }
 

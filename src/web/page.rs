@@ -152,7 +152,7 @@ fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Resu
     };
     let (verdict, calm) = verdict(&tiles, seen);
     let pools = if show.is_none() && page == 1 {
-        pools::rows(&seen.pools, now)
+        pools::rows(&seen.pools, seen.instances.len() > 1, now)
     } else {
         Vec::new()
     };

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::limit;
+use crate::domain::limit::Beside;
 use crate::domain::limit::Sentence;
 use crate::domain::limit::Style;
 use crate::domain::message::Severity;
@@ -26,7 +27,7 @@ pub struct Row<'a> {
     pub level: String,
     pub capacity: i64,
     pub used: Option<i64>,
-    /// How many draw on it.
+    /// How many products draw on it.
     pub users: usize,
     /// Whom it holds back.
     pub held_back: Sentence,
@@ -44,16 +45,21 @@ pub struct Limits<'a> {
     pub origin: &'a str,
 }
 
-/// Every pool, worst first.
+/// Every pool, worst first. With `several` shops each product is named with its own.
 #[must_use]
-pub fn rows(board: &Board, now: Timestamp) -> Vec<Row<'_>> {
+pub fn rows(board: &Board, several: bool, now: Timestamp) -> Vec<Row<'_>> {
     pools::worst_first(board)
         .into_iter()
-        .map(|pool| row(pool, now))
+        .map(|pool| row(pool, several, now))
         .collect()
 }
 
-fn row(pool: &Pool, now: Timestamp) -> Row<'_> {
+fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
+    let beside = if several {
+        Beside::Shop(None)
+    } else {
+        Beside::OneShop
+    };
     let item = pools::item(pool);
     Row {
         name: item.name,
@@ -63,8 +69,8 @@ fn row(pool: &Pool, now: Timestamp) -> Row<'_> {
             .map_or_else(|| "?".to_owned(), |level| level.to_string()),
         capacity: item.capacity,
         used: item.used,
-        users: item.users_total,
-        held_back: limit::held_back(&pool.told(), None, STYLE),
+        users: pool.products.iter().map(|(_, products)| products).sum(),
+        held_back: limit::held_back(&pool.told(), beside, STYLE),
         limits: item.thresholds.map(|thresholds| Limits {
             low: thresholds.low,
             critical: thresholds.critical,

@@ -164,7 +164,7 @@ pub fn open(seen: &Seen, instance: Option<&Instance>, severity: Option<Severity>
         .collect();
     // A pool is of no shop: who asks for one shop does not ask for it.
     let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
-    let pools = pools.filter_map(pools::open_alert);
+    let pools = pools.flat_map(pools::open_alerts);
     alerts.extend(pools.filter(|alert| severity.is_none_or(|severity| alert.severity == severity)));
     // Among equals by shop and product number, pools after them.
     alerts.sort_by_cached_key(|alert| {

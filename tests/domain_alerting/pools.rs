@@ -273,43 +273,278 @@ fn an_empty_pool_speaks_once_and_lists_what_it_holds_back() {
 }
 
 #[test]
-fn what_needs_more_than_is_left_speaks_for_itself() {
+fn what_is_left_but_does_not_suffice_is_told_once_for_all_who_need_as_many() {
     let mut world = one_shop(plain_rules);
     // Nineteen in use: one is left, which is critical for 64 GB and not enough for 128 GB.
     server(&mut world.shops[0], 1, Some(19), Some(0));
     let decision = world.look(0);
     assert_eq!(
         heard(&decision, "mail"),
-        [
-            "1/4=13 first out",
-            "2/4=13 first out",
-            "pool \"kits\" first critical"
-        ]
+        ["pool \"kits\"/2 first out", "pool \"kits\" first critical"]
     );
     let alert = alerts(&decision, "mail").remove(0);
-    assert_eq!(alert.bottleneck.as_deref(), Some("pool kits"));
-    let pool = alert.pool.expect("limited by a pool");
-    assert_eq!(
-        (pool.level, pool.need, pool.holds_back_total),
-        (Some(1), Some(2), 1)
-    );
+    assert_eq!(alert.alert_id, "pool:kits/2");
+    assert_eq!((alert.product.as_ref(), alert.combination.as_ref()), (None, None));
+    assert_eq!(alert.level, Some(0), "so many orders");
+    let pool = alert.pool.expect("about a pool");
+    assert_eq!((pool.level, pool.need), (Some(1), Some(2)));
+    assert_eq!((pool.holds_back_total, pool.holds_back_products), (2, 2));
     let held: Vec<i64> = pool.holds_back.iter().map(|held| held.product_id).collect();
-    assert_eq!(held, [2], "beside what the alert is about");
+    assert_eq!(held, [1, 2]);
+    for id in [1, 2] {
+        assert_eq!(combination(&world, 0, id, 13).1, Severity::Out, "as it was");
+    }
     server(&mut world.shops[0], 1, Some(20), Some(0));
     assert_eq!(
         world.hears(0),
         ["pool \"kits\" worse out"],
-        "64 GB is out with it"
+        "128 GB is no worse than before"
     );
     server(&mut world.shops[0], 1, Some(2), Some(0));
     assert_eq!(
         world.hears(0),
+        ["pool \"kits\"/2 recovered ok", "pool \"kits\" recovered ok"]
+    );
+    world.restart();
+    assert_eq!(world.hears(0), NOTHING);
+}
+
+/// Two shops of 300 servers each that share eight kits, of which 128 GB takes three, and one that holds some of them.
+fn two_large_shops() -> World {
+    let kits = pool(8, vec![a_use("128 GB", 3), whole(1000, 1)]);
+    let mut world = World::new(&["eu", "us"], plain_rules, &[kits]);
+    for shop in &mut world.shops {
+        for id in 1..=300 {
+            server(shop, id, Some(0), Some(0));
+        }
+    }
+    sold(&mut world, 5);
+    for shop in [0, 1, 0] {
+        world.look(shop);
+    }
+    assert_eq!(world.left(), Level::Known(3));
+    world
+}
+
+fn sold(world: &mut World, services: i64) {
+    world.shops[0].stock(1000, 50);
+    world.shops[0].edit(1000, |item| {
+        item.detailed = true;
+        item.controlled = Some(true);
+        item.in_use = Some(services);
+    });
+}
+
+/// What both shops' next looks tell.
+fn both(world: &mut World) -> Vec<String> {
+    [world.hears(0), world.hears(1)].concat()
+}
+
+#[test]
+fn six_hundred_products_short_of_a_pool_make_one_alert_and_one_recovery() {
+    let mut world = two_large_shops();
+    // Two are left: enough for the product that takes one, and for nobody who takes three.
+    sold(&mut world, 6);
+    let decision = world.look(0);
+    assert_eq!(heard(&decision, "mail"), ["pool \"kits\"/3 worse out"]);
+    let told = alerts(&decision, "mail").remove(0).pool.expect("about a pool");
+    assert_eq!((told.holds_back_total, told.holds_back_products), (600, 600));
+    assert_eq!(told.instances, ["eu", "us"]);
+    assert_eq!(
+        both(&mut world),
+        NOTHING,
+        "also where the others learn of it later"
+    );
+    for shop in [0, 1] {
+        let stands = combination(&world, shop, 300, 13);
+        assert_eq!((stands.0, stands.1), (Level::Known(0), Severity::Out));
+    }
+    let standing = world.board().pools[0].standing.clone().expect("decided");
+    let open: Vec<_> = standing
+        .open()
+        .map(|(need, voice)| (need, voice.severity))
+        .collect();
+    assert_eq!(open, [(None, Severity::Low), (Some(3), Severity::Out)]);
+    world.restart();
+    assert_eq!(both(&mut world), NOTHING);
+    sold(&mut world, 0);
+    let heard = both(&mut world);
+    assert_eq!(
+        heard,
+        ["pool \"kits\" recovered ok"],
+        "eight are two orders of three: no longer out, but low"
+    );
+    world.declare(&[pool(80, vec![a_use("128 GB", 3), whole(1000, 1)])]);
+    let looks = [both(&mut world), both(&mut world)].concat();
+    assert_eq!(looks, ["pool \"kits\"/3 recovered ok"]);
+}
+
+#[test]
+fn who_needs_less_speaks_for_who_needs_more() {
+    let needs = vec![a_use("64 GB", 3), a_use("128 GB", 4), whole(1, 1)];
+    let mut world = World::new(&["eu"], plain_rules, &[pool(40, needs)]);
+    server(&mut world.shops[0], 1, Some(0), Some(0));
+    world.look(0);
+    world.shops[0].edit(1, |item| item.in_use = Some(38));
+    // The product takes one by itself: with 64 GB it takes four, with 128 GB five.
+    let decision = world.look(0);
+    assert_eq!(
+        heard(&decision, "mail"),
+        ["pool \"kits\"/4 first out", "pool \"kits\" first low"]
+    );
+    let pool = alerts(&decision, "mail").remove(0).pool.expect("about a pool");
+    let held: Vec<(Option<&str>, i64)> = pool
+        .holds_back
+        .iter()
+        .map(|held| (held.choice.as_deref(), held.need))
+        .collect();
+    assert_eq!(held, [(Some("RAM: 128 GB"), 5), (Some("RAM: 64 GB"), 4)]);
+    assert_eq!((pool.holds_back_total, pool.holds_back_products), (2, 1));
+}
+
+#[test]
+fn a_need_that_nobody_has_any_more_is_taken_back_once_all_shops_are_counted() {
+    let mut world = World::new(&["eu", "us"], plain_rules, &[kits()]);
+    server(&mut world.shops[0], 1, Some(0), Some(0));
+    world.shops[1].stock(1, 50);
+    world.look(0);
+    world.look(1);
+    world.look(0);
+    server(&mut world.shops[0], 1, Some(19), Some(0));
+    assert_eq!(
+        world.hears(0),
+        ["pool \"kits\"/2 first out", "pool \"kits\" first critical"]
+    );
+    let alone = pool(20, vec![a_use("64 GB", 1)]);
+    world.declare(&[alone]);
+    assert_eq!(world.hears(0), NOTHING, "us was not counted anew");
+    assert_eq!(world.hears(1), ["pool \"kits\"/2 withdrawn ok"]);
+    assert_eq!(both(&mut world), NOTHING);
+    world.declare(&[kits()]);
+    assert_eq!(world.hears(0), NOTHING);
+    assert_eq!(world.hears(1), ["pool \"kits\"/2 first out"]);
+}
+
+#[test]
+fn beyond_twenty_distinct_needs_who_needs_more_speaks_for_itself() {
+    let uses = (1..=22).map(|id| whole(id, id)).collect();
+    let mut world = World::new(&["eu"], plain_rules, &[pool(1000, uses)]);
+    for id in 1..=22 {
+        world.shops[0].stock(id, 50);
+        world.shops[0].edit(id, |item| {
+            item.detailed = true;
+            item.controlled = Some(true);
+            item.in_use = Some(0);
+        });
+    }
+    world.look(0);
+    world.shops[0].edit(1, |item| item.in_use = Some(979));
+    // 21 are left: with 22 there is nothing to order, and needs are followed up to 21.
+    let heard = world.hears(0);
+    assert_eq!(heard[0], "22 first out", "{heard:?}");
+    assert_eq!(
+        &heard[1..],
+        ["pool \"kits\"/11 first critical", "pool \"kits\"/4 first low"]
+    );
+}
+
+/// A server with that many disks, each SATA or NVMe; one service has NVMe in the first.
+fn disks(shop: &mut Shop, id: i64, disks: i64, in_use: i64) {
+    let disk = |nth: i64| {
+        let choice = |id, name: &str, in_use| Choice {
+            id,
+            name: Name::new(name),
+            hidden: false,
+            in_use: Some(in_use),
+            stock: Figure::Absent,
+        };
+        ConfigOption {
+            id: nth,
+            name: Name::new(&format!("Disk {nth}")),
+            kind: OptionKind::Dropdown,
+            hidden: false,
+            choices: [
+                choice(10 * nth, "SATA", 0),
+                choice(10 * nth + 1, "NVMe", if nth == 1 { in_use } else { 0 }),
+            ]
+            .into(),
+        }
+    };
+    shop.stock(id, 50);
+    shop.edit(id, |item| {
+        item.detailed = true;
+        item.controlled = Some(true);
+        item.in_use = Some(in_use);
+        item.options = (1..=disks).map(disk).collect();
+    });
+}
+
+fn nvme(first: i64, others: i64) -> PoolRule {
+    let disk = |option: &str, need| PoolUse {
+        instance: None,
+        what: PoolUser::Choice {
+            option: Pattern::text(option),
+            choice: Pattern::text("NVMe"),
+        },
+        need,
+    };
+    let others = (2..=10).map(|nth| disk(&format!("Disk {nth}"), others));
+    pool(10, std::iter::once(disk("Disk 1", first)).chain(others).collect())
+}
+
+#[test]
+fn choices_that_take_too_many_together_are_held_back_together() {
+    let mut world = World::new(&["eu"], plain_rules, &[nvme(1, 2)]);
+    disks(&mut world.shops[0], 1, 2, 0);
+    world.look(0);
+    disks(&mut world.shops[0], 1, 2, 8);
+    let decision = world.look(0);
+    assert_eq!(
+        heard(&decision, "mail"),
         [
-            "1/4=13 recovered ok",
-            "2/4=13 recovered ok",
-            "pool \"kits\" recovered ok"
+            "pool \"kits\"/3 first out",
+            "pool \"kits\"/2 worse critical",
+            "pool \"kits\" first low"
         ]
     );
+    let pool = alerts(&decision, "mail").remove(0).pool.expect("about a pool");
+    let held: Vec<(Option<&str>, i64)> = pool
+        .holds_back
+        .iter()
+        .map(|held| (held.choice.as_deref(), held.need))
+        .collect();
+    assert_eq!(held, [(Some("Disk 1: NVMe, Disk 2: NVMe"), 3)]);
+    assert_eq!((pool.holds_back_total, pool.holds_back_products), (1, 1));
+    let shown = &world.board().pools[0];
+    assert_eq!(shown.by_need, [(3, 1), (2, 1), (1, 1)]);
+    assert_eq!(shown.held_back(), 1);
+    assert_eq!(shown.products, [(3, 1)]);
+}
+
+#[test]
+fn of_sums_that_take_the_same_one_is_counted_and_per_choice_none() {
+    let mut world = World::new(&["eu"], plain_rules, &[nvme(1, 1)]);
+    disks(&mut world.shops[0], 1, 4, 0);
+    world.look(0);
+    let shown = &world.board().pools[0];
+    assert_eq!(shown.by_need, [(4, 1), (3, 1), (2, 1), (1, 4)]);
+    let labels: Vec<&str> = shown
+        .users
+        .iter()
+        .filter_map(|user| user.choice.as_deref())
+        .collect();
+    assert_eq!(
+        labels[..2],
+        [
+            "Disk 1: NVMe, Disk 2: NVMe, Disk 3: NVMe, Disk 4: NVMe",
+            "Disk 2: NVMe, Disk 3: NVMe, Disk 4: NVMe"
+        ]
+    );
+    // 1,024 combinations are too many to follow: each choice by itself.
+    disks(&mut world.shops[0], 1, 10, 0);
+    world.look(0);
+    assert!(world.shops[0].tracked(1).per_choice);
+    assert_eq!(world.board().pools[0].by_need, [(1, 10)]);
 }
 
 #[test]
@@ -401,7 +636,7 @@ fn a_service_of_either_shop_counts_once() {
     let decision = world.look(1);
     let alert = alerts(&decision, "mail")
         .into_iter()
-        .find(|alert| alert.product.is_none())
+        .find(|alert| alert.alert_id == "pool:kits")
         .expect("of the pool");
     assert_eq!((alert.instance.as_str(), alert.level), ("us", Some(2)));
     assert_eq!(world.left(), Level::Known(2), "eu is not asked for that");
@@ -526,7 +761,14 @@ fn a_pool_has_thresholds_and_channels_of_its_own() {
     assert_eq!(heard(&decision, "spare"), ["pool \"kits\" worse out"]);
     world.declare(&[PoolRule { low: Some(3), ..own }]);
     server(&mut world.shops[0], 1, Some(15), Some(0));
-    assert_eq!(heard(&world.look(0), "spare"), ["pool \"kits\" rule_changed ok"]);
+    assert_eq!(
+        heard(&world.look(0), "spare"),
+        [
+            "pool \"kits\"/2 rule_changed low",
+            "pool \"kits\" rule_changed ok"
+        ],
+        "five are two orders of two"
+    );
 }
 
 #[test]

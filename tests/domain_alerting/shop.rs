@@ -461,7 +461,11 @@ fn alert_line(alert: &Alert) -> String {
         .map_or_else(String::new, |c| format!("/{}", c.key));
     let about = match (alert.product_id(), &alert.pool) {
         (Some(id), _) => id.to_string(),
-        (None, pool) => format!("pool {:?}", pool.as_ref().expect("about a pool").name),
+        (None, pool) => {
+            let pool = pool.as_ref().expect("about a pool");
+            let need = pool.need.map_or_else(String::new, |need| format!("/{need}"));
+            format!("pool {:?}{need}", pool.name)
+        }
     };
     format!(
         "{about}{combination} {} {}",

@@ -75,36 +75,36 @@ fn a_pool_and_what_it_limits() {
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 128 GB","need":2},
     {"instance":"default","product_id":42,"product":"DS-64","choice":"RAM: 64 GB","need":1},
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
-    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":6},"bottleneck":null,"level":0,"previous_level":2,"thresholds":
+    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":6,"holds_back_products":5,"instances":["default"]},"bottleneck":null,"level":0,"previous_level":2,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/42/-","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":42,"name":"DS-64","group":"Dedicated"},"combination":
     {"key":"4=11;5=20","label":"RAM: 64 GB, Disk: 2x NVMe"},"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":0,"need":1,"holds_back":[
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
-    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":2,"thresholds":
+    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2,"holds_back_products":2,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":2,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/77/-","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":77,"name":"DS-77","group":"Dedicated"},"combination":
     {"key":"4=13","label":"RAM: 256 GB"},"pool":
-    {"name":"Rails","capacity":40,"level":3,"need":4,"holds_back":[],"holds_back_total":0},"bottleneck":"pool Rails","level":0,"previous_level":null,"thresholds":
+    {"name":"Rails","capacity":40,"level":3,"need":4,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":"pool Rails","level":0,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/77/-","reason":"first","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":77,"name":"DS-77","group":"Dedicated"},"combination":
     {"key":"4=14","label":"RAM: 512 GB"},"pool":null,"bottleneck":"RAM: 512 GB","level":4,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open":[
     {"alert_id":"pool:IPv4 /29","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":null,"combination":null,"pool":
-    {"name":"IPv4 /29","capacity":40,"level":4,"need":null,"holds_back":[],"holds_back_total":0},"bottleneck":null,"level":4,"previous_level":null,"thresholds":
+    {"name":"IPv4 /29","capacity":40,"level":4,"need":null,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":null,"level":4,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/12/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":12,"name":"Web L","group":"Dedicated"},"combination":null,"pool":
-    {"name":"64 GB DIMM kits","capacity":40,"level":5,"need":2,"holds_back":[],"holds_back_total":0},"bottleneck":"pool 64 GB DIMM kits","level":2,"previous_level":null,"thresholds":
+    {"name":"64 GB DIMM kits","capacity":40,"level":5,"need":2,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":2,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
     {"alert_id":"default/13/-","reason":"reminder","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":13,"name":"Web XL","group":"Dedicated"},"combination":null,"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":0,"need":1,"holds_back":[
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
-    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":null,"thresholds":
+    {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2,"holds_back_products":2,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open_total":3}}
     "#);
 }

@@ -390,6 +390,11 @@ pub fn held(product_id: i64, product: &str, choice: Option<&str>, need: i64) -> 
     }
 }
 
+fn of_products(held: &[HeldBack]) -> usize {
+    let products: std::collections::BTreeSet<i64> = held.iter().map(|held| held.product_id).collect();
+    products.len()
+}
+
 pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>) -> PoolRef {
     PoolRef {
         name: "64 GB DIMM kits".to_owned(),
@@ -397,6 +402,8 @@ pub fn pool_ref(level: Option<i64>, need: Option<i64>, holds_back: Vec<HeldBack>
         level,
         need,
         holds_back_total: holds_back.len(),
+        holds_back_products: of_products(&holds_back),
+        instances: vec!["default".to_owned()],
         holds_back,
     }
 }
@@ -430,6 +437,7 @@ pub fn empty_pool() -> PoolRef {
     ];
     PoolRef {
         holds_back_total: 6,
+        holds_back_products: 5,
         ..pool_ref(Some(0), None, users)
     }
 }
@@ -508,6 +516,7 @@ pub fn hostile_pool() -> Alert {
         PoolRef {
             name: long.clone(),
             holds_back_total: 200,
+            holds_back_products: 200,
             ..pool_ref(Some(-1), None, users.take(HELD_LISTED).collect())
         },
     )

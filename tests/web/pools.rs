@@ -1,5 +1,6 @@
 //! Pools as the outside sees them: metrics, API and page name what limits a level, and let no name through as markup.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;
 use std::process::Stdio;
@@ -52,7 +53,25 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
             None => by_need.push((user.need, 1)),
         }
     }
+    let mut most: BTreeMap<(Arc<str>, i64), i64> = BTreeMap::new();
+    for user in &users {
+        let most = most
+            .entry((Arc::clone(&user.instance), user.product_id))
+            .or_default();
+        *most = user.need.max(*most);
+    }
+    let mut products: Vec<(i64, usize)> = Vec::new();
+    for most in most.into_values() {
+        match products.iter_mut().find(|(need, _)| *need == most) {
+            Some((_, count)) => *count += 1,
+            None => products.push((most, 1)),
+        }
+    }
+    let mut shops: Vec<Arc<str>> = users.iter().map(|user| Arc::clone(&user.instance)).collect();
+    shops.dedup();
     Pool {
+        products,
+        shops,
         used: left.map(|left| capacity - left),
         level: stood.level,
         users,
@@ -73,6 +92,7 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
                 origin: "global".to_owned(),
             },
             told: Severity::Ok,
+            needs: Vec::new(),
         }),
         ..Pool::new(name, capacity)
     }
@@ -400,7 +420,7 @@ async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
         "limited by capacity 1",
         "limited by pool \"Rails\" (what is left is not known)",
         "limited by pool A pool that was removed",
-        "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 4",
+        "64 GB DIMM kits Out of 40 · 40 in use · drawn on by 3 products",
         "holds back DS-64, DS-128, DS-256 0",
         "us was never read. Last known: 1,",
     ] {

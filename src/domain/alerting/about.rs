@@ -22,6 +22,11 @@ pub(super) enum About<'a> {
     },
     /// A pool, as [`crate::domain::alerting::pools::Pools`] remembers it.
     Pool(&'a Tracked),
+    /// The orders that take that many of a pool.
+    Need {
+        pool: &'a Tracked,
+        need: i64,
+    },
 }
 
 impl<'a> About<'a> {
@@ -38,7 +43,15 @@ impl<'a> About<'a> {
     pub(super) fn product(&self) -> Option<&'a Tracked> {
         match self {
             Self::Product(product) | Self::Combination { product, .. } => Some(product),
-            Self::Pool(_) => None,
+            Self::Pool(_) | Self::Need { .. } => None,
+        }
+    }
+
+    /// The combination's key, where it is about one.
+    pub(super) fn key(&self) -> Option<&'a CombinationKey> {
+        match self {
+            Self::Combination { key, .. } => Some(key),
+            Self::Product(_) | Self::Pool(_) | Self::Need { .. } => None,
         }
     }
 
@@ -47,12 +60,26 @@ impl<'a> About<'a> {
         match self {
             Self::Product(product) => product.bottleneck.as_ref(),
             Self::Combination { bottleneck, .. } => *bottleneck,
-            Self::Pool(_) => None,
+            Self::Pool(_) | Self::Need { .. } => None,
         }
     }
 }
 
 impl Tracked {
+    /// The series of a pool: its own, and those of its needs; not the gone ones.
+    pub(super) fn pool_series(&self) -> impl Iterator<Item = (&SeriesState, &Effective, About<'_>)> {
+        let own = std::iter::once((&self.series, About::Pool(self)));
+        let needs = self.combinations.iter().filter(|need| !need.gone).map(|need| {
+            let about = About::Need {
+                pool: self,
+                need: pools::need_of(&need.key),
+            };
+            (&need.series, about)
+        });
+        own.chain(needs)
+            .map(|(series, about)| (series, &*self.effective, about))
+    }
+
     /// Whether WHMCS itself says, as far as was seen last, that its stock is controlled.
     pub(super) fn is_surely_controlled(&self) -> bool {
         match &self.seen {
@@ -76,12 +103,13 @@ impl Tracked {
     }
 }
 
-/// `instance/product/combination`, `-` for the product itself; `pool:NAME`.
+/// `instance/product/combination`, `-` for the product itself; `pool:NAME`, `pool:NAME/3`.
 pub(super) fn alert_id(instance: &str, about: About<'_>) -> String {
     match about {
         About::Product(product) => format!("{instance}/{}/-", product.id),
         About::Combination { product, key, .. } => format!("{instance}/{}/{key}", product.id),
         About::Pool(pool) => pools::alert_id(pool),
+        About::Need { pool, need } => format!("{}/{need}", pools::alert_id(pool)),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::domain::alerting::judge::MISSING_POLLS;
 use crate::domain::alerting::pools::Drawer;
 use crate::domain::alerting::product;
 use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::EverRead;
@@ -23,6 +24,7 @@ use crate::domain::draw::Draw;
 use crate::domain::draw::Pooled;
 use crate::domain::draw::Uses;
 use crate::domain::pool::Bottleneck;
+use crate::domain::taking;
 
 /// Each product of the catalogue with its rules and its level; what did not change is taken from the memory.
 pub(super) fn looks<'a>(
@@ -103,7 +105,7 @@ pub(super) fn afresh<'a>(
         tracked,
         level,
         own: level.level,
-        drawn: drawn(uses, product, level.level),
+        drawn: drawn(uses, product, level.level, &effective),
         bottleneck: None,
         effective,
         newly_read: Vec::new(),
@@ -111,7 +113,7 @@ pub(super) fn afresh<'a>(
     }
 }
 
-fn drawn(uses: &Uses<'_>, product: &Product, own: Level) -> Option<Arc<Drawn>> {
+fn drawn(uses: &Uses<'_>, product: &Product, own: Level, effective: &Effective) -> Option<Arc<Drawn>> {
     if uses.is_empty() {
         return None;
     }
@@ -119,8 +121,10 @@ fn drawn(uses: &Uses<'_>, product: &Product, own: Level) -> Option<Arc<Drawn>> {
     if draws.is_empty() {
         return None;
     }
+    let takers = taking::takers(product, &draws, &effective.combine, effective.max_combinations);
     Some(Arc::new(Drawn {
         draws: draws.into(),
+        takers: takers.into(),
         unseen: Vec::new(),
         own,
         under: Vec::new(),

@@ -19,6 +19,7 @@ use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::telling::Spoken;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::pool::Pool;
@@ -97,11 +98,11 @@ pub(super) fn evaluate(
     }
 }
 
-struct Pooling<'a> {
-    reading: Reading<'a>,
+pub(super) struct Pooling<'a> {
+    pub(super) reading: Reading<'a>,
     /// When a shop was last read before this look.
     last_look: Option<Timestamp>,
-    next: Pools,
+    pub(super) next: Pools,
     changes: Vec<Change>,
     events: Vec<Event>,
 }
@@ -160,6 +161,7 @@ impl Pooling<'_> {
         for known in &removed {
             let mut pool = (**known).clone();
             pool.series = telling.pool(&pool, Mode::Withdraw, false, &[]);
+            self.end_needs(&mut pool, telling);
             pool.gone = true;
             if let Some(moved) = pool.series.close(self.reading.now) {
                 self.severity_event(&pool, moved);
@@ -217,11 +219,13 @@ impl Pooling<'_> {
             pool.group = shop();
             self.severity_event(&pool, moved);
         }
+        let needs = self.observe_needs(&mut pool, figure, last_look);
         let mode = Mode::Speak {
             rule_changed: observed.rule_changed,
         };
         let introduced = &self.next.memory.source.baselined;
         pool.series = telling.pool(&pool, mode, fresh, introduced);
+        self.tell_needs(&mut pool, needs, telling);
         self.put(known.as_ref(), pool);
     }
 
@@ -237,7 +241,7 @@ impl Pooling<'_> {
         }
     }
 
-    fn take_number(&mut self) -> u32 {
+    pub(super) fn take_number(&mut self) -> u32 {
         let source = &mut self.next.memory.source;
         let number = source.next_series;
         source.next_series = number.saturating_add(1);
@@ -260,17 +264,28 @@ impl Pooling<'_> {
     }
 
     fn severity_event(&mut self, pool: &Tracked, moved: Moved) {
-        let series = &pool.series;
+        self.series_event(pool, None, &pool.series, moved);
+    }
+
+    /// Of the pool itself, or of the orders that take so much of it.
+    pub(super) fn series_event(
+        &mut self,
+        pool: &Tracked,
+        need: Option<&CombinationKey>,
+        series: &SeriesState,
+        moved: Moved,
+    ) {
+        let name = need.map_or_else(|| "-".to_owned(), ToString::to_string);
         let Moved { from, to, reason } = moved;
         self.events.push(Event {
             key: format!(
-                "pools/{}/-/{:016x}/{}",
+                "pools/{}/{name}/{:016x}/{}",
                 pool.id, series.fingerprint, series.transition
             ),
             at: self.reading.now,
             kind: EventKind::Severity { from, to, reason },
             product_id: Some(pool.id),
-            combination: None,
+            combination: need.cloned(),
             level: series.last_level,
             previous_level: series.previous_level,
         });

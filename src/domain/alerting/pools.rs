@@ -16,9 +16,11 @@ use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::EverRead;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
@@ -70,6 +72,8 @@ pub struct Part {
     pub users: Vec<User>,
     /// How many on offer need how many; the greatest need first.
     pub by_need: Vec<(i64, usize)>,
+    /// How many products need how many at most; the greatest need first.
+    pub products: Vec<(i64, usize)>,
 }
 
 impl Pools {
@@ -106,6 +110,9 @@ impl Pools {
                 .find(|rule| rule.name == tracked.name.raw());
             let effective = rule.map_or_else(|| rules.global(), |rule| rules.of_pool(rule));
             let tracked = Arc::make_mut(tracked);
+            for need in &mut tracked.combinations {
+                need.effective = Arc::clone(&effective);
+            }
             tracked.effective = effective;
             tracked.epoch = rules.epoch;
         }
@@ -169,7 +176,8 @@ impl Pools {
     fn figure(&self, rule: &PoolRule, now: Timestamp) -> Pool {
         let mut pool = Pool::new(&rule.name, rule.capacity);
         let mut used = Some(0i64);
-        let mut by_need: BTreeMap<Reverse<i64>, usize> = BTreeMap::new();
+        let mut by_need = ByNeed::new();
+        let mut products = ByNeed::new();
         for shop in self.shops.iter().filter(|shop| rule.concerns(&shop.instance)) {
             pool.observed_at = pool.observed_at.max(shop.observed_at);
             let part = shop.part(rule);
@@ -182,16 +190,16 @@ impl Pools {
             used = used.zip(taken.ok()).map(|(sum, part)| sum.saturating_add(part));
             if let Some(part) = part {
                 pool.users.extend(part.users.iter().cloned());
-                for (need, users) in &part.by_need {
-                    *by_need.entry(Reverse(*need)).or_default() += users;
+                add(&mut by_need, &part.by_need);
+                add(&mut products, &part.products);
+                if part.used != Some(0) || !part.by_need.is_empty() {
+                    pool.shops.push(Arc::clone(&shop.instance));
                 }
             }
         }
         pool.users.sort_by_key(|user| Reverse(user.need));
-        pool.by_need = by_need
-            .into_iter()
-            .map(|(Reverse(need), users)| (need, users))
-            .collect();
+        pool.by_need = listed(by_need);
+        pool.products = listed(products);
         pool.used = used;
         pool.level = used.map_or(Level::Unknown, |used| {
             Level::Known(rule.capacity.saturating_sub(used))
@@ -252,11 +260,37 @@ impl ShopParts {
     }
 }
 
+/// Numbers of users or products by what they need, the greatest need first.
+type ByNeed = BTreeMap<Reverse<i64>, usize>;
+
+fn add(sum: &mut ByNeed, part: &[(i64, usize)]) {
+    for (need, users) in part {
+        *sum.entry(Reverse(*need)).or_default() += users;
+    }
+}
+
+fn listed(by_need: ByNeed) -> Vec<(i64, usize)> {
+    let needs = by_need.into_iter();
+    needs.map(|(Reverse(need), users)| (need, users)).collect()
+}
+
 /// How a remembered pool stands, as plain values.
 fn standing(tracked: &Tracked) -> Standing {
-    let series = &tracked.series;
+    let needs = tracked.combinations.iter().filter(|need| !need.gone);
+    let needs = needs.map(|need| {
+        let size = need_of(&need.key);
+        let alert_id = format!("{}/{size}", alert_id(tracked));
+        (size, standing_of(tracked, &need.series, alert_id))
+    });
     Standing {
-        alert_id: alert_id(tracked),
+        needs: needs.collect(),
+        ..standing_of(tracked, &tracked.series, alert_id(tracked))
+    }
+}
+
+fn standing_of(tracked: &Tracked, series: &SeriesState, alert_id: String) -> Standing {
+    Standing {
+        alert_id,
         instance: shown_by(tracked).to_owned(),
         severity: series.severity,
         since: series.since,
@@ -271,7 +305,13 @@ fn standing(tracked: &Tracked) -> Standing {
             .map(|told| told.severity)
             .max()
             .unwrap_or_default(),
+        needs: Vec::new(),
     }
+}
+
+/// How many of the pool the orders take that a series of it is about, as its key has it: `0=3`.
+pub(super) fn need_of(key: &CombinationKey) -> i64 {
+    key.pairs().first().map_or(0, |(_, need)| *need)
 }
 
 /// `pool:NAME`; stable over the pool's life.
@@ -311,14 +351,17 @@ pub(super) fn parts<'a>(
                 Some(taken) => counting.used = counting.used.saturating_add(taken),
                 None => counting.miss(drawer.name),
             }
-            if draw.offered && !drawer.silent {
-                *counting.by_need.entry(Reverse(draw.need)).or_default() += 1;
+        }
+        if !drawer.silent {
+            for taker in drawer.drawn.takers.iter() {
+                let counting = &mut counting[taker.pool];
+                counting.takes(drawer.id, taker.need);
                 counting.users.push(User {
                     instance: Arc::clone(instance),
                     product_id: drawer.id,
                     product: drawer.name.clone(),
-                    choice: draw.label.clone(),
-                    need: draw.need,
+                    choice: taker.label.clone(),
+                    need: taker.need,
                 });
             }
         }
@@ -336,10 +379,31 @@ struct Counting {
     used: i64,
     uncounted: String,
     users: Vec<User>,
-    by_need: BTreeMap<Reverse<i64>, usize>,
+    by_need: ByNeed,
+    products: ByNeed,
+    /// The last product that takes of it, and the most that one order of it takes.
+    last: Option<(ProductId, i64)>,
 }
 
 impl Counting {
+    /// Products come one after the other.
+    fn takes(&mut self, product: ProductId, need: i64) {
+        *self.by_need.entry(Reverse(need)).or_default() += 1;
+        match &mut self.last {
+            Some((last, most)) if *last == product => *most = need.max(*most),
+            Some(_) | None => {
+                self.close_product();
+                self.last = Some((product, need));
+            }
+        }
+    }
+
+    fn close_product(&mut self) {
+        if let Some((_, most)) = self.last.take() {
+            *self.products.entry(Reverse(most)).or_default() += 1;
+        }
+    }
+
     fn miss(&mut self, name: &Name) {
         if self.uncounted.is_empty() {
             // An empty name would say that nothing is missing.
@@ -351,6 +415,7 @@ impl Counting {
     }
 
     fn part(mut self, rule: &PoolRule, instance: &str) -> Part {
+        self.close_product();
         self.users.sort_by_key(|user| Reverse(user.need));
         self.users.truncate(USERS_KEPT);
         Part {
@@ -359,11 +424,8 @@ impl Counting {
             used: self.uncounted.is_empty().then_some(self.used),
             uncounted: self.uncounted,
             users: self.users,
-            by_need: self
-                .by_need
-                .into_iter()
-                .map(|(Reverse(need), users)| (need, users))
-                .collect(),
+            by_need: listed(self.by_need),
+            products: listed(self.products),
         }
     }
 }
@@ -433,6 +495,14 @@ pub(crate) fn stands(pools: &Pools, rules: &[PoolRule], board: &Board) -> Vec<St
             .standing
             .as_ref()
             .map_or(Severity::Ok, |standing| standing.severity),
+        needs: pool.standing.as_ref().map_or(0, |standing| {
+            let mut hasher = StableHasher::default();
+            for (need, voice) in &standing.needs {
+                hasher.write_i64(*need);
+                hasher.write_u8(voice.severity.rank());
+            }
+            hasher.finish()
+        }),
     };
     rules.iter().zip(&board.pools).map(stand).collect()
 }

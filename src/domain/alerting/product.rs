@@ -298,6 +298,7 @@ pub(super) fn drawn_unseen(tracked: &Tracked, uses: &Uses<'_>) -> Option<Arc<Dra
     }
     Some(Arc::new(Drawn {
         draws: Arc::from([]),
+        takers: Arc::from([]),
         unseen,
         own: tracked.series.level,
         under: Vec::new(),

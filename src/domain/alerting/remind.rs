@@ -143,8 +143,7 @@ fn all_pools(
         }
         let mut telling = Telling::new(rules, shown_by(pool), now);
         telling.set_pools(spoken(shared, |_| true));
-        let series = std::iter::once((&pool.series, &*pool.effective, About::Pool(pool)));
-        let Some(after) = one_product(rules, &telling, pool, series, slots, alerts) else {
+        let Some(after) = one_product(rules, &telling, pool, pool.pool_series(), slots, alerts) else {
             continue;
         };
         let after = Arc::new(after);
@@ -202,7 +201,7 @@ fn one_product<'a>(
     for (series, effective, about) in all {
         let covered = match about {
             About::Combination { .. } => product.covers(series),
-            About::Product(_) | About::Pool(_) => false,
+            About::Product(_) | About::Pool(_) | About::Need { .. } => false,
         };
         for (channel, slot) in slots.iter().enumerate().take(rules.channels.len()) {
             // Rules read since the last look have other channels: until the next look, whoever was told counts.

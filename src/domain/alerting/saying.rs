@@ -55,7 +55,7 @@ impl Telling<'_> {
                     key: key.to_string(),
                     label: label.to_owned(),
                 }),
-                About::Product(_) | About::Pool(_) => None,
+                About::Product(_) | About::Pool(_) | About::Need { .. } => None,
             },
             level: series.last_level,
             previous_level: series.previous_level,
@@ -70,7 +70,7 @@ impl Telling<'_> {
                         && !product.is_surely_controlled()
                         && !effective.is_declared_controlled()
                 }
-                About::Combination { .. } | About::Pool(_) => false,
+                About::Combination { .. } | About::Pool(_) | About::Need { .. } => false,
             },
         }
     }
@@ -78,29 +78,33 @@ impl Telling<'_> {
     /// The pool that an alert is about, or that limits what it is about.
     fn pool_of(&self, about: About<'_>) -> Option<PoolRef> {
         let (product, combination) = match about {
-            About::Pool(pool) => return Some(self.told_of(pool)),
+            About::Pool(pool) => return Some(self.told_of(pool, None)),
+            About::Need { pool, need } => return Some(self.told_of(pool, Some(need))),
             About::Product(product) => (product, None),
             About::Combination { product, label, .. } => (product, Some(label)),
         };
         let pool = self.pools.board.pool(about.bottleneck()?.pool()?)?;
-        Some(pool.told_beside(&Limited {
+        let own = Limited {
             instance: self.instance,
             product_id: product.id,
             combination,
-        }))
+        };
+        Some(pool.told_beside(&own, self.need_of(about, &pool.name)))
     }
 
-    fn told_of(&self, pool: &Tracked) -> PoolRef {
+    fn told_of(&self, pool: &Tracked, need: Option<i64>) -> PoolRef {
         match self.pools.board.pool(pool.name.raw()) {
-            Some(pool) => pool.told(),
+            Some(pool) => need.map_or_else(|| pool.told(), |need| pool.told_of(need)),
             // No longer configured: what is remembered of it.
             None => PoolRef {
                 name: pool.name.raw().to_owned(),
                 capacity: pool.group_id.unwrap_or_default(),
                 level: pool.series.last_level,
-                need: None,
+                need,
                 holds_back: Vec::new(),
                 holds_back_total: 0,
+                holds_back_products: 0,
+                instances: Vec::new(),
             },
         }
     }
@@ -151,11 +155,7 @@ impl Telling<'_> {
         let announced: std::collections::HashSet<&str> =
             announced.iter().map(|alert| alert.alert_id.as_str()).collect();
         let mut alerts = Vec::new();
-        let pools = self
-            .pools
-            .pools
-            .iter()
-            .map(|pool| (&pool.series, &*pool.effective, About::Pool(pool)));
+        let pools = self.pools.pools.iter().flat_map(|pool| pool.pool_series());
         let products = next.products.iter().flat_map(|product| product.all_series());
         for (series, effective, about) in pools.chain(products) {
             let told = series.told(&self.names[channel]);

@@ -16,6 +16,7 @@ use crate::domain::message::Capability;
 use crate::domain::message::Severity;
 use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
+use crate::domain::taking::Taker;
 
 /// What is remembered of one series: a product, or a combination with a figure of its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +94,8 @@ pub struct Stand {
     pub level: Level,
     pub severity: Severity,
     pub read: EverRead,
+    /// A hash of how those stand who need more of it than one.
+    pub needs: u64,
 }
 
 /// Whether a pool ever had a figure.
@@ -109,6 +112,8 @@ pub enum EverRead {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     pub draws: Arc<[Draw]>,
+    /// What of it is on offer and takes of pools.
+    pub takers: Arc<[Taker]>,
     /// Pools that it may draw on without anybody knowing how much: it is missing, and was not seen under these rules.
     pub unseen: Vec<usize>,
     /// What WHMCS itself says of it.

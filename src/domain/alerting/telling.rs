@@ -6,8 +6,10 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::domain::alerting::about::About;
+use crate::domain::alerting::pools;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
@@ -18,6 +20,7 @@ use crate::domain::message::Reason;
 use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
+use crate::domain::taking;
 
 /// How a series is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,13 +130,41 @@ impl<'a> Telling<'a> {
         fresh: bool,
         introduced: &[Arc<str>],
     ) -> SeriesState {
-        let mut series = pool.series.clone();
+        self.of_pool(&pool.series, pool, About::Pool(pool), mode, fresh, introduced)
+    }
+
+    /// As [`Telling::pool`], for those orders that take `need` of it; `fresh` is whether their series is.
+    pub(super) fn need(
+        &mut self,
+        pool: &Tracked,
+        need: &Combination,
+        mode: Mode,
+        fresh: bool,
+        introduced: &[Arc<str>],
+    ) -> SeriesState {
+        let about = About::Need {
+            pool,
+            need: pools::need_of(&need.key),
+        };
+        self.of_pool(&need.series, pool, about, mode, fresh, introduced)
+    }
+
+    fn of_pool(
+        &mut self,
+        series: &SeriesState,
+        pool: &Tracked,
+        about: About<'_>,
+        mode: Mode,
+        fresh: bool,
+        introduced: &[Arc<str>],
+    ) -> SeriesState {
+        let mut series = series.clone();
         let silent: Vec<bool> = (0..self.names.len())
             .map(|channel| {
                 self.is_silent_baseline(channel) && (fresh || !introduced.contains(&self.names[channel]))
             })
             .collect();
-        self.series_where(&mut series, &pool.effective, About::Pool(pool), mode, &silent);
+        self.series_where(&mut series, &pool.effective, about, mode, &silent);
         series
     }
 
@@ -183,15 +214,35 @@ impl<'a> Telling<'a> {
         })
     }
 
-    /// Whether the pool that limits it tells the channel as much, or worse.
+    /// Whether the pool that limits it tells the channel as much, or worse: by itself, or for those who need no more of
+    /// it. For those who need more than one it is the pool itself and who needs less.
     pub(super) fn is_spoken_for(&self, channel: usize, severity: Severity, about: About<'_>) -> bool {
-        let limiting = about.bottleneck().and_then(Bottleneck::pool);
-        let Some(pool) = limiting.and_then(|name| self.pools.pool(name)) else {
-            return false;
+        let (pool, most) = match about {
+            About::Pool(_) => return false,
+            About::Need { pool, need } => (pool, Some(need - 1)),
+            About::Product(_) | About::Combination { .. } => {
+                let limiting = about.bottleneck().and_then(Bottleneck::pool);
+                let Some(pool) = limiting.and_then(|name| self.pools.pool(name)) else {
+                    return false;
+                };
+                (&**pool, self.need_of(about, pool.name.raw()))
+            }
         };
         let policy = &self.rules.channels[channel];
-        let heard = pool.effective.channels.contains(&channel);
-        heard && policy.view(pool.series.severity) >= policy.view(severity)
+        let enough = |voice: &SeriesState| policy.view(voice.severity) >= policy.view(severity);
+        let needs = pool.combinations.iter().filter(|need| !need.gone);
+        let mut needs = needs.filter(|need| most.is_none_or(|most| pools::need_of(&need.key) <= most));
+        pool.effective.channels.contains(&channel)
+            && (enough(&pool.series) || needs.any(|need| enough(&need.series)))
+    }
+
+    /// How many of the pool one order takes; `None` where that is not known.
+    pub(super) fn need_of(&self, about: About<'_>, pool: &str) -> Option<i64> {
+        let product = about
+            .product()
+            .filter(|product| product.epoch == self.rules.epoch)?;
+        let at = self.pools.board.place(pool)?;
+        taking::need(&product.drawn.as_ref()?.draws, at, about.key())
     }
 
     fn one_channel(
