@@ -126,6 +126,42 @@ fn check_offers_what_was_renamed_or_made_anew() {
     daemon.stop();
 }
 
+#[test]
+fn the_history_of_a_pool_is_what_was_left_of_it() {
+    let world = World::open(KITS);
+    let early = world.home.run(&["history", "--pool", "64 GB DIMM kits"]);
+    assert_ne!(early.code, 0, "{early:?}");
+    world.sell(64, 12, 3);
+    assert_eq!(world.home.run(&["check"]).code, 0);
+    world.sell(128, 13, 6);
+    assert_eq!(world.home.run(&["check"]).code, 2);
+    let json = world
+        .home
+        .run(&["history", "--pool", "64 gb dimm KITS", "--json"])
+        .json();
+    assert_eq!(json["pool"], "64 GB DIMM kits");
+    assert_eq!(json["capacity"], 18);
+    let levels: Vec<_> = json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["level"].clone())
+        .collect();
+    assert_eq!(levels, [15, 3]);
+    let csv = world
+        .home
+        .run(&["history", "--pool", "64 GB DIMM kits", "--csv"])
+        .out;
+    let levels: Vec<&str> = csv.lines().map(|line| line.split_once(',').unwrap().1).collect();
+    assert_eq!(levels, ["state,level", "known,15", "known,3"]);
+    let table = world.home.run(&["history", "--pool", "64 GB DIMM kits"]).out;
+    assert!(table.starts_with("pool 64 GB DIMM kits\n"), "{table}");
+    let none = world.home.run(&["history", "--pool", "rails"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert_eq!(world.home.run(&["history"]).code, 64);
+    assert_eq!(world.home.run(&["history", "64", "--pool", "rails"]).code, 64);
+}
+
 const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }\nlow = 2\ncritical = 1\n\
     [[pool]]\nname = \"64 GB DIMM kits\"\ncapacity = 18\nlow = 3\ncritical = 1\n\
     uses = [{ option = \"RAM\", choice = \"64 GB\" }, { option = \"RAM\", choice = \"128 GB\", need = 2 }]\n";
