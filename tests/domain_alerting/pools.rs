@@ -317,7 +317,8 @@ fn a_pool_at_its_first_sight_is_silent_and_stands_in_the_baseline() {
     let mut world = World::new(&["eu"], plain_rules, &[kits()]);
     server(&mut world.shops[0], 1, Some(20), Some(0));
     let decision = world.look(0);
-    let expected = "baseline 1: 0 out, 0 critical, 0 low, 1 ok, 0 unknown, 0 not controlled";
+    let expected = "baseline 1: 0 out, 0 critical, 0 low, 1 ok, 0 unknown, 0 not controlled; \
+                    2 of 2 combinations open; 1 of 1 pools open";
     assert_eq!(heard(&decision, "mail"), [expected]);
     assert_eq!(open(&decision), ["pool:kits"]);
     assert_eq!(world.pool().series.severity, Severity::Out);
@@ -424,7 +425,7 @@ fn counts_that_are_too_old_make_a_pool_unknown_and_freeze_it() {
     assert_eq!(combination(&world, 0, 1, 12).1, Severity::Out);
     let unknown = &world.board().pools[0].unknown;
     assert!(
-        unknown.starts_with("us was last read at 2026-11-21T12:"),
+        unknown.starts_with("us was last read on 2026-11-21 at 12:"),
         "{unknown}"
     );
     assert_eq!(world.hears(1), ["pool \"kits\" recovered ok"]);

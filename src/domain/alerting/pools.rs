@@ -199,7 +199,8 @@ impl ShopParts {
         let limit = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
         if now.duration_since(observed_at) > limit {
             return Err(format!(
-                "{shop} was last read at {observed_at}, more than three of its intervals ago."
+                "{shop} was last read on {}, more than three of its intervals ago.",
+                observed_at.strftime("%Y-%m-%d at %H:%M UTC")
             ));
         }
         part.used.ok_or_else(|| {
