@@ -18,10 +18,10 @@ use PhpParser\ParserFactory;
 const FUNCTIONS = [
     'add_hook', 'array_change_key_case', 'array_fill_keys', 'array_filter', 'array_key_exists', 'array_keys', 'array_map',
     'array_merge', 'array_slice', 'array_unique', 'array_values', 'base64_decode', 'base64_encode', 'bin2hex', 'call_user_func',
-    'class_exists', 'count', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt_array', 'define', 'defined', 'dirname',
+    'class_exists', 'count', 'curl_errno', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt_array', 'define', 'defined', 'dirname',
     'explode', 'fclose', 'flush', 'fopen', 'function_exists', 'get_class', 'gmdate', 'hash_hmac', 'ignore_user_abort',
     'implode', 'in_array', 'is_array', 'is_callable', 'is_file', 'is_int', 'is_object', 'is_string', 'iterator_to_array',
-    'json_decode', 'json_encode', 'ksort', 'logactivity', 'method_exists', 'ob_end_clean', 'ob_end_flush', 'ob_get_level',
+    'json_decode', 'json_encode', 'ksort', 'logactivity', 'method_exists', 'microtime', 'ob_end_clean', 'ob_end_flush', 'ob_get_level',
     'ob_start', 'preg_match', 'random_bytes', 'register_shutdown_function', 'restore_error_handler', 'session_status',
     'session_write_close', 'set_error_handler', 'sort', 'stream_context_create', 'stream_get_meta_data', 'strlen',
     'strncmp', 'strtolower', 'substr', 'time', 'trim', 'usort',

@@ -138,7 +138,7 @@ fn the_history_of_a_pool_is_what_was_left_of_it() {
     world.sell(64, 12, 3);
     assert_eq!(world.home.run(&["check"]).code, 0);
     world.sell(128, 13, 6);
-    assert_eq!(world.home.run(&["check"]).code, 1);
+    assert_eq!(world.home.run(&["check"]).code, 2);
     let json = world
         .home
         .run(&["history", "--pool", "64 gb dimm KITS", "--json"])

@@ -41,6 +41,8 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
         ];
         /** The whole time-out of a hint, in milliseconds. */
         const TIMEOUT = 1000;
+        /** curl's number for "timed out"; its name differs between versions of PHP. */
+        const TIMED_OUT = 28;
         /** In the place of an HTTP status. */
         const UNREACHABLE = -1;
         /** The fewest bytes of a key; the monitor takes none that is shorter. */
@@ -355,7 +357,7 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
             ]);
             $done = curl_exec($curl);
             if ($done === false) {
-                return curl_errno($curl) === CURLE_OPERATION_TIMEDOUT ? 0 : self::UNREACHABLE;
+                return curl_errno($curl) === self::TIMED_OUT ? 0 : self::UNREACHABLE;
             }
             return (int) curl_getinfo($curl, CURLINFO_HTTP_CODE);
         }
