@@ -180,7 +180,7 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
     let mail = world.receivers.mail.mails().pop().unwrap();
     assert_eq!(
         mail.subject(),
-        "OUT: pool 64 GB DIMM kits, 0 left; holds back DS-64, DS-128 +2"
+        "OUT: pool 64 GB DIMM kits, 0 left; holds back DS-64, DS-128 +1"
     );
     let status = world.home.run(&["status"]).out;
     for said in [why, "LEFT", "64 GB DIMM kits", "holds back DS-64, DS-128, DS-256"] {
@@ -205,14 +205,26 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
         "64 GB DIMM kits"
     );
     let recorded = daemon.json("/api/v1/alerts");
+    let shown: Vec<_> = recorded["items"].as_array().unwrap()[..2]
+        .iter()
+        .map(|item| {
+            let pool = &item["pool"];
+            json!([
+                item["alert_id"],
+                item["product"],
+                pool["name"],
+                pool["need"],
+                item["severity"]
+            ])
+        })
+        .collect();
     assert_eq!(
-        json!([
-            recorded["items"][0]["alert_id"],
-            recorded["items"][0]["product"],
-            recorded["items"][0]["pool"]["name"],
-            recorded["items"][0]["severity"]
-        ]),
-        json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", "out"])
+        shown,
+        [
+            // Recorded, though the pool spoke for it.
+            json!(["pool:64 GB DIMM kits/2", null, "64 GB DIMM kits", 2, "out"]),
+            json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", null, "out"]),
+        ]
     );
     let metrics = daemon.metrics();
     assert!(
@@ -276,10 +288,27 @@ fn two_shops_that_sell_from_one_shelf_are_counted_once() {
         .iter()
         .flat_map(|message| message["data"]["alerts"].as_array().unwrap())
         .filter(|alert| alert["product"].is_null())
-        .map(|alert| json!([alert["instance"], alert["reason"], alert["severity"]]))
+        .map(|alert| {
+            json!([
+                alert["alert_id"],
+                alert["instance"],
+                alert["reason"],
+                alert["severity"]
+            ])
+        })
         .collect();
     assert_eq!(
         of_pools,
-        [json!(["default", "first", "low"]), json!(["us", "worse", "out"])]
+        [
+            // Two are one order of 128 GB.
+            json!(["pool:64 GB DIMM kits/2", "default", "first", "critical"]),
+            json!(["pool:64 GB DIMM kits", "default", "first", "low"]),
+            json!(["pool:64 GB DIMM kits", "us", "worse", "out"]),
+        ]
+    );
+    let status = world.home.run(&["status"]).out;
+    assert!(
+        status.contains("holds back DS-64 (default), DS-128 (default), DS-256 (default) +1"),
+        "{status}"
     );
 }
