@@ -11,6 +11,7 @@ use whmcs_stock_monitor::simulator::server::Settings;
 use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::simulator::shop::Shop;
 
+use crate::daemon::Daemon;
 use crate::daemon::Home;
 use crate::receivers::Receivers;
 
@@ -130,6 +131,31 @@ const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }
     [[pool]]\nname = \"64 GB DIMM kits\"\ncapacity = 18\nlow = 3\ncritical = 1\n\
     uses = [{ option = \"RAM\", choice = \"64 GB\" }, { option = \"RAM\", choice = \"128 GB\", need = 2 }]\n";
 
+fn recorded_are_the_pool_and_its_orders(daemon: &Daemon) {
+    let recorded = daemon.json("/api/v1/alerts");
+    let shown: Vec<_> = recorded["items"].as_array().unwrap()[..2]
+        .iter()
+        .map(|item| {
+            let pool = &item["pool"];
+            json!([
+                item["alert_id"],
+                item["product"],
+                pool["name"],
+                pool["need"],
+                item["severity"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            // Recorded, though the pool spoke for it.
+            json!(["pool:64 GB DIMM kits/2", null, "64 GB DIMM kits", 2, "out"]),
+            json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", null, "out"]),
+        ]
+    );
+}
+
 #[test]
 fn an_empty_pool_speaks_once_and_everything_names_it() {
     let world = World::open(KITS);
@@ -204,28 +230,7 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
         daemon.json("/api/v1/alerts?status=firing")["items"][0]["pool"]["name"],
         "64 GB DIMM kits"
     );
-    let recorded = daemon.json("/api/v1/alerts");
-    let shown: Vec<_> = recorded["items"].as_array().unwrap()[..2]
-        .iter()
-        .map(|item| {
-            let pool = &item["pool"];
-            json!([
-                item["alert_id"],
-                item["product"],
-                pool["name"],
-                pool["need"],
-                item["severity"]
-            ])
-        })
-        .collect();
-    assert_eq!(
-        shown,
-        [
-            // Recorded, though the pool spoke for it.
-            json!(["pool:64 GB DIMM kits/2", null, "64 GB DIMM kits", 2, "out"]),
-            json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", null, "out"]),
-        ]
-    );
+    recorded_are_the_pool_and_its_orders(&daemon);
     let metrics = daemon.metrics();
     assert!(
         metrics.contains("whmcs_stock_pool_level{pool=\"64 GB DIMM kits\"} 0\n"),
