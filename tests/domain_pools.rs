@@ -36,10 +36,13 @@ use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
 use whmcs_stock_monitor::domain::catalogue::options::Options;
+use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::pool::PoolRule;
 use whmcs_stock_monitor::domain::pool::PoolUse;
 use whmcs_stock_monitor::domain::pool::PoolUser;
+use whmcs_stock_monitor::domain::taking;
 
 const SHOPS: usize = 3;
 const PRODUCTS: i64 = 3;
@@ -542,6 +545,36 @@ impl Monitor {
         board.pools.iter().map(|pool| pool.level.known()).collect()
     }
 
+    /// Whatever a pool makes impossible to order stands among those that it holds back, and the pool speaks for it.
+    fn pools_speak_for_all_they_hold_back(&self) {
+        let board = self.pools.board(&self.capacities, self.now);
+        for tracked in self.memories.iter().flat_map(|memory| &memory.products) {
+            if tracked.retired == Some(true) {
+                continue;
+            }
+            let whole = (None, &tracked.bottleneck, &tracked.series);
+            let combinations = tracked.combinations.iter().filter(|c| !c.gone);
+            let combinations = combinations.map(|c| (Some(&c.key), &c.bottleneck, &c.series));
+            for (key, bottleneck, series) in std::iter::once(whole).chain(combinations) {
+                let limiting = bottleneck.as_ref().and_then(Bottleneck::pool);
+                let (Some(name), Level::Known(..=0)) = (limiting, series.level) else {
+                    continue;
+                };
+                let pool = board.pool(name).expect("configured");
+                let place = board.place(name).expect("configured");
+                let drawn = tracked.drawn.as_ref().expect("it draws");
+                let need = taking::need(&drawn.draws, place, key).expect("it takes some");
+                let left = pool.level.known().expect("it limits");
+                assert_eq!(series.level, Level::Known(left.div_euclid(need)));
+                let listed = pool.by_need.iter().any(|(of, _)| *of == need);
+                assert!(listed && pool.holds(need), "{need} of {name}: {:?}", pool.by_need);
+                let standing = pool.standing.as_ref().expect("decided");
+                assert!(standing.speaks_for(Some(need), series.severity, Severity::Ok));
+                assert!(standing.open().next().is_some());
+            }
+        }
+    }
+
     fn shop(&self, shop: usize) -> Said {
         let mut said = Said::default();
         for tracked in &self.memories[shop].products {
@@ -666,6 +699,7 @@ proptest! {
         for shop in read {
             prop_assert_eq!(monitor.shop(shop), model.shop(shop), "shop {}", shop);
         }
+        monitor.pools_speak_for_all_they_hold_back();
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl Reading<'_> {
                 limit
             }
             Some(limit) => format!("{}, {limit}", words::left(alert.level)),
-            None => words::left(words::level(alert)),
+            None => words::remains(alert),
         };
         let held = words::held_back(alert, self.beside, IN_A_ROW).map(|held| format!("holds back {held}"));
         let since = alert
@@ -294,7 +294,7 @@ fn lead(alert: &Alert, beside: Beside<'_>) -> String {
         return explained;
     }
     let was = words::previous(alert);
-    let left = words::left(words::level(alert));
+    let left = words::remains(alert);
     let held = words::held_back(alert, beside, HELD).map(|held| format!("; holds back {held}"));
     let held = held.unwrap_or_default();
     match (alert.ambiguous_zero, was) {

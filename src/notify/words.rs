@@ -182,6 +182,17 @@ pub fn level(alert: &Alert) -> Option<i64> {
     }
 }
 
+/// What is left in words; of a pool also how many of those orders that fills.
+#[must_use]
+pub fn remains(alert: &Alert) -> String {
+    let left = left(level(alert));
+    match alert.level.filter(|_| need(alert).is_some()) {
+        None => left,
+        Some(..=0) => format!("{left}, not enough for one"),
+        Some(orders) => format!("{left}, enough for {orders}"),
+    }
+}
+
 /// What was left before, in the same terms.
 #[must_use]
 pub fn previous(alert: &Alert) -> Option<i64> {

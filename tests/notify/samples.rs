@@ -190,7 +190,16 @@ pub struct Letter {
 
 /// The mail of a message, in Berlin's time.
 pub fn letter(message: &Message) -> Letter {
-    match paper().render(message, &berlin(), Some("http://127.0.0.1:9717/")) {
+    letter_of(&paper(), message)
+}
+
+/// The same in a set-up of several shops.
+pub fn letter_among_shops(message: &Message) -> Letter {
+    letter_of(&paper().among(true), message)
+}
+
+fn letter_of(paper: &Channel, message: &Message) -> Letter {
+    match paper.render(message, &berlin(), Some("http://127.0.0.1:9717/")) {
         Content::Mail {
             subject, text, html, ..
         } => Letter { subject, text, html },

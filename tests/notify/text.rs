@@ -3,8 +3,10 @@
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Capability;
+use whmcs_stock_monitor::domain::message::HeldBack;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Open;
+use whmcs_stock_monitor::domain::message::PoolRef;
 use whmcs_stock_monitor::domain::message::Reason;
 use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::source::Cause;
@@ -533,6 +535,128 @@ fn a_pool_that_speaks_alone() {
     still low: pool 64 GB DIMM kits, 3 left; holds back DS-512
     recovered: pool 64 GB DIMM kits (12)
     withdrawn: pool 64 GB DIMM kits is no longer watched
+    "#);
+}
+
+/// Drawn on by these shops, in each of which it holds back one product.
+fn shared(shops: &[&str]) -> PoolRef {
+    let held = |shop: &&str| HeldBack {
+        instance: (*shop).to_owned(),
+        ..samples::held(9, "Barebone", None, 1)
+    };
+    PoolRef {
+        instances: shops.iter().map(|shop| (*shop).to_owned()).collect(),
+        holds_back_products: shops.len(),
+        ..samples::pool_ref(Some(0), None, shops.iter().map(held).collect())
+    }
+}
+
+#[test]
+fn a_pools_message_names_the_shops_that_draw_on_it_and_no_other() {
+    let alert = |shops: &[&str]| samples::pool(Reason::First, Severity::Out, shared(shops));
+    let mixed = || samples::alert(Reason::First, Severity::Out, 42, "DS-64", 0);
+    let mut said = String::new();
+    for alerts in [
+        vec![alert(&["us"])],
+        vec![alert(&["us", "eu"])],
+        vec![alert(&["a", "b", "c", "d", "e", "f"])],
+        vec![alert(&["us"]), mixed()],
+        vec![alert(&["us", "eu"]), mixed()],
+        vec![alert(&[])],
+    ] {
+        // The shop whose poll showed it draws on none of them.
+        let letter = samples::letter_among_shops(&samples::alerts(alerts));
+        let foot = letter
+            .text
+            .split("-- \n")
+            .last()
+            .and_then(|foot| foot.lines().next());
+        let pool = letter.text.lines().find(|line| line.contains("pool of"));
+        let lines = [
+            letter.subject.as_str(),
+            pool.unwrap_or_default().trim(),
+            foot.unwrap_or_default(),
+        ];
+        said.push_str(&(lines.join("\n") + "\n\n"));
+    }
+    insta::assert_snapshot!(said, @r#"
+    OUT: pool 64 GB DIMM kits, 0 left; holds back Barebone · us
+    pool of 40
+    Shop us · 21 Nov 2026, 10:03 CET
+
+    OUT: pool 64 GB DIMM kits, 0 left; holds back Barebone (us), Barebone (eu)
+    pool of 40, drawn on by us, eu
+    Shops us, eu · 21 Nov 2026, 10:03 CET
+
+    OUT: pool 64 GB DIMM kits, 0 left; holds back Barebone (a), Barebone (b) +4
+    pool of 40, drawn on by a, b, c, d, e +1
+    6 shops · 21 Nov 2026, 10:03 CET
+
+    2 out: pool 64 GB DIMM kits (us), DS-64 · default
+    pool of 40, drawn on by us
+    Shop default · 21 Nov 2026, 10:03 CET
+
+    2 out: pool 64 GB DIMM kits (2 shops), DS-64 · default
+    pool of 40, drawn on by us, eu
+    Shop default · 21 Nov 2026, 10:03 CET
+
+    OUT: pool 64 GB DIMM kits, 0 left
+    pool of 40
+    21 Nov 2026, 10:03 CET
+    "#);
+}
+
+#[test]
+fn orders_that_take_more_than_is_left_are_told_of_by_what_is_left() {
+    let of = |level| PoolRef {
+        holds_back_total: 600,
+        holds_back_products: 300,
+        ..samples::pool_ref(
+            level,
+            Some(3),
+            vec![
+                samples::held(9, "DS-512", Some("RAM: 512 GB"), 4),
+                samples::held(8, "DS-128", Some("RAM: 128 GB"), 3),
+            ],
+        )
+    };
+    let alert = |reason, severity, orders, level| Alert {
+        level: Some(orders),
+        previous_level: Some(1),
+        ..samples::pool(reason, severity, of(level))
+    };
+    let out = || alert(Reason::First, Severity::Out, 0, Some(2));
+    let alerts = [
+        out(),
+        alert(Reason::First, Severity::Critical, 1, Some(4)),
+        alert(Reason::Reminder, Severity::Out, 0, Some(2)),
+    ];
+    let recovered = Alert {
+        level: Some(9),
+        ..samples::pool(
+            Reason::Recovered,
+            Severity::Ok,
+            samples::pool_ref(Some(29), Some(3), Vec::new()),
+        )
+    };
+    let said: Vec<String> = alerts.into_iter().chain([recovered]).map(subject).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    OUT: pool 64 GB DIMM kits [orders that take 3], 2 left; holds back DS-512, DS-128 +298
+    CRITICAL: pool 64 GB DIMM kits [orders that take 3], 4 left; holds back DS-512, DS-128 +298
+    still out: pool 64 GB DIMM kits [orders that take 3], 2 left; holds back DS-512, DS-128 +298
+    recovered: pool 64 GB DIMM kits [orders that take 3] (29)
+    "#);
+    insta::assert_snapshot!(shown(&samples::alerts(vec![out()])), @r#"
+    Subject: OUT: pool 64 GB DIMM kits [orders that take 3], 2 left; holds back DS-512, DS-128 +298
+
+    OUT: pool 64 GB DIMM kits [orders that take 3]
+      2 left, not enough for one; holds back DS-512, DS-128 +298
+      pool of 40
+      low ≤ 5, critical ≤ 1 (global)
+
+    -- 
+    Shop default · 21 Nov 2026, 10:03 CET
+    All levels: http://127.0.0.1:9717/
     "#);
 }
 

@@ -14,6 +14,7 @@ use whmcs_stock_monitor::simulator::server::Settings;
 use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::simulator::shop::Shop;
 
+use crate::daemon::Daemon;
 use crate::daemon::Home;
 use crate::daemon::eventually;
 use crate::receivers::Receivers;
@@ -170,6 +171,31 @@ const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }
     [[pool]]\nname = \"64 GB DIMM kits\"\ncapacity = 18\nlow = 3\ncritical = 1\n\
     uses = [{ option = \"RAM\", choice = \"64 GB\" }, { option = \"RAM\", choice = \"128 GB\", need = 2 }]\n";
 
+fn recorded_are_the_pool_and_its_orders(daemon: &Daemon) {
+    let recorded = daemon.json("/api/v1/alerts");
+    let shown: Vec<_> = recorded["items"].as_array().unwrap()[..2]
+        .iter()
+        .map(|item| {
+            let pool = &item["pool"];
+            json!([
+                item["alert_id"],
+                item["product"],
+                pool["name"],
+                pool["need"],
+                item["severity"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            // Recorded, though the pool spoke for it.
+            json!(["pool:64 GB DIMM kits/2", null, "64 GB DIMM kits", 2, "out"]),
+            json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", null, "out"]),
+        ]
+    );
+}
+
 #[test]
 fn an_empty_pool_speaks_once_and_everything_names_it() {
     let world = World::open(KITS);
@@ -220,7 +246,7 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
     let mail = world.receivers.mail.mails().pop().unwrap();
     assert_eq!(
         mail.subject(),
-        "OUT: pool 64 GB DIMM kits, 0 left; holds back DS-64, DS-128 +2"
+        "OUT: pool 64 GB DIMM kits, 0 left; holds back DS-64, DS-128 +1"
     );
     let status = world.home.run(&["status"]).out;
     for said in [why, "LEFT", "64 GB DIMM kits", "holds back DS-64, DS-128, DS-256"] {
@@ -244,16 +270,7 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
         daemon.json("/api/v1/alerts?status=firing")["items"][0]["pool"]["name"],
         "64 GB DIMM kits"
     );
-    let recorded = daemon.json("/api/v1/alerts");
-    assert_eq!(
-        json!([
-            recorded["items"][0]["alert_id"],
-            recorded["items"][0]["product"],
-            recorded["items"][0]["pool"]["name"],
-            recorded["items"][0]["severity"]
-        ]),
-        json!(["pool:64 GB DIMM kits", null, "64 GB DIMM kits", "out"])
-    );
+    recorded_are_the_pool_and_its_orders(&daemon);
     let metrics = daemon.metrics();
     assert!(
         metrics.contains("whmcs_stock_pool_level{pool=\"64 GB DIMM kits\"} 0\n"),
@@ -316,11 +333,28 @@ fn two_shops_that_sell_from_one_shelf_are_counted_once() {
         .iter()
         .flat_map(|message| message["data"]["alerts"].as_array().unwrap())
         .filter(|alert| alert["product"].is_null())
-        .map(|alert| json!([alert["instance"], alert["reason"], alert["severity"]]))
+        .map(|alert| {
+            json!([
+                alert["alert_id"],
+                alert["instance"],
+                alert["reason"],
+                alert["severity"]
+            ])
+        })
         .collect();
     assert_eq!(
         of_pools,
-        [json!(["default", "first", "low"]), json!(["us", "worse", "out"])]
+        [
+            // Two are one order of 128 GB.
+            json!(["pool:64 GB DIMM kits/2", "default", "first", "critical"]),
+            json!(["pool:64 GB DIMM kits", "default", "first", "low"]),
+            json!(["pool:64 GB DIMM kits", "us", "worse", "out"]),
+        ]
+    );
+    let status = world.home.run(&["status"]).out;
+    assert!(
+        status.contains("holds back DS-64 (default), DS-128 (default), DS-256 (default) +1"),
+        "{status}"
     );
 }
 

@@ -408,6 +408,75 @@ async fn what_a_channel_heard_of_without_its_pool_is_an_alert_of_its_own() {
     }
 }
 
+/// A pool of two that are left, low by itself and out for orders that take three.
+fn short() -> Pool {
+    let users = vec![
+        user(1, "DS-64", Some("RAM: 256 GB"), 3),
+        user(2, "DS-128", Some("RAM: 256 GB"), 3),
+    ];
+    let mut short = pool(KITS, 40, Some(2), users);
+    let standing = short.standing.as_mut().expect("decided");
+    for (need, severity) in [(2, Severity::Low), (3, Severity::Out), (4, Severity::Out)] {
+        let voice = Standing {
+            alert_id: format!("pool:{KITS}/{need}"),
+            severity,
+            last_level: Some(2 / need),
+            ..standing.clone()
+        };
+        standing.needs.push((need, voice));
+    }
+    short
+}
+
+#[tokio::test]
+async fn orders_that_take_more_than_is_left_are_one_open_alert_beside_the_pools_own() {
+    let site = site().await;
+    site.view.show_pools(Arc::new(Board { pools: vec![short()] }));
+    let list = site.get("/api/v1/alerts?status=firing").await.json();
+    let items = list["items"].as_array().unwrap();
+    let of_pools = items.iter().filter(|alert| alert["product"].is_null());
+    let shown: Vec<Value> = of_pools
+        .map(|alert| {
+            let pool = &alert["pool"];
+            json!([
+                alert["alert_id"],
+                alert["severity"],
+                alert["level"],
+                pool["level"],
+                pool["need"],
+                pool["holds_back_total"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        json!(shown),
+        json!([
+            ["pool:64 GB DIMM kits/3", "out", 0, 2, 3, 2],
+            ["pool:64 GB DIMM kits", "low", 2, 2, null, 2],
+        ])
+    );
+    let limited = |alert: &&Value| alert["bottleneck"] == "pool 64 GB DIMM kits";
+    assert_eq!(items.iter().filter(limited).count(), 0, "spoken for: {items:?}");
+    let metrics = site.get("/metrics").await.body;
+    let out = items.iter().filter(|alert| alert["severity"] == "out").count();
+    assert!(
+        metrics.contains(&format!("whmcs_stock_alerts{{severity=\"out\"}} {out}\n")),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn with_several_shops_the_page_names_the_shop_of_whom_a_pool_holds_back() {
+    let shops = vec![("default", limited()), ("us", limited())];
+    let site = crate::harness::site(settings(None), shops).await;
+    site.view.show_pools(Arc::new(Board { pools: vec![short()] }));
+    let text = read(&site.get("/").await.body);
+    assert!(
+        text.contains("holds back DS-64 (default), DS-128 (default)"),
+        "{text}"
+    );
+}
+
 #[tokio::test]
 async fn the_page_says_why_in_words_and_lists_the_pools_worst_first() {
     let site = site().await;
