@@ -10,8 +10,8 @@ const ADAPTERS: [&str; 3] = ["whmcs", "store", "notify"];
 const ALONE: [&str; 3] = ["scheduler", "simulator", "sinks"];
 /// What a job never uses.
 const ABOVE_JOBS: [&str; 5] = ["config", "web", "observe", "app", "cli"];
-/// What jobs share; it is not a job itself.
-const SHARED_BY_JOBS: &str = "jobs::shop";
+/// What jobs share; none of it is a job itself.
+const SHARED_BY_JOBS: [&str; 2] = ["jobs::firsts", "jobs::shop"];
 /// SQL stands in `store` alone.
 const SQL: [&str; 3] = ["SELECT ", "INSERT INTO", "sqlx::"];
 
@@ -84,7 +84,8 @@ fn violations(sources: &Sources) -> Vec<String> {
                     .is_none_or(|rank| *rank > ranks[module.as_str()]);
             let neighbours =
                 room != target_room && ADAPTERS.contains(&room) && ADAPTERS.contains(&target_room);
-            let job_to_job = room == "jobs" && target_room == "jobs" && target != SHARED_BY_JOBS;
+            let shared = SHARED_BY_JOBS.contains(&target.as_str());
+            let job_to_job = room == "jobs" && target_room == "jobs" && !shared;
             let alone = ALONE.contains(&room) && target_room != room;
             let above_jobs = room == "jobs" && ABOVE_JOBS.contains(&target_room);
             if below || neighbours || alone || (job_to_job && target != *module) || above_jobs {

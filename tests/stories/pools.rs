@@ -358,13 +358,13 @@ fn two_shops_that_sell_from_one_shelf_are_counted_once() {
     );
 }
 
-/// Servers in the shop "default", whose 64 GB takes kits that the barebones of "us" are built of too: twelve in all, and
+/// Servers in the shop "default", whose 64 GB takes kits that the barebones of "us" are built of too: 22 in all, and
 /// a pool of disks that concerns "default" alone.
 fn two_shops(us: &Simulator) -> String {
     let access = Settings::default().access;
     format!(
         "[[instance]]\nname = \"us\"\nurl = \"{}\"\nidentifier = \"{}\"\nsecret = \"{}\"\nschedule = \"every 1h\"\n\
-         [[pool]]\nname = \"kits\"\ncapacity = 12\nlow = 3\ncritical = 1\n\
+         [[pool]]\nname = \"kits\"\ncapacity = 22\nlow = 3\ncritical = 1\n\
          uses = [{{ option = \"RAM\", choice = \"64 GB\", instance = \"default\" }}, {{ product = 900, instance = \"us\", need = 2 }}]\n\
          [[pool]]\nname = \"disks\"\ncapacity = 9\nuses = [{{ product = 64, instance = \"default\" }}]\n",
         us.url(),
@@ -398,8 +398,8 @@ fn a_first_run_over_two_shops_starts_with_true_levels_and_each_follows_the_other
         let metric = daemon.metric("whmcs_stock_pool_level{pool=\"kits\"}");
         (pool, barebone, metric)
     };
-    // Twelve less two less three times two: two more barebones.
-    assert_eq!(levels(), (json!(4), Some(json!(2)), Some(4.0)));
+    // 22 less two less three times two: seven more barebones.
+    assert_eq!(levels(), (json!(14), Some(json!(7)), Some(14.0)));
     assert!(
         world.receivers.of_type("stock.alerts").is_empty(),
         "a baseline is silent"
@@ -411,11 +411,27 @@ fn a_first_run_over_two_shops_starts_with_true_levels_and_each_follows_the_other
     assert_eq!(history["items"].as_array().map(Vec::len), Some(1), "{history}");
 
     // "us" is polled once an hour: what follows is seen because "default" was polled.
-    world.sell(128, 12, 1);
+    world.sell(128, 12, 9);
     eventually("the barebone follows", || {
-        (levels() == (json!(3), Some(json!(1)), Some(3.0))).then_some(())
+        (levels() == (json!(5), Some(json!(2)), Some(5.0))).then_some(())
     });
-    world.sell(128, 12, 3);
+    let told = eventually("its own alert", || {
+        let alerts = world.receivers.of_type("stock.alerts");
+        let mut alerts = alerts
+            .iter()
+            .flat_map(|message| message["data"]["alerts"].as_array().unwrap().clone());
+        alerts.find(|alert| alert["product"]["id"] == 900)
+    });
+    assert_eq!(
+        json!([
+            told["instance"],
+            told["severity"],
+            told["level"],
+            told["previous_level"]
+        ]),
+        json!(["us", "critical", 2, 7])
+    );
+    world.sell(128, 12, 5);
     eventually("both are out", || {
         (levels() == (json!(0), Some(json!(0)), Some(0.0))).then_some(())
     });
@@ -453,7 +469,7 @@ fn a_first_check_shows_true_levels_and_the_next_has_nothing_to_say() {
                 .find(|item| item["product_id"] == 900);
             assert_eq!(
                 json!([shown["pools"][0]["level"], barebone.unwrap()["level"]]),
-                json!([4, 2]),
+                json!([14, 7]),
                 "{arguments:?}: {ended:?}"
             );
             let unknown = shown["items"]
