@@ -85,6 +85,7 @@ ids! {
     WebhookConnect => "webhook-connect",
     WebhookTls => "webhook-tls",
     WebhookRefused => "webhook-refused",
+    DoctorFailed => "doctor-failed",
 }
 
 impl Serialize for Id {

@@ -1,8 +1,10 @@
 //! The walk of one shop: address, connection, sign-in, clock, and then its products.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::doctor::catalogue;
@@ -21,6 +23,8 @@ use crate::whmcs::call;
 use crate::whmcs::call::Exchange;
 use crate::whmcs::client::Client;
 
+/// The longest that a walk may take, beside the catalogue.
+const WALK: Duration = Duration::from_secs(60);
 /// How far the clocks may differ.
 const CLOCKS: i64 = 60;
 /// The steps, in their order.
@@ -44,18 +48,45 @@ pub struct Walked {
     pub memory: Option<Arc<Memory>>,
 }
 
-/// Walks as far as it gets.
-pub async fn walk(shop: Shop, now: Timestamp) -> Walked {
+/// How long the walk of that shop may take as a whole: its catalogue may take as long as a poll's.
+#[must_use]
+pub fn patience(shop: &Shop) -> Duration {
+    WALK.saturating_add(shop.api.timeout)
+}
+
+/// Walks as far as it gets within `patience`.
+pub async fn walk(shop: Shop, now: Timestamp, patience: Duration) -> Walked {
     let mut walk = Walk::new(format!("shop {}", shop.name), Some(&shop.name));
-    let memory = steps(&shop, now, &mut walk).await;
-    let taken: Vec<&str> = walk.checks.iter().map(|check| check.name).collect();
-    let left: Vec<&'static str> = STEPS.into_iter().filter(|step| !taken.contains(step)).collect();
+    let memory = timeout(patience, steps(&shop, now, &mut walk)).await;
+    let mut left = left(&walk);
+    if memory.is_err() && !left.is_empty() {
+        walk.found(left.remove(0), overdue(patience, &shop.names()));
+    }
     walk.not_checked(&left, "an earlier step failed");
+    let memory = memory.ok().flatten();
     Walked {
         name: shop.name,
         walk,
         memory,
     }
+}
+
+/// The steps that were not taken.
+fn left(walk: &Walk) -> Vec<&'static str> {
+    let taken: Vec<&str> = walk.checks.iter().map(|check| check.name).collect();
+    STEPS.into_iter().filter(|step| !taken.contains(step)).collect()
+}
+
+fn overdue(patience: Duration, names: &Names) -> Wrong {
+    Wrong::failure(
+        Id::Timeout,
+        format!(
+            "The shop was not walked through within {} s: each answer comes, but too slowly.",
+            patience.as_secs_f64()
+        ),
+        "Check the load of the WHMCS host, and what its web server or a proxy holds back.",
+    )
+    .about(names.timeout.clone())
 }
 
 async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memory>> {
