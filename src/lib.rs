@@ -176,6 +176,7 @@ pub mod doctor {
     pub mod shop;
     pub mod catalogue;
     pub mod visit;
+    pub mod mail;
     pub mod channel;
     pub mod database;
     pub mod rules;

@@ -31,6 +31,7 @@ use crate::doctor::finding::Id;
 use crate::doctor::finding::Report;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
+use crate::doctor::mail::Called;
 use crate::doctor::rules;
 use crate::doctor::rules::Seen;
 use crate::doctor::shop::Shop;
@@ -224,7 +225,7 @@ impl Patient {
                 variable.to_owned()
             }
         };
-        let (url_setting, password_setting) = match settings.kind {
+        let (url, proof) = match settings.kind {
             ChannelKindConfig::Email(_) => (
                 own("smtp_url", keys::SMTP_URL.name),
                 own("smtp_password", keys::SMTP_PASSWORD.name),
@@ -234,10 +235,15 @@ impl Patient {
                 own("secret", keys::WEBHOOK_SECRET.name),
             ),
         };
+        let called = Called {
+            url,
+            proof,
+            from: own("from", keys::SMTP_FROM.name),
+            to: own("to", keys::ALERT_EMAIL_TO.name),
+        };
         Channel {
             settings: channel_settings(settings),
-            url_setting,
-            password_setting,
+            called,
             test: self.send_test.then(|| self.sound.timezone.clone()),
         }
     }

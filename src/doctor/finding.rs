@@ -80,6 +80,8 @@ ids! {
     SmtpStarttlsMissing => "smtp-starttls-missing",
     SmtpTls => "smtp-tls",
     SmtpSignIn => "smtp-sign-in",
+    SmtpSender => "smtp-sender",
+    SmtpRecipient => "smtp-recipient",
     SmtpRefused => "smtp-refused",
     WebhookRefusedAddress => "webhook-refused-address",
     WebhookConnect => "webhook-connect",

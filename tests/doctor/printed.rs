@@ -41,7 +41,7 @@ fn people_read_marks_problems_mends_and_where_more_is_told() {
       – soundness: not checked: there is no database to read yet
 
     channel email
-      ✓ reachable: connected and secured as configured
+      ✓ reachable: mail is taken for each recipient; none was sent
       – test message: not checked: not asked for (--send-test)
 
     channel webhook
