@@ -172,11 +172,12 @@ pub mod doctor {
     pub mod way;
     pub mod guide;
     pub mod stock;
+    pub mod mail;
+    pub mod placeholder;
     pub mod connection;
     pub mod shop;
     pub mod catalogue;
     pub mod visit;
-    pub mod mail;
     pub mod channel;
     pub mod database;
     pub mod rules;

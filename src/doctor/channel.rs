@@ -11,6 +11,7 @@ use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
 use crate::doctor::mail;
 use crate::doctor::mail::Called;
+use crate::doctor::placeholder;
 use crate::doctor::way;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
@@ -46,6 +47,13 @@ pub async fn walk(channel: Channel, now: Timestamp) -> Walk {
             return walk;
         }
     };
+    if let ChannelKind::Webhook(settings) = &channel.settings.kind
+        && let Some(wrong) = placeholder::webhook(settings, &channel.called)
+    {
+        walk.found("reachable", wrong);
+        walk.not_checked(&["test message"], "the channel is that of an example");
+        return walk;
+    }
     if let Err(obstacle) = way.probe(STEP).await {
         let wrong = match (&obstacle, &channel.settings.kind) {
             (Obstacle::Email(stuck), ChannelKind::Email(email)) => mail::stuck(email, &channel.called, stuck),

@@ -15,6 +15,7 @@ use crate::doctor::finding::Wrong;
 use crate::doctor::guide;
 use crate::doctor::guide::Names;
 use crate::doctor::guide::Refused;
+use crate::doctor::placeholder;
 use crate::doctor::shop::STEP;
 use crate::doctor::shop::Shop;
 use crate::domain::alerting::state::Memory;
@@ -111,6 +112,10 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
         return None;
     }
     walk.ok("connection", "WHMCS's API answers");
+    if let Some(wrong) = placeholder::credentials(&shop.api.sign_in, &names) {
+        walk.found("sign-in", wrong);
+        return None;
+    }
     let (version, exchange) = sign_in(&client, &names, now, walk).await?;
     clock(&exchange, walk);
     match &version {

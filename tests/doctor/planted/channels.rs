@@ -136,6 +136,18 @@ fn handed_over() -> Vec<Case> {
 fn webhooks() -> Vec<Case> {
     vec![
         case(
+            "the webhook is that of the example",
+            Id::WebhookPlaceholder,
+            &["WEBHOOK_URL", "receiver's own address"],
+            || set(&[("WEBHOOK_URL", "https://hooks.example.com/canary-webhook-path")]),
+        ),
+        case(
+            "the webhook's key is that of the example",
+            Id::WebhookPlaceholder,
+            &["WEBHOOK_SECRET", "openssl rand"],
+            || set(&[("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]),
+        ),
+        case(
             "the receiver is down",
             Id::WebhookConnect,
             &["WEBHOOK_URL"],
