@@ -83,6 +83,7 @@ pub mod whmcs {
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod certificate;
     pub mod call;
     pub mod probe;
     pub mod client;

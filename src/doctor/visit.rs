@@ -18,6 +18,7 @@ use crate::doctor::guide::Refused;
 use crate::doctor::placeholder;
 use crate::doctor::shop::STEP;
 use crate::doctor::shop::Shop;
+use crate::doctor::way;
 use crate::domain::alerting::state::Memory;
 use crate::domain::source::Cause;
 use crate::whmcs::call;
@@ -29,10 +30,11 @@ const WALK: Duration = Duration::from_secs(60);
 /// How far the clocks may differ.
 const CLOCKS: i64 = 60;
 /// The steps, in their order.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "address",
     "connection",
     "sign-in",
+    "certificate",
     "clock",
     "version",
     "products",
@@ -117,6 +119,10 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
         return None;
     }
     let (version, exchange) = sign_in(&client, &names, now, walk).await?;
+    match way::certificate(&exchange, &place, now) {
+        Ok(detail) => walk.ok("certificate", detail),
+        Err(wrong) => walk.found("certificate", wrong),
+    }
     clock(&exchange, walk);
     match &version {
         Some(version) => walk.ok("version", version.clone()),

@@ -131,9 +131,28 @@ fn certificates() -> Vec<Case> {
             || secured(Made::Expired, true),
         ),
         case(
+            "the certificate is not valid yet",
+            Id::TlsNotValidYet,
+            &["not valid before", "clock of this host"],
+            || secured(Made::NotYet, true),
+        ),
+        case(
+            "the certificate ends in three days",
+            Id::TlsExpiresSoon,
+            &["localhost", "certbot"],
+            || secured(Made::EndsSoon, true),
+        )
+        .warning(),
+        case(
+            "the certificate is an authority's own",
+            Id::TlsCaCertificate,
+            &["CA:TRUE", "CA:FALSE", "WHMCS_CA_FILE"],
+            || secured(Made::Authority, true),
+        ),
+        case(
             "the certificate is another host's",
             Id::TlsWrongHost,
-            &["another name"],
+            &["another name", "other.example"],
             || secured(Made::ForAnother, true),
         ),
         case(
