@@ -105,7 +105,7 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
     let reached = connection::connection(&client, &place, &names, now).await;
     // Where nothing answers, or something sends us to https, that comes first.
     if reached.is_ok() && connection::is_open_http(client.url()) {
-        walk.found("address", connection::open_http(client.url(), &names));
+        walk.found("address", connection::open_http(&client, &names, now).await);
     } else {
         walk.ok("address", client.url().as_str());
     }
