@@ -80,6 +80,19 @@ fn configuration() -> Vec<Case> {
         )
         .warning(),
         case(
+            "a rule's threshold that was never exceeded in ten days",
+            Id::ThresholdAboveAnythingSeen,
+            &["DS-64 (1)", "12 at most", "low at 15", "rule 1"],
+            || {
+                let world = World::new();
+                world.rules("[[rule]]\nproducts = [\"DS-64\"]\nlow = 15\n");
+                world.poll();
+                world.sql("UPDATE polls SET observed_at = observed_at - 864000000");
+                world
+            },
+        )
+        .warning(),
+        case(
             "the database is in a file",
             Id::DatabaseFolder,
             &["is no folder", "DATABASE_URL"],
