@@ -53,7 +53,10 @@ pub async fn walk(path: &Path, patience: Duration) -> (Walk, Option<Reader>) {
             return (walk, None);
         }
     };
-    walk.ok("file", path.display().to_string());
+    match place::open_to_others(path) {
+        Some(mode) => walk.found("file", open_to_others(path, mode)),
+        None => walk.ok("file", path.display().to_string()),
+    }
     match timeout(patience, reader.quick_check()).await {
         Err(_) => {
             let why = format!(
@@ -152,7 +155,7 @@ fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
             "Install that version again, or put the copy from before the upgrade (stock.db.before-…) in its place.",
         ),
         OpenError::Migration { version, .. } => Wrong::failure(
-            Id::DatabaseNewer,
+            Id::DatabaseMigration,
             format!(
                 "The database {shown} was made by another version: its migration {version} is not the one known here."
             ),
@@ -172,6 +175,16 @@ fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
         }
     };
     Err(wrong.about(SETTING))
+}
+
+fn open_to_others(path: &Path, mode: u32) -> Wrong {
+    let shown = path.display();
+    Wrong::warning(
+        Id::DatabaseOpenToOthers,
+        format!("Others on this host can read the database {shown} (mode {mode:o}): it holds mails and webhooks to be sent."),
+        format!("Run chmod 600 {shown}, and the same for the files beside it (-wal, -shm)."),
+    )
+    .about(SETTING)
 }
 
 fn damaged(path: &Path, detail: &str) -> Wrong {
