@@ -1,6 +1,7 @@
 //! The command line: each subcommand, what it prints, and how it ends.
 
 use std::io::Write;
+use std::time::Duration;
 
 pub mod arguments;
 pub mod exit;
@@ -52,7 +53,12 @@ pub fn main(arguments: Arguments) -> Exit {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(arguments)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(dispatch(arguments));
+            // A name that is still being looked up, or a disk that hangs, holds nobody up.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            exit
+        }
         Err(error) => fail(Exit::Internal, &format!("The runtime cannot be started: {error}")),
     }
 }

@@ -86,6 +86,7 @@ pub mod whmcs {
     pub mod api;
     pub mod details;
     pub mod listings;
+    pub mod certificate;
     pub mod call;
     pub mod probe;
     pub mod client;
@@ -176,6 +177,8 @@ pub mod doctor {
     pub mod way;
     pub mod guide;
     pub mod stock;
+    pub mod mail;
+    pub mod placeholder;
     pub mod connection;
     pub mod shop;
     pub mod catalogue;

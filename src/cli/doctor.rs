@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::app::settings::channel_settings;
 use crate::cli::arguments::DoctorArguments;
@@ -30,13 +31,13 @@ use crate::doctor::finding::Id;
 use crate::doctor::finding::Report;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
+use crate::doctor::mail::Called;
 use crate::doctor::rules;
 use crate::doctor::rules::Seen;
 use crate::doctor::shop::Shop;
 use crate::doctor::visit;
 use crate::doctor::visit::Walked;
 use crate::domain::alerting::state::Memory;
-use crate::store::error::StoreError;
 use crate::store::past::Greatest;
 use crate::store::reader::Reader;
 
@@ -143,41 +144,62 @@ impl Patient {
     /// The database first, since it remembers; then shops and channels side by side; rules last.
     async fn everything(&self) -> Vec<Walk> {
         let (mut stored, reader) = match &self.sound.store {
-            Some(store) => database::walk(&store.path).await,
+            Some(store) => database::walk(&store.path, database::STEP).await,
             None => (database::unknown(), None),
         };
-        let mut shops = JoinSet::new();
-        for (place, instance) in self.sound.instances.iter().enumerate() {
-            let memory = self
-                .memory(reader.as_ref(), &instance.name)
-                .await
-                .unwrap_or_else(|error| {
-                    stored.found("file", database::unreadable(&error));
-                    Memory::default()
-                });
+        let mut shops = Vec::new();
+        let mut unread = None;
+        for instance in &self.sound.instances {
+            let reader = reader.as_ref().filter(|_| unread.is_none());
+            let memory = self.memory(reader, &instance.name).await;
+            let memory = memory.unwrap_or_else(|wrong| {
+                unread = Some(wrong);
+                Memory::default()
+            });
             let (shop, now) = (self.shop(instance, memory), self.now);
-            shops.spawn(async move { (place, visit::walk(shop, now).await) });
+            let patience = visit::patience(&shop);
+            shops.push(tokio::spawn(visit::walk(shop, now, patience)));
         }
-        let mut channels = JoinSet::new();
-        for (place, settings) in self.sound.channels.iter().enumerate() {
+        if let Some(wrong) = unread {
+            stored.found("file", wrong);
+        }
+        let mut channels = Vec::new();
+        for settings in &self.sound.channels {
             let (channel, now) = (self.channel(settings), self.now);
-            channels.spawn(async move { (place, channel::walk(channel, now).await) });
+            channels.push(tokio::spawn(channel::walk(channel, now)));
         }
-        let shops: Vec<Walked> = in_order(shops).await;
-        let channels: Vec<Walk> = in_order(channels).await;
+        let shops = self.walked(shops).await;
+        let channels = self.tried(channels).await;
         let rules = self.rules(&shops, reader.as_ref()).await;
         if let Some(reader) = reader {
-            reader.close().await;
+            database::close(reader).await;
         }
         let shops = shops.into_iter().map(|walked| walked.walk);
         shops.chain([rules, stored]).chain(channels).collect()
     }
 
-    async fn memory(&self, reader: Option<&Reader>, instance: &str) -> Result<Memory, StoreError> {
-        match &self.config {
-            Some(config) => remembered(config, reader, instance).await,
-            None => Ok(Memory::default()),
+    async fn memory(&self, reader: Option<&Reader>, instance: &str) -> Result<Memory, Wrong> {
+        let Some(config) = &self.config else {
+            return Ok(Memory::default());
+        };
+        match timeout(database::STEP, remembered(config, reader, instance)).await {
+            Ok(remembered) => remembered.map_err(|error| database::unreadable(&error)),
+            Err(_) => Err(database::slow()),
         }
+    }
+
+    /// The shops as they were walked, in the order of the configuration.
+    async fn walked(&self, walks: Vec<JoinHandle<Walked>>) -> Vec<Walked> {
+        let mut walked = Vec::new();
+        for (instance, walk) in self.sound.instances.iter().zip(walks) {
+            let name = instance.name.clone();
+            walked.push(walk.await.unwrap_or_else(|_| Walked {
+                walk: broken(&format!("shop {name}"), Some(&name)),
+                memory: None,
+                name,
+            }));
+        }
+        walked
     }
 
     fn shop(&self, instance: &InstanceConfig, memory: Memory) -> Shop {
@@ -203,7 +225,7 @@ impl Patient {
                 variable.to_owned()
             }
         };
-        let (url_setting, password_setting) = match settings.kind {
+        let (url, proof) = match settings.kind {
             ChannelKindConfig::Email(_) => (
                 own("smtp_url", keys::SMTP_URL.name),
                 own("smtp_password", keys::SMTP_PASSWORD.name),
@@ -213,12 +235,27 @@ impl Patient {
                 own("secret", keys::WEBHOOK_SECRET.name),
             ),
         };
+        let called = Called {
+            url,
+            proof,
+            from: own("from", keys::SMTP_FROM.name),
+            to: own("to", keys::ALERT_EMAIL_TO.name),
+        };
         Channel {
             settings: channel_settings(settings),
-            url_setting,
-            password_setting,
+            called,
             test: self.send_test.then(|| self.sound.timezone.clone()),
         }
+    }
+
+    /// The channels as they were walked, in the order of the configuration.
+    async fn tried(&self, walks: Vec<JoinHandle<Walk>>) -> Vec<Walk> {
+        let mut tried = Vec::new();
+        for (channel, walk) in self.sound.channels.iter().zip(walks) {
+            let subject = format!("channel {}", channel.name);
+            tried.push(walk.await.unwrap_or_else(|_| broken(&subject, None)));
+        }
+        tried
     }
 
     /// Rules and thresholds against what the shops sell and what was ever seen of it.
@@ -247,17 +284,43 @@ impl Patient {
     }
 }
 
-async fn in_order<T: 'static>(under_way: JoinSet<(usize, T)>) -> Vec<T> {
-    let mut done = under_way.join_all().await;
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
+/// What is said of a walk that ended in a mistake of ours.
+fn broken(subject: &str, instance: Option<&str>) -> Walk {
+    let mut walk = Walk::new(subject, instance);
+    walk.found(
+        "walk",
+        Wrong::failure(
+            Id::DoctorFailed,
+            format!("The walk of {subject} broke off by a mistake in this program; all else was walked."),
+            "Please report it, with what was printed to the standard error.",
+        ),
+    );
+    walk
 }
 
 /// Nothing where there is none, or where it cannot be read, which the walk of the database tells.
 async fn history(reader: Option<&Reader>, instance: &str) -> Vec<Greatest> {
     let Some(reader) = reader else { return Vec::new() };
-    match reader.instance(instance).await {
-        Ok(Some(id)) => reader.greatest_levels(id).await.unwrap_or_default(),
-        Ok(None) | Err(_) => Vec::new(),
+    let read = async {
+        let id = reader.instance(instance).await.ok().flatten()?;
+        reader.greatest_levels(id).await.ok()
+    };
+    let read = timeout(database::STEP, read).await;
+    read.ok().flatten().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_walk_that_panics_is_told_of_and_ends_nothing() {
+        let walk = tokio::spawn(async { panic!("a mistake of ours") });
+        let walk: Walk = walk.await.unwrap_or_else(|_| broken("channel email", None));
+        let found = &walk.findings[0];
+        assert_eq!(
+            (found.id, found.subject.as_str()),
+            (Id::DoctorFailed, "channel email")
+        );
     }
 }

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
+use crate::doctor::mail;
+use crate::doctor::mail::Called;
+use crate::doctor::placeholder;
 use crate::doctor::way;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
@@ -18,8 +21,6 @@ use crate::notify::channel::ChannelKind;
 use crate::notify::channel::ChannelSettings;
 use crate::notify::channel::Obstacle;
 use crate::notify::content::Outgoing;
-use crate::notify::smtp::Hurdle;
-use crate::notify::smtp::Stuck;
 use crate::notify::webhook::Unreached;
 use crate::notify::webhook::WebhookError;
 
@@ -30,9 +31,7 @@ const STEP: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Channel {
     pub settings: ChannelSettings,
-    /// What the setting of the server or the address is called, and that of the password.
-    pub url_setting: String,
-    pub password_setting: String,
+    pub called: Called,
     /// The zone of the test message, where one is to be sent.
     pub test: Option<TimeZone>,
 }
@@ -48,10 +47,21 @@ pub async fn walk(channel: Channel, now: Timestamp) -> Walk {
             return walk;
         }
     };
+    if let ChannelKind::Webhook(settings) = &channel.settings.kind
+        && let Some(wrong) = placeholder::webhook(settings, &channel.called)
+    {
+        walk.found("reachable", wrong);
+        walk.not_checked(&["test message"], "the channel is that of an example");
+        return walk;
+    }
     if let Err(obstacle) = way.probe(STEP).await {
-        let wrong = match obstacle {
-            Obstacle::Email(stuck) => mail(&channel, &stuck),
-            Obstacle::Webhook(unreached) => webhook(&channel, &unreached),
+        let wrong = match (&obstacle, &channel.settings.kind) {
+            (Obstacle::Email(stuck), ChannelKind::Email(email)) => mail::stuck(email, &channel.called, stuck),
+            (Obstacle::Webhook(unreached), ChannelKind::Webhook(_)) => webhook(&channel, unreached),
+            // A channel has one kind only.
+            (Obstacle::Email(_), ChannelKind::Webhook(_)) | (Obstacle::Webhook(_), ChannelKind::Email(_)) => {
+                return walk;
+            }
         };
         walk.found("reachable", wrong);
         walk.not_checked(&["test message"], "the channel is not reachable");
@@ -61,9 +71,9 @@ pub async fn walk(channel: Channel, now: Timestamp) -> Walk {
         "reachable",
         match &channel.settings.kind {
             ChannelKind::Email(email) if email.username.is_some() => {
-                "connected, secured and signed in as configured"
+                "signed in, and mail is taken for each recipient; none was sent"
             }
-            ChannelKind::Email(_) => "connected and secured as configured",
+            ChannelKind::Email(_) => "mail is taken for each recipient; none was sent",
             ChannelKind::Webhook(_) => "connected and secured as configured; nothing was sent",
         },
     );
@@ -87,7 +97,7 @@ fn unusable(channel: &Channel, error: &ChannelError) -> Wrong {
         format!("The channel cannot be used: {error}."),
         "Mend what it names.",
     )
-    .about(channel.url_setting.clone())
+    .about(channel.called.url.clone())
 }
 
 fn refused_address(channel: &Channel) -> Wrong {
@@ -97,69 +107,11 @@ fn refused_address(channel: &Channel) -> Wrong {
         "Write the receiver's real address. If such a receiver is meant, make it a [[channel]] of the file with \
          allow_link_local = true.",
     )
-    .about(channel.url_setting.clone())
-}
-
-fn mail(channel: &Channel, stuck: &Stuck) -> Wrong {
-    let (host, port) = match &channel.settings.kind {
-        ChannelKind::Email(email) => (email.host.as_str(), email.port),
-        ChannelKind::Webhook(_) => ("", 0),
-    };
-    let detail = &stuck.detail;
-    let url = &channel.url_setting;
-    match stuck.at {
-        Hurdle::Connect => Wrong::failure(
-            Id::SmtpConnect,
-            format!("The mail server {host}, port {port}, is not reached: {detail}."),
-            format!(
-                "Check host and port in {url} (smtp:// is port 587, smtps:// port 465), and that no firewall or provider \
-                 blocks the port."
-            ),
-        )
-        .about(url.clone()),
-        Hurdle::NoStartTls => Wrong::failure(
-            Id::SmtpStarttlsMissing,
-            format!(
-                "The mail server {host}, port {port}, does not offer STARTTLS; mail and password are never sent in the \
-                 clear."
-            ),
-            format!(
-                "Use the port for submission (587), or smtps:// with port 465, in {url}; or switch STARTTLS on at the \
-                 server. Only for a server on this very host, append ?tls=none."
-            ),
-        )
-        .about(url.clone()),
-        Hurdle::Tls => {
-            let what = match &stuck.tls {
-                Some(error) => format!("It {}", way::trouble(error).words()),
-                None => format!("In detail: {detail}"),
-            };
-            Wrong::failure(
-                Id::SmtpTls,
-                format!("No secure connection to the mail server {host}, port {port}, can be made. {what}."),
-                format!(
-                    "Check that the host in {url} is the name in the server's certificate and that the certificate is \
-                     valid; a private CA must be trusted by this host (or name its file in SSL_CERT_FILE). Port 465 is \
-                     smtps://, port 587 smtp://."
-                ),
-            )
-            .about(url.clone())
-        }
-        Hurdle::SignIn => Wrong::failure(
-            Id::SmtpSignIn,
-            format!("The mail server {host} does not let us sign in: {detail}."),
-            format!(
-                "Check the user in {url} and the password in {}. Many providers want a password made for one \
-                 application, or have SMTP sign-in switched off.",
-                channel.password_setting
-            ),
-        )
-        .about(channel.password_setting.clone()),
-    }
+    .about(channel.called.url.clone())
 }
 
 fn webhook(channel: &Channel, unreached: &Unreached) -> Wrong {
-    let url = &channel.url_setting;
+    let url = &channel.called.url;
     match unreached {
         Unreached::Address => refused_address(channel),
         Unreached::Connect(detail) => Wrong::failure(
@@ -221,17 +173,18 @@ fn refused(channel: &Channel, recipient: &str, error: &str) -> Wrong {
         ChannelKind::Email(_) => Wrong::failure(
             Id::SmtpRefused,
             format!("The mail server did not take the test mail to {recipient}: {error}."),
-            "Check that the server may send mail from the address in SMTP_FROM, and that the recipient exists.",
+            "Sender and recipient were taken, so it is about the mail itself: a spam filter, a limit, a size. Ask the server's \
+             operator, or look into its log.",
         )
-        .about("SMTP_FROM"),
+        .about(channel.called.url.clone()),
         ChannelKind::Webhook(_) => Wrong::failure(
             Id::WebhookRefused,
             format!("The webhook's receiver did not take the test message: {error}."),
             format!(
                 "Check path and token in {}, the secret for the signature, and the receiver's own log.",
-                channel.url_setting
+                channel.called.url
             ),
         )
-        .about(channel.url_setting.clone()),
+        .about(channel.called.url.clone()),
     }
 }

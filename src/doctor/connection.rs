@@ -18,6 +18,8 @@ use crate::whmcs::client::Client;
 use crate::whmcs::probe;
 use crate::whmcs::probe::Knock;
 
+/// The longest that another address is waited for.
+const KNOCK: Duration = Duration::from_secs(5);
 /// The longest that the search of the neighbours may take.
 const SEARCH: Duration = Duration::from_secs(10);
 
@@ -32,15 +34,34 @@ pub fn is_open_http(url: &Url) -> bool {
     url.scheme() == "http" && !is_here
 }
 
-/// That they do.
-#[must_use]
-pub fn open_http(url: &Url, names: &Names) -> Wrong {
+/// That they do, and whether https would do instead.
+pub async fn open_http(client: &Client, names: &Names, now: Timestamp) -> Wrong {
+    let url = client.url();
+    let mut secure = url.clone();
+    // Another port than http's own would have to be known.
+    let answers = secure.set_scheme("https").is_ok() && answers(client, &secure, now).await;
+    let mend = if answers {
+        format!("{secure} answers as well: write that into {}.", names.url)
+    } else {
+        format!(
+            "{secure} does not answer as WHMCS does: have the web server offer https, then write its address into {}.",
+            names.url
+        )
+    };
     Wrong::warning(
         Id::UrlHttp,
         format!("{url} is http: the API credentials go over the network for everybody in between to read."),
-        format!("Write https:// in {}.", names.url),
+        mend,
     )
     .about(names.url.clone())
+}
+
+/// Whether WHMCS answers there; asked without credentials.
+async fn answers(client: &Client, url: &Url, now: Timestamp) -> bool {
+    matches!(
+        timeout(KNOCK, client.knock(url, now)).await,
+        Ok(Ok(Knock::LikeWhmcs))
+    )
 }
 
 /// Whether WHMCS's API answers at the address, and where else it does if not.
@@ -49,26 +70,7 @@ pub async fn connection(client: &Client, place: &Place, names: &Names, now: Time
     match client.knock(url, now).await {
         Err(broken) => Err(way::unreached(&broken, place)),
         Ok(Knock::LikeWhmcs) => Ok(()),
-        Ok(Knock::Redirect { status, to }) => {
-            let target = url.join(&to).ok();
-            let leaves = target
-                .as_ref()
-                .is_some_and(|target| target.origin() != url.origin());
-            let found = if leaves {
-                None
-            } else {
-                elsewhere(client, now).await
-            };
-            Err(match found {
-                Some(found) => not_found(
-                    url,
-                    &format!("redirects to {to} (HTTP {status})"),
-                    Some(&found),
-                    names,
-                ),
-                None => redirected(url, status, target.map_or(to, |target| target.to_string()), names),
-            })
-        }
+        Ok(Knock::Redirect { status, to }) => Err(redirect(client, names, now, status, to).await),
         Ok(Knock::Other { status, cause, head }) => {
             Err(other(client, names, now, status, cause, &head).await)
         }
@@ -97,7 +99,7 @@ async fn other(
     if !wrong_place {
         return refused;
     }
-    match elsewhere(client, now).await {
+    match elsewhere(client, client.url(), now).await {
         Some(found) => not_found(
             client.url(),
             &format!("answers HTTP {status}"),
@@ -109,10 +111,47 @@ async fn other(
     }
 }
 
-/// The first of the usual places whose answer is like WHMCS's.
-async fn elsewhere(client: &Client, now: Timestamp) -> Option<Url> {
+async fn redirect(client: &Client, names: &Names, now: Timestamp, status: u16, to: String) -> Wrong {
+    let url = client.url();
+    let Some(target) = target(url, &to) else {
+        return redirected(url, status, &to, None, names);
+    };
+    let leaves = target.origin() != url.origin();
+    let found = if answers(client, &target, now).await {
+        Some(target.clone())
+    } else if leaves {
+        elsewhere(client, &target, now).await
+    } else {
+        elsewhere(client, url, now).await
+    };
+    match found {
+        Some(found) if !leaves => not_found(
+            url,
+            &format!("redirects to {to} (HTTP {status})"),
+            Some(&found),
+            names,
+        ),
+        found => redirected(url, status, target.as_str(), found.as_ref(), names),
+    }
+}
+
+/// Where a redirect leads, without what could be secret.
+fn target(url: &Url, to: &str) -> Option<Url> {
+    let mut target = url.join(to).ok()?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return None;
+    }
+    target.set_query(None);
+    target.set_fragment(None);
+    target.set_username("").ok()?;
+    target.set_password(None).ok()?;
+    Some(target)
+}
+
+/// The first of the usual places near it whose answer is like WHMCS's.
+async fn elsewhere(client: &Client, near: &Url, now: Timestamp) -> Option<Url> {
     let search = async {
-        for url in probe::neighbours(client.url()) {
+        for url in probe::neighbours(near) {
             if client.knock(&url, now).await == Ok(Knock::LikeWhmcs) {
                 return Some(url);
             }
@@ -136,15 +175,22 @@ fn not_found(url: &Url, does: &str, found: Option<&Url>, names: &Names) -> Wrong
     Wrong::failure(Id::UrlNotFound, problem, mend).about(names.url.clone())
 }
 
-fn redirected(url: &Url, status: u16, to: String, names: &Names) -> Wrong {
+fn redirected(url: &Url, status: u16, to: &str, found: Option<&Url>, names: &Names) -> Wrong {
+    let mend = match found {
+        Some(found) => format!(
+            "WHMCS answers at {found}. If that is the shop's own address, write it into {}.",
+            names.url
+        ),
+        None => format!(
+            "Nothing there answers as WHMCS does. Open the shop in a browser: what stands before /admin, with \
+             /includes/api.php after it, is the address for {}. Or take the redirect off the API's path on the web server.",
+            names.url
+        ),
+    };
     Wrong::failure(
         Id::UrlRedirects,
         format!("{url} redirects to {to} (HTTP {status}). Credentials are never sent along, so nothing is followed."),
-        format!(
-            "If {to} is the shop's own address, write it into {} (it should end in /includes/api.php). If not, take the \
-             redirect off the API's path on the web server.",
-            names.url
-        ),
+        mend,
     )
     .about(names.url.clone())
 }

@@ -1,6 +1,10 @@
 //! The walk of the database: its folder and disk, the file, and whether it is sound; beside a running daemon, too.
 
 use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Walk;
@@ -14,26 +18,33 @@ use crate::store::reader::Reader;
 
 /// Less free than this is worth a warning, in bytes.
 const ROOM: u64 = 256 << 20;
+/// The longest that a step may take.
+pub const STEP: Duration = Duration::from_secs(10);
 /// The setting it is all about.
 const SETTING: &str = "DATABASE_URL";
 
-/// Walks as far as it gets; the database where it can be read.
-pub async fn walk(path: &Path) -> (Walk, Option<Reader>) {
+/// Walks as far as it gets, looking for damage for at most `patience`; the database where it can be read.
+pub async fn walk(path: &Path, patience: Duration) -> (Walk, Option<Reader>) {
     let mut walk = Walk::new("database", None);
-    match place::folder(path) {
+    match folder(path).await {
         Ok((folder, free)) => match cramped(&folder, free) {
             Some(wrong) => walk.found("folder", wrong),
             None => walk.ok("folder", format!("{} can be written", folder.display())),
         },
         Err(unfit) => {
-            walk.found("folder", misplaced(&unfit));
+            walk.found("folder", unfit);
             walk.not_checked(&["file", "soundness"], "the folder comes first");
             return (walk, None);
         }
     }
-    let reader = match Reader::open(path).await {
-        Ok(reader) => reader,
-        Err(error) => {
+    let reader = match timeout(STEP, Reader::open(path)).await {
+        Ok(Ok(reader)) => reader,
+        Err(_) => {
+            walk.found("file", slow());
+            walk.not_checked(&["soundness"], "the file comes first");
+            return (walk, None);
+        }
+        Ok(Err(error)) => {
             match unopened(path, &error) {
                 Ok(detail) => walk.ok("file", detail),
                 Err(wrong) => walk.found("file", wrong),
@@ -42,18 +53,55 @@ pub async fn walk(path: &Path) -> (Walk, Option<Reader>) {
             return (walk, None);
         }
     };
-    walk.ok("file", path.display().to_string());
-    match reader.quick_check().await {
-        Ok(()) => {
+    match place::open_to_others(path) {
+        Some(mode) => walk.found("file", open_to_others(path, mode)),
+        None => walk.ok("file", path.display().to_string()),
+    }
+    match timeout(patience, reader.quick_check()).await {
+        Err(_) => {
+            let why = format!(
+                "too large to be looked through within {} s",
+                patience.as_secs_f64()
+            );
+            walk.not_checked(&["soundness"], &why);
+            (walk, Some(reader))
+        }
+        Ok(Ok(())) => {
             walk.ok("soundness", "no damage found");
             (walk, Some(reader))
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             walk.found("soundness", unsound(path, &error));
-            reader.close().await;
+            close(reader).await;
             (walk, None)
         }
     }
+}
+
+/// Closes it, where that does not take too long: what still reads is left to the end of the process.
+pub async fn close(reader: Reader) {
+    let _ = timeout(Duration::from_secs(1), reader.close()).await;
+}
+
+/// The folder, and what is free there.
+async fn folder(path: &Path) -> Result<(PathBuf, u64), Wrong> {
+    let looked_at = path.to_owned();
+    let look = tokio::task::spawn_blocking(move || place::folder(&looked_at));
+    match timeout(STEP, look).await {
+        Ok(Ok(found)) => found.map_err(|unfit| misplaced(&unfit)),
+        Ok(Err(_)) | Err(_) => Err(slow()),
+    }
+}
+
+/// The disk does not answer.
+#[must_use]
+pub fn slow() -> Wrong {
+    Wrong::failure(
+        Id::DatabaseUnreadable,
+        format!("The database cannot be read within {} s.", STEP.as_secs()),
+        "Check its disk: a network disk that is gone, or one that is overloaded, holds the monitor up as well.",
+    )
+    .about(SETTING)
 }
 
 /// No walk: where the database is meant to be is not known.
@@ -107,7 +155,7 @@ fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
             "Install that version again, or put the copy from before the upgrade (stock.db.before-…) in its place.",
         ),
         OpenError::Migration { version, .. } => Wrong::failure(
-            Id::DatabaseNewer,
+            Id::DatabaseMigration,
             format!(
                 "The database {shown} was made by another version: its migration {version} is not the one known here."
             ),
@@ -127,6 +175,16 @@ fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
         }
     };
     Err(wrong.about(SETTING))
+}
+
+fn open_to_others(path: &Path, mode: u32) -> Wrong {
+    let shown = path.display();
+    Wrong::warning(
+        Id::DatabaseOpenToOthers,
+        format!("Others on this host can read the database {shown} (mode {mode:o}): it holds mails and webhooks to be sent."),
+        format!("Run chmod 600 {shown}, and the same for the files beside it (-wal, -shm)."),
+    )
+    .about(SETTING)
 }
 
 fn damaged(path: &Path, detail: &str) -> Wrong {

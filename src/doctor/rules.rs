@@ -1,5 +1,7 @@
 //! The walk of rules, capacities, pools and thresholds: what matches nothing, and what can never be reached.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
@@ -45,7 +47,7 @@ pub fn walk(
         walk.not_checked(&["thresholds"], "no shop's products are known");
         return walk;
     }
-    let found: Vec<Wrong> = shops.iter().filter_map(|shop| too_high(*shop, now)).collect();
+    let found = too_high(shops, now);
     if found.is_empty() {
         walk.ok("thresholds", "below what was seen");
     }
@@ -71,37 +73,74 @@ fn matching(rules: &Rules, capacities: &Capacities, shops: &[Seen<'_>], walk: &m
     }
 }
 
-/// Products that never had more than their threshold, since they are watched.
-fn too_high(shop: Seen<'_>, now: Timestamp) -> Option<Wrong> {
-    let is_too_high = |greatest: &&Greatest| {
-        let tracked = shop.memory.product(greatest.product_id);
-        let watched = now.duration_since(greatest.since) >= WATCHED;
-        // What never had any stock is sold out, not misjudged.
-        greatest.level > 0
-            && watched
-            && tracked.is_some_and(|tracked| {
-                let silent = tracked.effective.ignore_hidden && tracked.hidden == Some(true);
-                !tracked.gone && !silent && greatest.level <= tracked.effective.thresholds.low
-            })
-    };
-    let found: Vec<&Greatest> = shop.greatest.iter().filter(is_too_high).collect();
-    let first = found.first()?;
-    let low = shop.memory.product(first.product_id)?.effective.thresholds.low;
-    let named = found.iter().filter_map(|greatest| {
-        let tracked = shop.memory.product(greatest.product_id)?;
-        Some((tracked.name.shown(), tracked.id))
-    });
-    let names = stock::names(named, found.len());
-    Some(
-        Wrong::warning(
-            Id::ThresholdAboveAnythingSeen,
-            format!(
-                "Products of {} that never had more than their threshold, and so are low for ever: {names}. The first \
-                 had {} at most, and is low at {low}.",
-                shop.name, first.level
-            ),
-            "Lower LOW_STOCK, or give these products a [[rule]] with a lower low.",
-        )
-        .about("LOW_STOCK"),
+/// Products that never had more than their threshold since they are watched; by the rule that sets it.
+fn too_high(shops: &[Seen<'_>], now: Timestamp) -> Vec<Wrong> {
+    let mut found: BTreeMap<(&str, i64), Vec<String>> = BTreeMap::new();
+    for shop in shops {
+        for greatest in shop.greatest {
+            let Some(tracked) = shop.memory.product(greatest.product_id) else {
+                continue;
+            };
+            let most = tracked.series.level.known().unwrap_or(0).max(greatest.level);
+            let silent = tracked.effective.ignore_hidden && tracked.hidden == Some(true);
+            let thresholds = &tracked.effective.thresholds;
+            // What never had any stock is sold out, not misjudged.
+            let concerns = most > 0 && !tracked.gone && !silent;
+            if concerns && now.duration_since(greatest.since) >= WATCHED && most <= thresholds.low {
+                let told = format!(
+                    "{} ({}) of {}, {most} at most",
+                    stock::name(tracked),
+                    tracked.id,
+                    shop.name
+                );
+                let key = (low_origin(&thresholds.origin), thresholds.low);
+                found.entry(key).or_default().push(told);
+            }
+        }
+    }
+    let wrong = |((origin, low), products)| never_reached(origin, low, products);
+    found.into_iter().map(wrong).collect()
+}
+
+/// What sets `low`, where low and critical have origins of their own ("low: rule 1, critical: global").
+fn low_origin(origin: &str) -> &str {
+    origin
+        .strip_prefix("low: ")
+        .and_then(|rest| rest.split(", critical: ").next())
+        .unwrap_or(origin)
+}
+
+fn never_reached(origin: &str, low: i64, products: Vec<String>) -> Wrong {
+    let setting = if origin == "global" { "LOW_STOCK" } else { origin };
+    let mut shown = products;
+    let more = shown.len().saturating_sub(stock::LISTED);
+    shown.truncate(stock::LISTED);
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    Wrong::warning(
+        Id::ThresholdAboveAnythingSeen,
+        format!(
+            "Some products never had more than their threshold, low at {low} by {setting}, and so are low for ever: {}.",
+            shown.join("; ")
+        ),
+        format!("Lower it there ({setting}), or give these products a [[rule]] with a lower low."),
     )
+    .about(setting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_low_is_told_apart_from_that_of_critical() {
+        for (origin, low) in [
+            ("global", "global"),
+            ("rule 2", "rule 2"),
+            ("low: rule 1, critical: global", "rule 1"),
+        ] {
+            assert_eq!(low_origin(origin), low);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Level;
 
 /// Products that are listed by name.
-const LISTED: usize = 10;
+pub const LISTED: usize = 10;
 /// How the companion comes to the WHMCS host.
 const INSTALL: &str = "install the companion (whmcs-stock-monitor companion export DIR writes its files; copy them into \
                        the WHMCS folder and tick GetProductDetails for the role)";
@@ -287,8 +287,14 @@ fn listed(products: &[&Tracked]) -> String {
     )
 }
 
+/// A product's name, cut off where it is very long.
+#[must_use]
+pub fn name(product: &Tracked) -> String {
+    product.name.shown().chars().take(80).collect()
+}
+
 /// The first few by name and number, and how many more there are.
-pub fn names<'a>(products: impl Iterator<Item = (&'a str, i64)>, count: usize) -> String {
+fn names<'a>(products: impl Iterator<Item = (&'a str, i64)>, count: usize) -> String {
     let shown: Vec<String> = products
         .take(LISTED)
         .map(|(name, id)| format!("{} ({id})", name.chars().take(80).collect::<String>()))

@@ -1,8 +1,10 @@
 //! The walk of one shop: address, connection, sign-in, clock, and then its products.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::doctor::catalogue;
@@ -13,21 +15,26 @@ use crate::doctor::finding::Wrong;
 use crate::doctor::guide;
 use crate::doctor::guide::Names;
 use crate::doctor::guide::Refused;
+use crate::doctor::placeholder;
 use crate::doctor::shop::STEP;
 use crate::doctor::shop::Shop;
+use crate::doctor::way;
 use crate::domain::alerting::state::Memory;
 use crate::domain::source::Cause;
 use crate::whmcs::call;
 use crate::whmcs::call::Exchange;
 use crate::whmcs::client::Client;
 
+/// The longest that a walk may take, beside the catalogue.
+const WALK: Duration = Duration::from_secs(60);
 /// How far the clocks may differ.
 const CLOCKS: i64 = 60;
 /// The steps, in their order.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "address",
     "connection",
     "sign-in",
+    "certificate",
     "clock",
     "version",
     "products",
@@ -44,18 +51,45 @@ pub struct Walked {
     pub memory: Option<Arc<Memory>>,
 }
 
-/// Walks as far as it gets.
-pub async fn walk(shop: Shop, now: Timestamp) -> Walked {
+/// How long the walk of that shop may take as a whole: its catalogue may take as long as a poll's.
+#[must_use]
+pub fn patience(shop: &Shop) -> Duration {
+    WALK.saturating_add(shop.api.timeout)
+}
+
+/// Walks as far as it gets within `patience`.
+pub async fn walk(shop: Shop, now: Timestamp, patience: Duration) -> Walked {
     let mut walk = Walk::new(format!("shop {}", shop.name), Some(&shop.name));
-    let memory = steps(&shop, now, &mut walk).await;
-    let taken: Vec<&str> = walk.checks.iter().map(|check| check.name).collect();
-    let left: Vec<&'static str> = STEPS.into_iter().filter(|step| !taken.contains(step)).collect();
+    let memory = timeout(patience, steps(&shop, now, &mut walk)).await;
+    let mut left = left(&walk);
+    if memory.is_err() && !left.is_empty() {
+        walk.found(left.remove(0), overdue(patience, &shop.names()));
+    }
     walk.not_checked(&left, "an earlier step failed");
+    let memory = memory.ok().flatten();
     Walked {
         name: shop.name,
         walk,
         memory,
     }
+}
+
+/// The steps that were not taken.
+fn left(walk: &Walk) -> Vec<&'static str> {
+    let taken: Vec<&str> = walk.checks.iter().map(|check| check.name).collect();
+    STEPS.into_iter().filter(|step| !taken.contains(step)).collect()
+}
+
+fn overdue(patience: Duration, names: &Names) -> Wrong {
+    Wrong::failure(
+        Id::Timeout,
+        format!(
+            "The shop was not walked through within {} s: each answer comes, but too slowly.",
+            patience.as_secs_f64()
+        ),
+        "Check the load of the WHMCS host, and what its web server or a proxy holds back.",
+    )
+    .about(names.timeout.clone())
 }
 
 async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memory>> {
@@ -71,7 +105,7 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
     let reached = connection::connection(&client, &place, &names, now).await;
     // Where nothing answers, or something sends us to https, that comes first.
     if reached.is_ok() && connection::is_open_http(client.url()) {
-        walk.found("address", connection::open_http(client.url(), &names));
+        walk.found("address", connection::open_http(&client, &names, now).await);
     } else {
         walk.ok("address", client.url().as_str());
     }
@@ -80,7 +114,15 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
         return None;
     }
     walk.ok("connection", "WHMCS's API answers");
+    if let Some(wrong) = placeholder::credentials(&shop.api.sign_in, &names) {
+        walk.found("sign-in", wrong);
+        return None;
+    }
     let (version, exchange) = sign_in(&client, &names, now, walk).await?;
+    match way::certificate(&exchange, &place, now) {
+        Ok(detail) => walk.ok("certificate", detail),
+        Err(wrong) => walk.found("certificate", wrong),
+    }
     clock(&exchange, walk);
     match &version {
         Some(version) => walk.ok("version", version.clone()),

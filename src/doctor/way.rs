@@ -1,19 +1,30 @@
 //! The way to a server: names, connections and certificates that fail, each with its mend.
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use rustls::CertificateError;
 use rustls::Error;
 
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
+use crate::whmcs::call::Exchange;
 use crate::whmcs::fault::Broken;
+
+/// A certificate that ends within this time is worth a warning.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What is wrong with a server's certificate, or with the secure connection as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsTrouble {
-    Expired,
-    NotValidYet,
-    WrongHost,
+    /// At that time, where it says so.
+    Expired(Option<Timestamp>),
+    /// Before that time, where it says so.
+    NotValidYet(Option<Timestamp>),
+    /// Made for these names, where it says so.
+    WrongHost(Vec<String>),
     UnknownCa,
+    /// It is an authority's own.
+    Authority,
     /// In the library's words.
     Other(String),
 }
@@ -25,19 +36,36 @@ pub fn trouble(error: &Error) -> TlsTrouble {
         return TlsTrouble::Other(error.to_string());
     };
     match certificate {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsTrouble::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsTrouble::NotValidYet
+        CertificateError::Expired => TlsTrouble::Expired(None),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            TlsTrouble::Expired(moment(not_after.as_secs()))
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsTrouble::WrongHost
+        CertificateError::NotValidYet => TlsTrouble::NotValidYet(None),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            TlsTrouble::NotValidYet(moment(not_before.as_secs()))
+        }
+        CertificateError::NotValidForName => TlsTrouble::WrongHost(Vec::new()),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            TlsTrouble::WrongHost(presented.iter().map(|name| plain_name(name)).collect())
         }
         CertificateError::UnknownIssuer => TlsTrouble::UnknownCa,
-        // A certificate that signs itself.
-        other if format!("{other:?}").contains("CaUsedAsEndEntity") => TlsTrouble::UnknownCa,
+        // As `openssl req -x509` makes them. The verifier's own error type is not ours to name.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => TlsTrouble::Authority,
         // The library's own list is open-ended.
         other => TlsTrouble::Other(other.to_string()),
     }
+}
+
+/// `DnsName("a.example")` as people write it.
+fn plain_name(presented: &str) -> String {
+    let inner = presented
+        .split_once('(')
+        .map_or(presented, |(_, inner)| inner.trim_end_matches(')'));
+    inner.trim_matches('"').to_owned()
+}
+
+fn moment(seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
 impl TlsTrouble {
@@ -45,9 +73,28 @@ impl TlsTrouble {
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::Expired => "shows a certificate that has expired".to_owned(),
-            Self::NotValidYet => "shows a certificate that is not valid yet".to_owned(),
-            Self::WrongHost => "shows a certificate that was made for another name".to_owned(),
+            Self::Expired(None) => "shows a certificate that has expired".to_owned(),
+            Self::Expired(Some(when)) => format!("shows a certificate that has expired on {when}"),
+            Self::NotValidYet(when) => {
+                let before = when.map_or_else(|| "yet".to_owned(), |when| format!("before {when}"));
+                format!(
+                    "shows a certificate that is not valid {before} (most often the clock of this host is wrong)"
+                )
+            }
+            Self::WrongHost(names) if names.is_empty() => {
+                "shows a certificate that was made for another name".to_owned()
+            }
+            Self::WrongHost(names) => {
+                format!(
+                    "shows a certificate that was made for another name ({})",
+                    names.join(", ")
+                )
+            }
+            Self::Authority => {
+                "shows a certificate that is an authority's own (CA:TRUE), which no client takes for a \
+                                server's"
+                    .to_owned()
+            }
             Self::UnknownCa => "shows a certificate that no authority known here has signed".to_owned(),
             Self::Other(said) => format!("does not agree on a secure connection ({said})"),
         }
@@ -115,13 +162,29 @@ fn insecure(trouble: &TlsTrouble, place: &Place) -> Wrong {
     let Place { host, port, .. } = place;
     let problem = format!("{host}, port {port}, {}.", trouble.words());
     match trouble {
-        TlsTrouble::Expired | TlsTrouble::NotValidYet => Wrong::failure(
+        TlsTrouble::Expired(_) => Wrong::failure(
             Id::TlsExpired,
             problem,
-            "Renew the web server's certificate and have the server load it. If it is valid, the clock of this host is \
-             wrong: check it with date.",
+            "Renew the web server's certificate (certbot renew) and have the server load it. If it is valid, the clock \
+             of this host is wrong: check it with date.",
         ),
-        TlsTrouble::WrongHost => Wrong::failure(
+        TlsTrouble::NotValidYet(_) => Wrong::failure(
+            Id::TlsNotValidYet,
+            problem,
+            "Check the clock of this host (date), and set it by NTP (timedatectl set-ntp true). If it is right, look at \
+             the certificate's dates on the WHMCS host.",
+        ),
+        TlsTrouble::Authority => Wrong::failure(
+            Id::TlsCaCertificate,
+            problem,
+            format!(
+                "Have that authority sign a certificate for {host} (CA:FALSE; openssl req -x509 makes CA:TRUE unless told \
+                 -addext basicConstraints=critical,CA:FALSE), have the web server use it, and name the authority's own \
+                 in {}.",
+                place.ca_setting
+            ),
+        ),
+        TlsTrouble::WrongHost(_) => Wrong::failure(
             Id::TlsWrongHost,
             problem,
             format!(
@@ -149,4 +212,33 @@ fn insecure(trouble: &TlsTrouble, place: &Place) -> Wrong {
             ),
         ),
     }
+}
+
+/// Whether the certificate of a connection that was made holds for long enough; what is to be said of it.
+///
+/// # Errors
+/// It ends soon.
+pub fn certificate(exchange: &Exchange, place: &Place, now: Timestamp) -> Result<String, Wrong> {
+    if !place.url.starts_with("https:") {
+        return Ok("none: the address is http".to_owned());
+    }
+    let Some(ends) = exchange.certificate_ends else {
+        return Ok("accepted".to_owned());
+    };
+    let left = ends.duration_since(now);
+    // Past its end it was accepted only since it need not be checked, which the configuration warns of.
+    if left > SOON || left.is_negative() {
+        return Ok(format!("valid until {ends}"));
+    }
+    let wrong = Wrong::warning(
+        Id::TlsExpiresSoon,
+        format!(
+            "The certificate of {} ends on {ends}, in {} days.",
+            place.host,
+            left.as_hours() / 24
+        ),
+        "Renew it on the WHMCS host. If that happens by itself (certbot), see why it did not: systemctl list-timers, \
+         certbot renew --dry-run.",
+    );
+    Err(wrong)
 }

@@ -13,6 +13,7 @@ use lettre::transport::smtp::client::TlsParameters;
 use lettre::transport::smtp::commands::Data;
 use lettre::transport::smtp::commands::Mail;
 use lettre::transport::smtp::commands::Rcpt;
+use lettre::transport::smtp::commands::Rset;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::extension::Extension;
 use lettre::transport::smtp::extension::MailBodyParameter;
@@ -46,13 +47,20 @@ pub enum EmailError {
 }
 
 /// What stands between us and a mail server that takes a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hurdle {
     /// Its name, the connection, or its greeting.
     Connect,
     NoStartTls,
     Tls,
     SignIn,
+    /// It takes no mail from the sender.
+    Sender,
+    /// It takes no mail for this recipient, for now or for good.
+    Recipient {
+        address: String,
+        for_good: bool,
+    },
 }
 
 /// Where a probe got no further. Holds no secret.
@@ -66,13 +74,15 @@ pub struct Stuck {
 }
 
 fn stuck(at: Hurdle, failure: Failure) -> (Stuck, bool) {
+    let for_good = matches!(failure.error, SendError::Permanent { .. });
     let (SendError::Transient { reason, detail, .. }
     | SendError::Permanent { reason, detail }
     | SendError::Gone { reason, detail }) = failure.error;
-    let at = match reason {
-        "tls" => Hurdle::Tls,
-        "auth" => Hurdle::SignIn,
-        _ => at,
+    let at = match (reason, at) {
+        ("tls", _) => Hurdle::Tls,
+        ("auth", _) => Hurdle::SignIn,
+        (_, Hurdle::Recipient { address, .. }) => Hurdle::Recipient { address, for_good },
+        (_, at) => at,
     };
     let stuck = Stuck {
         at,
@@ -213,21 +223,28 @@ impl Mailer {
         let connection = slot.insert(self.connect().await?);
         self.secure(connection).await?;
         self.sign_in(connection).await?;
-        let parameters = parameters(connection, &self.from.email, to, mail)?;
-        connection
-            .command(Mail::new(Some(self.from.email.clone()), parameters))
-            .await
-            .map_err(|error| judge(Step::Sender, &error))?;
+        self.name_sender(connection, to, mail).await?;
+        name_recipient(connection, to).await?;
         let refused = |error| judge(Step::Mail, &error);
-        connection
-            .command(Rcpt::new(to.clone(), Vec::new()))
-            .await
-            .map_err(refused)?;
         connection.command(Data).await.map_err(refused)?;
         let answer = connection.message(mail).await.map_err(refused)?;
         let said: Vec<&str> = answer.message().collect();
         let said = format!("{} {}", answer.code(), said.join(" "));
         Ok(clean::line(&said, SHOWN_ANSWER))
+    }
+
+    async fn name_sender(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        to: &Address,
+        mail: &[u8],
+    ) -> Result<(), Failure> {
+        let parameters = parameters(connection, &self.from.email, to, mail)?;
+        connection
+            .command(Mail::new(Some(self.from.email.clone()), parameters))
+            .await
+            .map(drop)
+            .map_err(|error| judge(Step::Sender, &error))
     }
 
     async fn secure(&self, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
@@ -259,7 +276,7 @@ impl Mailer {
             .map_err(|error| judge(Step::SignIn, &error))
     }
 
-    /// Goes as far as a mail would, and hands none over.
+    /// Goes as far as a mail would, up to where its text would begin, for each recipient; hands none over.
     ///
     /// # Errors
     /// Where it got no further, within the given time.
@@ -302,7 +319,21 @@ impl Mailer {
             .map_err(|failure| stuck(Hurdle::Tls, failure))?;
         self.sign_in(connection)
             .await
-            .map_err(|failure| stuck(Hurdle::SignIn, failure))
+            .map_err(|failure| stuck(Hurdle::SignIn, failure))?;
+        for to in &self.to {
+            self.name_sender(connection, to, b"")
+                .await
+                .map_err(|failure| stuck(Hurdle::Sender, failure))?;
+            let (address, for_good) = (to.to_string(), false);
+            name_recipient(connection, to)
+                .await
+                .map_err(|failure| stuck(Hurdle::Recipient { address, for_good }, failure))?;
+            connection
+                .command(Rset)
+                .await
+                .map_err(|error| stuck(Hurdle::Sender, judge(Step::Sender, &error)))?;
+        }
+        Ok(())
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
@@ -327,6 +358,14 @@ impl Mailer {
         };
         connection.map_err(|error| judge(Step::Connect, &error))
     }
+}
+
+async fn name_recipient(connection: &mut AsyncSmtpConnection, to: &Address) -> Result<(), Failure> {
+    connection
+        .command(Rcpt::new(to.clone(), Vec::new()))
+        .await
+        .map(drop)
+        .map_err(|error| judge(Step::Mail, &error))
 }
 
 async fn connect_to_any(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, SendError> {

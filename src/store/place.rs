@@ -1,6 +1,7 @@
 //! Whether the database's folder and disk are fit for it, without touching either.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -47,6 +48,13 @@ pub fn folder(database: &Path) -> Result<(PathBuf, u64), Unfit> {
     let free =
         rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     Ok((folder.to_owned(), free))
+}
+
+/// The database's mode, where others on this host may read or write it.
+#[must_use]
+pub fn open_to_others(database: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(database).ok()?.mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use reqwest::header::DATE;
+use reqwest::tls::TlsInfo;
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::whmcs::api;
 use crate::whmcs::api::Api;
+use crate::whmcs::certificate;
 use crate::whmcs::fault;
 use crate::whmcs::intake::Intake;
 use crate::whmcs::judge::Judge;
@@ -36,6 +38,8 @@ pub struct Exchange {
     pub address: Option<SocketAddr>,
     /// The server's clock when it answered, to the second, as its `Date` header says.
     pub date: Option<Timestamp>,
+    /// Until when the server's certificate is valid, where it showed one.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// An answer that says success.
@@ -120,6 +124,10 @@ impl Api {
             .headers()
             .get(DATE)
             .and_then(|date| retry::http_date(date.to_str().ok()?));
+        heard.exchange.certificate_ends = response
+            .extensions()
+            .get::<TlsInfo>()
+            .and_then(|tls| certificate::valid_until(tls.peer_certificate()?));
         let limit = self.max_body.min(MAX_HELD);
         self.receive(response, limit, |chunk| {
             heard.body.extend_from_slice(chunk);

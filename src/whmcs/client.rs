@@ -412,6 +412,8 @@ fn http_client(settings: &ApiSettings) -> Result<reqwest::Client, ClientError> {
         .user_agent(concat!("whmcs-stock-monitor/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .gzip(true)
+        // The doctor looks at how long the certificate still holds.
+        .tls_info(true)
         .connect_timeout(settings.connect_timeout.min(settings.timeout))
         .tcp_keepalive(Duration::from_secs(15))
         // Web servers commonly close after 5 s: a connection kept longer is likely to be dead when used.

@@ -22,6 +22,7 @@ mod planted {
 }
 mod mistakes;
 mod healthy;
+mod bounded;
 mod recorded;
 mod printed;
 mod docs;

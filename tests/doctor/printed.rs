@@ -29,7 +29,7 @@ fn people_read_marks_problems_mends_and_where_more_is_told() {
         → In WHMCS open Configuration > System Settings > General Settings > Security > API IP Access
           Restriction, Add IP, enter 192.0.2.7, and Save Changes.
           docs/troubleshooting.md#ip-not-listed
-      – clock, version, products, companion, stock: not checked: an earlier step failed
+      – certificate, clock, version, products, companion, stock: not checked: an earlier step failed
 
     rules
       – matching: not checked: not every shop's products are known
@@ -41,7 +41,7 @@ fn people_read_marks_problems_mends_and_where_more_is_told() {
       – soundness: not checked: there is no database to read yet
 
     channel email
-      ✓ reachable: connected and secured as configured
+      ✓ reachable: mail is taken for each recipient; none was sent
       – test message: not checked: not asked for (--send-test)
 
     channel webhook

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
@@ -18,10 +20,16 @@ use tokio::net::TcpStream;
 pub enum Made {
     /// For `localhost`, and valid.
     Well,
-    /// For `localhost`, and valid until 2020.
+    /// For `localhost`, and valid until two days ago.
     Expired,
+    /// For `localhost`, and valid for three more days.
+    EndsSoon,
+    /// For `localhost`, and valid from tomorrow on.
+    NotYet,
     /// For `other.example`.
     ForAnother,
+    /// The authority's own.
+    Authority,
 }
 
 /// Listens on a free port of loopback and hands everything on; the port, and the authority's certificate as PEM.
@@ -31,13 +39,20 @@ pub async fn front(behind: SocketAddr, made: Made) -> (u16, String) {
     let authority =
         CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
     let name = match made {
-        Made::Well | Made::Expired => "localhost",
+        Made::Well | Made::Expired | Made::EndsSoon | Made::NotYet | Made::Authority => "localhost",
         Made::ForAnother => "other.example",
     };
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-    if matches!(made, Made::Expired) {
-        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+    let (from, to) = match made {
+        Made::Well | Made::ForAnother | Made::Authority => (now - 30 * day, now + 60 * day),
+        Made::Expired => (now - 60 * day, now - 2 * day),
+        Made::EndsSoon => (now - 60 * day, now + 3 * day),
+        Made::NotYet => (now + day, now + 60 * day),
+    };
+    (params.not_before, params.not_after) = (from.into(), to.into());
+    if matches!(made, Made::Authority) {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     }
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, &authority).expect("a certificate");

@@ -137,6 +137,11 @@ impl World {
         assert!(ended.code < 3, "{ended:?}");
     }
 
+    /// Waits for what runs in this process.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Runs SQL on the database, made where it is missing.
     pub fn sql(&self, statement: &'static str) {
         let path = self.home.path("data/stock.db");

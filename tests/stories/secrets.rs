@@ -133,6 +133,8 @@ fn assert_all_silent(scene: &str, home: &Home, daemon: &Daemon) {
         &["deliveries"],
         &["deliveries", "list", "--json"],
         &["history", "1"],
+        &["doctor"],
+        &["doctor", "--json"],
     ] {
         let ended = home.run(arguments);
         assert_silent(&format!("{scene}: {arguments:?}"), ended.out + &ended.err);
@@ -360,5 +362,14 @@ fn a_configuration_that_is_wrong_in_its_secrets_does_not_quote_them() {
             "{ended:?}"
         );
         assert_silent("errors", ended.out + &ended.err);
+    }
+    for arguments in [&["doctor"][..], &["doctor", "--json"]] {
+        let ended = home.run(arguments);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.out.contains("WEBHOOK_URL") && ended.out.contains("WHMCS_API_URL"),
+            "{ended:?}"
+        );
+        assert_silent("what the doctor says", ended.out + &ended.err);
     }
 }

@@ -4,6 +4,7 @@ use whmcs_stock_monitor::doctor::finding::Id;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
+use whmcs_stock_monitor::sinks::webhook::Reply;
 
 use crate::case::Case;
 use crate::case::case;
@@ -17,6 +18,7 @@ use crate::world::stocked;
 /// All of them.
 pub fn all() -> Vec<Case> {
     let mut all = reached();
+    all.extend(led_elsewhere());
     all.extend(certificates());
     all
 }
@@ -61,29 +63,6 @@ fn reached() -> Vec<Case> {
             },
         ),
         case(
-            "the address redirects",
-            Id::UrlRedirects,
-            &["https://shop.example/includes/api.php", "HTTP 301"],
-            || {
-                failing(Fault::Redirect {
-                    status: 301,
-                    location: "https://shop.example/includes/api.php?token=canary-webhook-path".to_owned(),
-                })
-            },
-        ),
-        case("http to another host", Id::UrlHttp, &["https://"], || {
-            let mut world = World::with(stocked(Version::V8_12, Companion::Contract1), |settings| {
-                settings.listen = ([0, 0, 0, 0], 0).into();
-            });
-            let port = world.shop.address().port();
-            world.set(
-                "WHMCS_API_URL",
-                &format!("http://0.0.0.0:{port}/includes/api.php"),
-            );
-            world
-        })
-        .warning(),
-        case(
             "the host's name is misspelt",
             Id::DnsNotFound,
             &["no-such-shop.invalid", "spelling"],
@@ -122,6 +101,66 @@ fn reached() -> Vec<Case> {
     ]
 }
 
+fn led_elsewhere() -> Vec<Case> {
+    vec![
+        case(
+            "the address redirects",
+            Id::UrlRedirects,
+            &[
+                "https://shop.invalid/includes/api.php",
+                "HTTP 301",
+                "Nothing there answers",
+            ],
+            || {
+                failing(Fault::Redirect {
+                    status: 301,
+                    location: "https://shop.invalid/includes/api.php?token=canary-webhook-path".to_owned(),
+                })
+            },
+        ),
+        case(
+            "the address redirects to where the shop moved",
+            Id::UrlRedirects,
+            &[
+                "WHMCS answers at https://localhost",
+                "/includes/api.php",
+                "WHMCS_API_URL",
+            ],
+            || {
+                let mut world = World::new();
+                let (port, ca) = world.behind_tls(world.shop.address(), Made::Well);
+                let to = format!("https://localhost:{port}/includes/api.php");
+                world.set("WHMCS_CA_FILE", &ca);
+                world.hook.always(Reply::Full {
+                    status: 301,
+                    header: ("Location".to_owned(), format!("{to}?token=canary-webhook-path")),
+                    body: String::new(),
+                });
+                let url = format!("http://{}/includes/api.php", world.hook.address());
+                world.set("WHMCS_API_URL", &url);
+                world
+            },
+        ),
+        case(
+            "http to another host",
+            Id::UrlHttp,
+            &["does not answer as WHMCS does: have the web server offer https"],
+            || {
+                let mut world = World::with(stocked(Version::V8_12, Companion::Contract1), |settings| {
+                    settings.listen = ([0, 0, 0, 0], 0).into();
+                });
+                let port = world.shop.address().port();
+                world.set(
+                    "WHMCS_API_URL",
+                    &format!("http://0.0.0.0:{port}/includes/api.php"),
+                );
+                world
+            },
+        )
+        .warning(),
+    ]
+}
+
 fn certificates() -> Vec<Case> {
     vec![
         case(
@@ -131,9 +170,28 @@ fn certificates() -> Vec<Case> {
             || secured(Made::Expired, true),
         ),
         case(
+            "the certificate is not valid yet",
+            Id::TlsNotValidYet,
+            &["not valid before", "clock of this host"],
+            || secured(Made::NotYet, true),
+        ),
+        case(
+            "the certificate ends in three days",
+            Id::TlsExpiresSoon,
+            &["localhost", "certbot"],
+            || secured(Made::EndsSoon, true),
+        )
+        .warning(),
+        case(
+            "the certificate is an authority's own",
+            Id::TlsCaCertificate,
+            &["CA:TRUE", "CA:FALSE", "WHMCS_CA_FILE"],
+            || secured(Made::Authority, true),
+        ),
+        case(
             "the certificate is another host's",
             Id::TlsWrongHost,
-            &["another name"],
+            &["another name", "other.example"],
             || secured(Made::ForAnother, true),
         ),
         case(

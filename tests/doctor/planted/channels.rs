@@ -14,6 +14,7 @@ use crate::world::World;
 /// All of them.
 pub fn all() -> Vec<Case> {
     let mut all = mail();
+    all.extend(handed_over());
     all.extend(webhooks());
     all
 }
@@ -67,6 +68,11 @@ fn mail() -> Vec<Case> {
                 world
             },
         ),
+    ]
+}
+
+fn handed_over() -> Vec<Case> {
+    vec![
         case(
             "the mail password is wrong",
             Id::SmtpSignIn,
@@ -83,12 +89,43 @@ fn mail() -> Vec<Case> {
             },
         ),
         case(
-            "the recipient is refused",
-            Id::SmtpRefused,
-            &["sales@shop.example", "SMTP_FROM"],
+            "the account may not send as the sender",
+            Id::SmtpSender,
+            &["SMTP_FROM", "stock@shop.example", "553"],
+            || {
+                let world = World::new();
+                world.mail.always(Step::Mail, Some(MailFault::Code(553)));
+                world
+            },
+        ),
+        case(
+            "there is no such recipient",
+            Id::SmtpRecipient,
+            &["sales@shop.example", "ALERT_EMAIL_TO", "550"],
             || {
                 let world = World::new();
                 world.mail.always(Step::Rcpt, Some(MailFault::Code(550)));
+                world
+            },
+        ),
+        case(
+            "the recipient is put off",
+            Id::SmtpRecipient,
+            &["sales@shop.example", "greylisting", "451"],
+            || {
+                let world = World::new();
+                world.mail.always(Step::Rcpt, Some(MailFault::Code(451)));
+                world
+            },
+        )
+        .warning(),
+        case(
+            "the mail itself is refused",
+            Id::SmtpRefused,
+            &["sales@shop.example", "552"],
+            || {
+                let world = World::new();
+                world.mail.always(Step::Body, Some(MailFault::Code(552)));
                 world
             },
         )
@@ -98,6 +135,18 @@ fn mail() -> Vec<Case> {
 
 fn webhooks() -> Vec<Case> {
     vec![
+        case(
+            "the webhook is that of the example",
+            Id::WebhookPlaceholder,
+            &["WEBHOOK_URL", "receiver's own address"],
+            || set(&[("WEBHOOK_URL", "https://hooks.example.com/canary-webhook-path")]),
+        ),
+        case(
+            "the webhook's key is that of the example",
+            Id::WebhookPlaceholder,
+            &["WEBHOOK_SECRET", "openssl rand"],
+            || set(&[("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]),
+        ),
         case(
             "the receiver is down",
             Id::WebhookConnect,

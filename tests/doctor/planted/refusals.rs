@@ -24,6 +24,12 @@ pub fn all() -> Vec<Case> {
 fn credentials() -> Vec<Case> {
     vec![
         case(
+            "the identifier was never filled in",
+            Id::CredentialsPlaceholder,
+            &["WHMCS_API_IDENTIFIER", "Generate New API Credential"],
+            || set(&[("WHMCS_API_IDENTIFIER", "your-identifier")]),
+        ),
+        case(
             "the secret is wrong",
             Id::CredentialsWrongSecret,
             &["Manage API Credentials", "WHMCS_API_SECRET"],

@@ -1,5 +1,8 @@
 //! Settings, rules and the database.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use whmcs_stock_monitor::doctor::finding::Id;
 
 use crate::case::Case;
@@ -80,6 +83,19 @@ fn configuration() -> Vec<Case> {
         )
         .warning(),
         case(
+            "a rule's threshold that was never exceeded in ten days",
+            Id::ThresholdAboveAnythingSeen,
+            &["DS-64 (1)", "12 at most", "low at 15", "rule 1"],
+            || {
+                let world = World::new();
+                world.rules("[[rule]]\nproducts = [\"DS-64\"]\nlow = 15\n");
+                world.poll();
+                world.sql("UPDATE polls SET observed_at = observed_at - 864000000");
+                world
+            },
+        )
+        .warning(),
+        case(
             "the database is in a file",
             Id::DatabaseFolder,
             &["is no folder", "DATABASE_URL"],
@@ -115,6 +131,30 @@ fn database() -> Vec<Case> {
                 world
             },
         ),
+        case(
+            "the database was made by a changed version",
+            Id::DatabaseMigration,
+            &["migration 1", "another version"],
+            || {
+                let world = World::new();
+                world.poll();
+                world.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = (SELECT min(version) FROM _sqlx_migrations)");
+                world
+            },
+        ),
+        case(
+            "others can read the database",
+            Id::DatabaseOpenToOthers,
+            &["mode 644", "chmod 600"],
+            || {
+                let world = World::new();
+                world.poll();
+                let mode = Permissions::from_mode(0o644);
+                std::fs::set_permissions(world.home.path("data/stock.db"), mode).expect("is ours");
+                world
+            },
+        )
+        .warning(),
         case(
             "the database is another program's",
             Id::DatabaseForeign,
