@@ -16,6 +16,7 @@ pub mod domain {
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod lost;
         pub mod pools;
         pub mod attach;
         pub mod mention;
@@ -35,6 +36,7 @@ pub mod domain {
         mod source;
         pub mod decide;
         pub mod remind;
+        pub mod depart;
     }
 }
 pub mod scheduler;
@@ -166,6 +168,7 @@ pub mod jobs {
     pub mod check;
     pub mod deliver;
     pub mod remind;
+    pub mod depart;
 }
 pub mod doctor {
     pub mod finding;
