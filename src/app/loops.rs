@@ -365,6 +365,14 @@ fn log_poll(shop: &str, checked: &Checked) {
             "More products are followed per choice."
         );
     }
+    for (pool, lost) in &checked.lost {
+        tracing::warn!(
+            shop,
+            pool = &**pool,
+            "What is left of the pool is unknown: nobody counts {lost}. Change the pool's uses to what is meant; `check` \
+             offers what it can."
+        );
+    }
     for (channel, headline) in &checked.headlines {
         tracing::info!(shop, channel, headline, "Telling.");
     }

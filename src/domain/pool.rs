@@ -58,6 +58,15 @@ impl PoolRule {
     }
 }
 
+impl PoolRule {
+    /// Whether a use is for the shop of that name and not simply for all.
+    #[must_use]
+    pub fn names(&self, instance: &str) -> bool {
+        let named = |used: &PoolUse| used.instance.is_some() && used.concerns(instance);
+        self.uses.iter().any(named)
+    }
+}
+
 /// A choice of an option, or a whole product.
 #[derive(Debug, Clone)]
 pub enum PoolUser {
@@ -185,6 +194,8 @@ pub struct Pool {
     pub users: Vec<User>,
     /// How many users (also those not kept by name) need how many; the greatest need first.
     pub by_need: Vec<(i64, usize)>,
+    /// Of its capacity, its uses and the shops they are for: a level that moves with it moved by no stock.
+    pub definition: u64,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
     /// How it stands as a series that speaks; `None` before the first decision about it.
@@ -226,6 +237,7 @@ impl Pool {
             unknown: String::new(),
             users: Vec::new(),
             by_need: Vec::new(),
+            definition: 0,
             observed_at: None,
             standing: None,
         }

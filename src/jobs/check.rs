@@ -13,6 +13,7 @@ use crate::domain::alerting::decide::decide;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::lost::Lost;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
@@ -63,6 +64,8 @@ pub struct Checked {
     /// What is remembered of the pools, and how they stand; `None` where they were not evaluated.
     pub pools: Option<(Pools, Arc<Board>)>,
     pub level_changes: usize,
+    /// What is missed in a pool from this look on, with the pool's name.
+    pub lost: Vec<(Arc<str>, Lost)>,
     /// Products that are followed per choice from now on: they have more combinations than the limit.
     pub per_choice: Vec<String>,
     /// Channel and subject of each message that was queued.
@@ -98,8 +101,8 @@ impl Check {
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
         // Never held over the network, and after the shop.
         let mut shelf = match &self.pools {
-            Some(pools) if look.result.is_ok() => Some(pools.hold(&self.store, &self.rules, now).await?),
-            Some(_) | None => None,
+            Some(pools) => Some(pools.hold(&self.store, &self.rules, now).await?),
+            None => None,
         };
         let pools = shelf.as_ref().and_then(|guard| guard.as_ref());
         let decision = self.decide(&before, pools.map(|known| &known.pools), &look);
@@ -210,6 +213,10 @@ impl Checked {
             outcome: decision.outcome,
             detail: decision.detail,
             memory: Arc::new(decision.next),
+            lost: decision
+                .pools
+                .as_ref()
+                .map_or_else(Vec::new, |pools| pools.lost.clone()),
             pools: decision.pools.map(|pools| (pools.next, pools.board)),
             level_changes: decision.level_changes,
             per_choice,

@@ -102,7 +102,15 @@ impl View {
                 };
                 self.cards = events.iter().map(|event| reading.event(event)).collect();
             }
-            Body::SourceDown { cause, detail, since } => self.down(*cause, detail, *since, &reading, &source),
+            Body::SourceDown {
+                cause,
+                detail,
+                since,
+                pools,
+            } => {
+                self.down(*cause, detail, *since, &reading, &source);
+                self.intro.extend(blinded(pools));
+            }
             Body::SourceUp { cause, since } => {
                 self.tone = Tone::Good;
                 self.headline = format!("{source} is readable again");
@@ -160,6 +168,20 @@ impl View {
     pub fn open_more(&self) -> usize {
         self.open_total - self.open.len()
     }
+}
+
+/// The pools that are unknown while a shop cannot be read; nothing where there are none.
+fn blinded(pools: &[String]) -> Option<String> {
+    let named: Vec<String> = pools.iter().map(|pool| clean::line(pool, 100)).collect();
+    let (pools, are) = match named.len() {
+        0 => return None,
+        1 => ("The pool", "is"),
+        _ => ("The pools", "are"),
+    };
+    Some(format!(
+        "{pools} {} {are} unknown soon, in all shops: its services count there.",
+        named.join(", ")
+    ))
 }
 
 /// What stands above several alerts; one says it all by itself.

@@ -321,6 +321,7 @@ pub fn down() -> Message {
             cause: Cause::Firewall,
             detail: "status 403, a page of HTML: \"Just a moment…\"".to_owned(),
             since: ago(960),
+            pools: Vec::new(),
         })
     }
 }

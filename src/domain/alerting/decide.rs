@@ -12,6 +12,7 @@ use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::decision::PoolsDecision;
 use crate::domain::alerting::judge;
 use crate::domain::alerting::looks;
+use crate::domain::alerting::lost;
 use crate::domain::alerting::pooling;
 use crate::domain::alerting::pooling::Counts;
 use crate::domain::alerting::pooling::Reading;
@@ -235,7 +236,9 @@ fn evaluated(
     });
     let drawers = looks.iter().filter_map(Look::drawer).chain(others);
     let instance = Arc::from(policy.instance);
-    let parts = || pools::parts(&policy.capacities.pools, uses, &instance, drawers);
+    let last = pools.shop(policy.instance);
+    let there = |id| lost::there(policy.rules.epoch, before, looks, polls, id);
+    let parts = || pools::parts(&policy.capacities.pools, uses, &instance, last, drawers, &there);
     let counts = match accepted.extent {
         Extent::Whole { .. } => Counts::All(parts()),
         // Of the others, what was last seen counts; they were not all seen since the rules are as they are.
@@ -323,12 +326,24 @@ fn not_accepted(
                 cause,
                 detail: detail.to_owned(),
                 since,
+                pools: blinded(policy),
             };
             decision.messages.push(telling.message(channel, body, new_id));
         }
     }
     decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
     decision
+}
+
+/// The pools in which the shop's services count, so that they become unknown when it is not read any more.
+fn blinded(policy: Policy<'_>) -> Vec<String> {
+    let shop = policy.pools.and_then(|pools| pools.shop(policy.instance));
+    let Some(shop) = shop else { return Vec::new() };
+    let rules = policy.capacities.pools.iter();
+    rules
+        .filter(|rule| shop.is_concerned(rule))
+        .map(|rule| rule.name.clone())
+        .collect()
 }
 
 fn unmoved(before: &Memory, outcome: Outcome, detail: &str) -> Decision {

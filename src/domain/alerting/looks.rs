@@ -13,6 +13,7 @@ use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::walk::Look;
 use crate::domain::capacity;
+use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::Snapshot;
@@ -184,6 +185,9 @@ impl Look<'_> {
         }
         let Some(drawn) = &mut self.drawn else { return };
         Arc::make_mut(drawn).under = under;
+        let stands: Vec<Stand> = drawn.of_whole().collect();
+        let judged = self.tracked.map(|tracked| tracked.series.fingerprint);
+        self.effective = self.effective.under(&stands, judged);
         let pooled = Pooled {
             rules: &policy.capacities.pools,
             left,
@@ -201,6 +205,24 @@ impl Look<'_> {
         self.level.ambiguous_zero &= level == Level::Unknown;
         self.level.level = level;
         self.bottleneck = bottleneck;
+    }
+}
+
+impl Drawn {
+    /// How the pools stand that the whole product draws on.
+    pub(super) fn of_whole(&self) -> impl Iterator<Item = Stand> {
+        self.where_drawn(|draw| draw.pair.is_none())
+    }
+
+    /// How the pools stand that the whole product or these choices draw on.
+    pub(super) fn of_key(&self, key: &CombinationKey) -> impl Iterator<Item = Stand> {
+        self.where_drawn(|draw| draw.pair.is_none_or(|pair| key.pairs().contains(&pair)))
+    }
+
+    fn where_drawn(&self, wanted: impl Fn(&Draw) -> bool) -> impl Iterator<Item = Stand> {
+        let drawn = move |pool| self.draws.iter().any(|draw| draw.pool == pool && wanted(draw));
+        let under = self.under.iter().filter(move |(pool, _)| drawn(*pool));
+        under.map(|(_, stand)| *stand)
     }
 }
 

@@ -101,9 +101,24 @@ impl fmt::Display for Relink {
 #[must_use]
 pub fn is_called_for(rules: &Rules, capacities: &Capacities, shops: &[(&str, &Memory)]) -> bool {
     mention::mentions(rules, capacities).iter().any(|mention| {
-        let mut products = mention.products.iter();
-        !unmatched::concerns(mention, shops) || products.any(|pattern| !is_sold(mention, pattern, shops))
+        among(mention, shops).into_iter().any(|shops| {
+            let mut products = mention.products.iter();
+            !unmatched::concerns(mention, shops) || products.any(|pattern| !is_sold(mention, pattern, shops))
+        })
     })
+}
+
+/// The shops that a mention is looked for in: together, or each by itself.
+fn among<'a, 'b>(
+    mention: &Mention<'_>,
+    shops: &'a [(&'b str, &'b Memory)],
+) -> Vec<&'a [(&'b str, &'b Memory)]> {
+    if mention.each_shop {
+        let concerned = shops.chunks(1);
+        concerned.filter(|shop| mention.is_in(shop[0].0)).collect()
+    } else {
+        vec![shops]
+    }
 }
 
 /// What can be offered, in the order of the configuration, each once.
@@ -112,13 +127,21 @@ pub fn relinks(rules: &Rules, capacities: &Capacities, shops: &[Shop<'_>]) -> Ve
     let plain: Vec<(&str, &Memory)> = shops.iter().map(|shop| (shop.instance, shop.memory)).collect();
     let mut found = Vec::new();
     for mention in mention::mentions(rules, capacities) {
-        let lost = mention
-            .products
-            .iter()
-            .filter(|pattern| !is_sold(&mention, pattern, &plain));
-        let lost: Vec<&Pattern> = lost.copied().collect();
-        let idle = !unmatched::concerns(&mention, &plain);
-        for shop in shops.iter().filter(|shop| mention.is_in(shop.instance)) {
+        for (place, shop) in shops.iter().enumerate() {
+            if !mention.is_in(shop.instance) {
+                continue;
+            }
+            let beside = if mention.each_shop {
+                &plain[place..=place]
+            } else {
+                &plain[..]
+            };
+            let lost = mention
+                .products
+                .iter()
+                .filter(|pattern| !is_sold(&mention, pattern, beside));
+            let lost: Vec<&Pattern> = lost.copied().collect();
+            let idle = !unmatched::concerns(&mention, beside);
             let about = About {
                 mention: &mention,
                 shop,

@@ -92,6 +92,8 @@ pub struct Combination {
 pub struct Stand {
     pub level: Level,
     pub severity: Severity,
+    /// As [`crate::domain::pool::Pool::definition`].
+    pub definition: u64,
 }
 
 /// What a product draws on pools, and under what its levels were derived.
