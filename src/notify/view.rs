@@ -170,16 +170,14 @@ impl View {
     }
 }
 
-/// The pools that are unknown while a shop cannot be read; nothing where there are none.
+/// Which pools are unknown while a shop cannot be read; nothing where there are none.
 fn blinded(pools: &[String]) -> Option<String> {
+    if pools.is_empty() {
+        return None;
+    }
     let named: Vec<String> = pools.iter().map(|pool| clean::line(pool, 100)).collect();
-    let (pools, are) = match named.len() {
-        0 => return None,
-        1 => ("The pool", "is"),
-        _ => ("The pools", "are"),
-    };
     Some(format!(
-        "{pools} {} {are} unknown soon, in all shops: its services count there.",
+        "Pools that count its services become unknown with it, in every shop: {}.",
         named.join(", ")
     ))
 }

@@ -12,7 +12,6 @@ use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::decision::PoolsDecision;
 use crate::domain::alerting::judge;
 use crate::domain::alerting::looks;
-use crate::domain::alerting::lost;
 use crate::domain::alerting::pooling;
 use crate::domain::alerting::pooling::Counts;
 use crate::domain::alerting::pooling::Reading;
@@ -237,7 +236,7 @@ fn evaluated(
     let drawers = looks.iter().filter_map(Look::drawer).chain(others);
     let instance = Arc::from(policy.instance);
     let last = pools.shop(policy.instance);
-    let there = |id| lost::there(policy.rules.epoch, before, looks, polls, id);
+    let there = |id| looks::there(policy.rules.epoch, before, looks, polls, id);
     let parts = || pools::parts(&policy.capacities.pools, uses, &instance, last, drawers, &there);
     let counts = match accepted.extent {
         Extent::Whole { .. } => Counts::All(parts()),

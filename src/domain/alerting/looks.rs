@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::alerting::judge::MISSING_POLLS;
+use crate::domain::alerting::lost::There;
 use crate::domain::alerting::pools::Drawer;
 use crate::domain::alerting::product;
 use crate::domain::alerting::product::Policy;
@@ -16,6 +17,7 @@ use crate::domain::capacity;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
+use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
 use crate::domain::draw;
 use crate::domain::draw::Draw;
@@ -152,6 +154,29 @@ pub(super) fn drawers<'a>(
         found.extend(drawn.map(|drawn| (drawn, &**tracked)));
     }
     found
+}
+
+/// How the product of that id is found after these looks, which stand for `counted_polls` looks at all products.
+pub(super) fn there<'a>(
+    epoch: u64,
+    before: &'a Memory,
+    looks: &'a [Look<'_>],
+    counted_polls: u32,
+    id: ProductId,
+) -> There<'a> {
+    if let Ok(at) = looks.binary_search_by_key(&id, |look| look.product.id()) {
+        return There::Seen(looks[at].product);
+    }
+    let Some(tracked) = before.product(id).filter(|tracked| !tracked.gone) else {
+        return There::Gone;
+    };
+    if counted_polls > 0 && tracked.missing.saturating_add(counted_polls) >= MISSING_POLLS {
+        return There::Gone;
+    }
+    match &tracked.seen {
+        Some(seen) if tracked.epoch == epoch => There::Seen(seen),
+        Some(_) | None => There::Unseen,
+    }
 }
 
 impl Look<'_> {

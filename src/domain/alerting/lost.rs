@@ -3,10 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::alerting::judge::MISSING_POLLS;
-use crate::domain::alerting::pools::Part;
-use crate::domain::alerting::state::Memory;
-use crate::domain::alerting::walk::Look;
 use crate::domain::catalogue::ChoiceId;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
@@ -88,29 +84,6 @@ pub(super) enum There<'a> {
     Unseen,
 }
 
-/// How the product of that id is found after these looks, which stand for `counted_polls` looks at all products.
-pub(super) fn there<'a>(
-    epoch: u64,
-    before: &'a Memory,
-    looks: &'a [Look<'_>],
-    counted_polls: u32,
-    id: ProductId,
-) -> There<'a> {
-    if let Ok(at) = looks.binary_search_by_key(&id, |look| look.product.id()) {
-        return There::Seen(looks[at].product);
-    }
-    let Some(tracked) = before.product(id).filter(|tracked| !tracked.gone) else {
-        return There::Gone;
-    };
-    if counted_polls > 0 && tracked.missing.saturating_add(counted_polls) >= MISSING_POLLS {
-        return There::Gone;
-    }
-    match &tracked.seen {
-        Some(seen) if tracked.epoch == epoch => There::Seen(seen),
-        Some(_) | None => There::Unseen,
-    }
-}
-
 /// Who draws on a pool now.
 #[derive(Debug, Default)]
 pub(super) struct Held {
@@ -129,9 +102,9 @@ pub(super) struct Followed {
     pub unread: Vec<Name>,
 }
 
-/// Follows those who held the pool by its last part, which was counted under the same uses.
+/// Follows those who held the pool, or were missed, when it was last counted under the same uses.
 pub(super) fn follow<'a>(
-    last: Option<&Part>,
+    (last_holders, last_lost): (&[Holder], &[Lost]),
     held: Held,
     there: &dyn Fn(ProductId) -> There<'a>,
 ) -> Followed {
@@ -139,9 +112,8 @@ pub(super) fn follow<'a>(
         holders: held.holders,
         ..Followed::default()
     };
-    let Some(last) = last else { return followed };
-    let missed = last.lost.iter().map(|lost| (&lost.holder, Some(lost)));
-    let counted = last.holders.iter().map(|holder| (holder, None));
+    let missed = last_lost.iter().map(|lost| (&lost.holder, Some(lost)));
+    let counted = last_holders.iter().map(|holder| (holder, None));
     for (holder, was_lost) in missed.chain(counted) {
         let is_it = |other: &Holder| other.is_same(holder);
         if followed.holders.iter().any(is_it) {
@@ -221,9 +193,8 @@ fn fate(product: &Product, holder: &Holder, matching: &[Holder], idle: &[Holder]
     }
 }
 
-/// Those that were not lost yet by the last part.
-pub(super) fn newly(last: Option<&Part>, part: &Part) -> Vec<Lost> {
-    let before = last.map_or(&[][..], |last| &last.lost);
+/// Those that were not missed yet.
+pub(super) fn newly(before: &[Lost], now: &[Lost]) -> Vec<Lost> {
     let fresh = |lost: &&Lost| !before.iter().any(|known| known.holder.is_same(&lost.holder));
-    part.lost.iter().filter(fresh).cloned().collect()
+    now.iter().filter(fresh).cloned().collect()
 }

@@ -145,8 +145,8 @@ impl Pooling<'_> {
             if same.is_none() {
                 let alike =
                     |known: &&Arc<Part>| known.pool == part.pool && known.fingerprint == part.fingerprint;
-                let last = before.iter().find(alike).map(|known| &**known);
-                let missed = lost::newly(last, &part).into_iter();
+                let last = before.iter().find(alike).map_or(&[][..], |known| &known.lost);
+                let missed = lost::newly(last, &part.lost).into_iter();
                 self.lost
                     .extend(missed.map(|lost| (Arc::clone(&part.pool), lost)));
                 written.push(Arc::clone(&part));

@@ -393,7 +393,8 @@ impl Counting {
         last: Option<&Part>,
         there: &dyn Fn(ProductId) -> There<'a>,
     ) -> Part {
-        let followed = lost::follow(last, std::mem::take(&mut self.held), there);
+        let before = last.map_or((&[][..], &[][..]), |last| (&last.holders, &last.lost));
+        let followed = lost::follow(before, std::mem::take(&mut self.held), there);
         for name in &followed.unread {
             self.miss(name);
         }
