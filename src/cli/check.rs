@@ -28,6 +28,7 @@ use crate::config::overlay::Sources;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::relink;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
@@ -343,6 +344,15 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             say(&format!("warning: {origin} matches no product. {MATCHING}"));
         }
         offers = relinks::found(&shown_in.rules, &shown_in.capacities, &shown_in.path, &shown).await;
+        for Looked {
+            instance, checked, ..
+        } in looked
+        {
+            let pools = checked.pools.as_ref();
+            if let Some(shop) = pools.and_then(|(pools, _)| pools.shop(instance)) {
+                offers.extend(relink::of_missed(shop, &offers));
+            }
+        }
     }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
@@ -369,7 +379,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             print(&format!("\n{pools}"));
         }
         if !offers.is_empty() {
-            print(&relinks::text(&offers));
+            print(&relinks::text(&offers, looked.len() > 1));
         }
     }
     exit
