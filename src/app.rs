@@ -44,6 +44,8 @@ use crate::web::state::AppState;
 use crate::whmcs::client::Client;
 use crate::whmcs::client::ClientError;
 
+/// How long the first decision about a shop waits for the first looks of those that it shares pools with.
+const FIRST_LOOKS: Duration = Duration::from_secs(15);
 /// How long steps that have begun may go on after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -348,6 +350,9 @@ impl Generation {
         let rules = Arc::clone(&config.rules);
         let capacities = Arc::clone(&config.capacities);
         let pools = shelf(&config, store).await?;
+        for instance in config.instances.iter().filter(|instance| !wanted(&instance.name)) {
+            pools.iter().for_each(|shelf| shelf.miss(&instance.name));
+        }
         Ok(Self {
             config,
             rules,
@@ -396,16 +401,16 @@ impl Generation {
 
     /// Shows how the pools stand before the first poll, from what is remembered.
     async fn show_pools(&self, store: &Store, view: &View) -> Result<(), StoreError> {
-        view.show_pools(self.board(store).await?);
+        view.show_pools(self.board(store, Timestamp::now()).await?);
         Ok(())
     }
 
-    /// How the pools stand, as last committed.
-    pub async fn board(&self, store: &Store) -> Result<Arc<Board>, StoreError> {
+    /// How the pools stand, as last committed, else at `now`.
+    pub async fn board(&self, store: &Store, now: Timestamp) -> Result<Arc<Board>, StoreError> {
         let mut shown = Arc::default();
         if let Some(pools) = &self.pools {
             let show = |board| shown = board;
-            pools.show(store, &self.rules, Timestamp::now(), show).await?;
+            pools.show(store, &self.rules, now, show).await?;
         }
         Ok(shown)
     }
@@ -436,7 +441,7 @@ async fn shelf(config: &Config, store: &Store) -> Result<Option<Arc<Shelf>>, Sto
     };
     let sharing = sharing(config, Some(store.reader())).await?;
     let shelf = Shelf::new(id, Arc::clone(&config.capacities), sharing);
-    Ok(Some(Arc::new(shelf)))
+    Ok(Some(Arc::new(shelf.waiting(FIRST_LOOKS))))
 }
 
 /// All shops of the configuration, as they share pools.

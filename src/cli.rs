@@ -85,8 +85,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
             what: ConfigCommand::Export(options),
         } => import::export(&sources, &options).await,
         Command::Config {
-            what: ConfigCommand::Suggest { instance },
-        } => suggest::suggest(&sources, instance.as_deref()).await,
+            what: ConfigCommand::Suggest(options),
+        } => suggest::suggest(&sources, &options).await,
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,

@@ -33,6 +33,7 @@ pub mod domain {
         mod combination;
         pub mod product;
         mod looks;
+        pub mod counted;
         mod source;
         pub mod decide;
         pub mod remind;
@@ -164,6 +165,7 @@ pub mod config {
     pub mod suggest;
 }
 pub mod jobs {
+    mod firsts;
     pub mod shop;
     pub mod check;
     pub mod deliver;

@@ -380,7 +380,8 @@ impl<'a> Model<'a> {
             }
         }
         match known.into_iter().min() {
-            Some(n) if !blind || n <= 0 || own.is_some() => Level::Known(n),
+            // A pool that was never read may take away whatever WHMCS says there is.
+            Some(n) if !blind || n <= 0 => Level::Known(n),
             _ if blind => Level::Unknown,
             _ => Level::NotControlled,
         }

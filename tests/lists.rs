@@ -315,6 +315,24 @@ fn a_list_whose_columns_were_sorted_apart_is_doubted() {
     "#);
 }
 
+#[test]
+fn a_choice_that_the_product_does_not_offer_is_doubted() {
+    let mut desk = Desk::new("");
+    desk.shops = vec![("eu", sold())];
+    let list =
+        "instance,pid,option,capacity\neu,42,RAM=nope,8\neu,42,ram=64 gb,8\neu,43,5=20,1\neu,42,5=20,4\n";
+    let (changes, warnings) = desk.import(list).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    assert_eq!(changes.len(), 4);
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "line 2: the product does not offer RAM=nope",
+            "line 4: the product does not offer 5=20"
+        ]
+    );
+}
+
 /// A product as WHMCS and the companion describe it.
 fn described(id: i64, name: &str, options: Vec<ConfigOption>, in_use: Option<i64>) -> Arc<Product> {
     let options = Options::from(options);
@@ -411,7 +429,7 @@ fn what_is_suggested_says_what_was_seen_and_is_a_good_configuration_with_and_wit
         name,
         seen: Ok(&sold),
     };
-    let text = suggest::file(&[shop("default")], false, minute(0));
+    let text = suggest::file(&[shop("default")], &["default".to_owned()], minute(0));
     insta::assert_snapshot!(text.split_once("\n\n").unwrap().1, @r###"
     # === Shop default: 5 products
 
@@ -473,9 +491,14 @@ fn what_is_suggested_says_what_was_seen_and_is_a_good_configuration_with_and_wit
         name: "us",
         seen: Err("a host of that name is not known.".to_owned()),
     };
-    let several = suggest::file(&[shop("eu"), unread], true, minute(0));
+    let several = suggest::file(
+        &[shop("eu"), unread],
+        &["eu".to_owned(), "us".to_owned()],
+        minute(0),
+    );
     assert!(several.contains("# === Shop us: not read: a host"), "{several}");
-    for text in [text, several, suggest::file(&[], false, minute(0))] {
+    assert!(several.contains("Configured shops: eu, us\n"), "{several}");
+    for text in [text, several, suggest::file(&[], &[], minute(0))] {
         for (text, rules) in [(text.clone(), 0), (uncommented(&text), usize::MAX)] {
             let desk = Desk::new(&text);
             let config = desk.config();

@@ -85,10 +85,14 @@ impl Loops {
             let counters = Arc::clone(&lasting.counters);
             tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
         }
-        for (place, instance) in config.instances.iter().enumerate() {
-            let check = generation.check(place, &lasting.store, details_budget(instance));
+        let instances = config.instances.iter().enumerate();
+        let checks: Arc<[Check]> = instances
+            .map(|(place, instance)| generation.check(place, &lasting.store, details_budget(instance)))
+            .collect();
+        for (check, instance) in checks.iter().zip(&config.instances) {
             let poll = Poll {
-                check,
+                check: check.clone(),
+                checks: Arc::clone(&checks),
                 schedule: instance.schedule.clone(),
                 view: Arc::clone(&lasting.view),
                 counters: Arc::clone(&lasting.counters),
@@ -158,6 +162,8 @@ fn random() -> f64 {
 /// The poll loop of one shop.
 struct Poll {
     check: Check,
+    /// Of all shops.
+    checks: Arc<[Check]>,
     schedule: Schedule,
     view: Arc<View>,
     counters: Arc<Counters>,
@@ -204,7 +210,9 @@ impl Poll {
         match looked {
             Ok(Some(checked)) => {
                 self.show_pools(&checked).await;
-                self.ended(&checked, now)
+                let after = self.ended(&checked, now).await;
+                self.refresh_others(&checked).await;
+                after
             }
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
@@ -224,30 +232,70 @@ impl Poll {
         }
     }
 
-    fn ended(&self, checked: &Checked, now: Timestamp) -> After {
+    /// The other shops' levels follow the pools that this one moved, without asking WHMCS.
+    async fn refresh_others(&self, checked: &Checked) {
+        let pools = &self.check.capacities.pools;
+        let moved = || checked.moved.iter().filter_map(|place| pools.get(*place));
+        for other in self.checks.iter() {
+            let shop = other.shop.name.as_str();
+            if shop == self.check.shop.name || !moved().any(|pool| pool.concerns(shop)) {
+                continue;
+            }
+            match other.refresh(Timestamp::now()).await {
+                Ok(Some(refreshed)) => self.refreshed(other, &refreshed).await,
+                Ok(None) => {}
+                Err(error) => tracing::error!(
+                    shop, %error,
+                    "What a moved pool means for its levels could not be recorded; the next poll tries again."
+                ),
+            }
+        }
+    }
+
+    async fn refreshed(&self, other: &Check, refreshed: &Checked) {
+        let shop = other.shop.name.as_str();
+        if refreshed.level_changes > 0 {
+            let (changes, by) = (refreshed.level_changes, self.check.shop.name.as_str());
+            tracing::info!(shop, changes, by, "A pool moved.");
+        }
+        log_headlines(shop, refreshed);
+        self.show_pools(refreshed).await;
+        let show = |memory| self.view.remember(shop, memory);
+        other.shop.show(&refreshed.memory, show).await;
+        self.nudge(refreshed);
+    }
+
+    fn nudge(&self, checked: &Checked) {
+        for (name, nudge) in self.nudges.iter() {
+            if checked.headlines.iter().any(|(channel, _)| channel == name) {
+                nudge.notify_one();
+            }
+        }
+    }
+
+    async fn ended(&self, checked: &Checked, now: Timestamp) -> After {
         let shop = self.check.shop.name.as_str();
         log_poll(shop, checked);
         self.count(checked);
         let failed = matches!(checked.outcome, Outcome::Failed(_));
         // A run of answers that are not credible is no shorter for hints.
         self.wanted.ended(checked.memory.source.failures == 0);
-        let memory = Arc::clone(&checked.memory);
-        if checked.look.part && !failed {
-            // The last look at the catalogue is still the last.
-            self.view.remember(shop, memory);
-        } else {
-            let last = LastPoll {
-                observed_at: checked.look.observed_at,
-                outcome: checked.outcome,
-                detail: checked.detail.clone(),
-            };
-            self.view.publish(shop, memory, last);
-        }
-        for (name, nudge) in self.nudges.iter() {
-            if checked.headlines.iter().any(|(channel, _)| channel == name) {
-                nudge.notify_one();
+        // Another shop's loop may have refreshed this one meanwhile: what was committed last is shown.
+        let show = |memory| {
+            if checked.look.part && !failed {
+                // The last look at the catalogue is still the last.
+                self.view.remember(shop, memory);
+            } else {
+                let last = LastPoll {
+                    observed_at: checked.look.observed_at,
+                    outcome: checked.outcome,
+                    detail: checked.detail.clone(),
+                };
+                self.view.publish(shop, memory, last);
             }
-        }
+        };
+        self.check.shop.show(&checked.memory, show).await;
+        self.nudge(checked);
         self.after(checked, now)
     }
 
@@ -373,6 +421,10 @@ fn log_poll(shop: &str, checked: &Checked) {
              offers what it can."
         );
     }
+    log_headlines(shop, checked);
+}
+
+fn log_headlines(shop: &str, checked: &Checked) {
     for (channel, headline) in &checked.headlines {
         tracing::info!(shop, channel, headline, "Telling.");
     }

@@ -103,7 +103,11 @@ pub struct StatusArguments {
 #[derive(Debug, Args)]
 pub struct HistoryArguments {
     /// The product's id or name
-    pub product: String,
+    #[arg(required_unless_present = "pool")]
+    pub product: Option<String>,
+    /// Of the pool of that name, instead of a product
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["product", "instance", "combination", "at"])]
+    pub pool: Option<String>,
     /// The shop, where there are several
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
@@ -166,11 +170,21 @@ pub enum ConfigCommand {
     /// Print the thresholds that hold for every product and combination in the database, as a list
     Export(ExportArguments),
     /// Ask WHMCS once and print a rules file to begin with, everything in it commented out
-    Suggest {
-        /// Only this shop
-        #[arg(long, value_name = "NAME")]
-        instance: Option<String>,
-    },
+    Suggest(SuggestArguments),
+}
+
+/// Options of `config suggest`.
+#[derive(Debug, Args)]
+pub struct SuggestArguments {
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Write it to this new file (mode 0600) instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace that file where it is there already; as it was it is kept beside it
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// Options of `config import`.

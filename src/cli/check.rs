@@ -25,6 +25,7 @@ use crate::cli::run::exit_of;
 use crate::cli::say;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
+use crate::domain::alerting::counted::counted;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
@@ -37,6 +38,7 @@ use crate::domain::capacity::Capacities;
 use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::jobs::check;
+use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::shop;
@@ -48,6 +50,7 @@ use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::whmcs::client::Client;
+use crate::whmcs::client::Look;
 
 /// How long a look may spend on asking a foreign GetProductDetails product by product.
 const DETAILS_BUDGET: Duration = Duration::from_secs(600);
@@ -144,23 +147,18 @@ async fn recording(
         .map_err(|error| exit_of(Err(error)))?;
     let broken = |error: StoreError| exit_of(Err(error.into()));
     store.void_leases(Timestamp::now()).await.map_err(broken)?;
-    let mut checks = JoinSet::new();
+    let began = Timestamp::now();
+    let mut looks = JoinSet::new();
     for place in 0..generation.shops.len() {
         let check = generation.check(place, store, DETAILS_BUDGET);
+        check.client.hurry();
         let cancel = cancel.clone();
-        checks.spawn(async move {
-            let checked = check.run(Timestamp::now(), &cancel).await;
-            (place, check.shop.name.clone(), checked)
+        looks.spawn(async move {
+            let look = check.look(began, &cancel).await;
+            (place, check.shop.name.clone(), (check, look))
         });
     }
-    let mut looked = Vec::new();
-    for (instance, checked) in in_order(checks).await {
-        looked.extend(checked.map_err(broken)?.map(|checked| Looked {
-            instance,
-            checked,
-            recorded: true,
-        }));
-    }
+    let looked = concluded(in_order(looks).await).await.map_err(broken)?;
     for place in 0..generation.telling.channels.len() {
         let deliver = Deliver::new(store.clone(), Arc::clone(&generation.telling), place);
         loop {
@@ -179,8 +177,32 @@ async fn recording(
             }
         }
     }
-    let board = generation.board(store).await.map_err(broken)?;
+    let board = generation.board(store, began).await.map_err(broken)?;
     Ok((looked, board))
+}
+
+/// What came of looking at a shop: nothing where it was cancelled.
+type Seen = Result<Option<Look>, StoreError>;
+
+/// Decides and records, one shop after the other, once the services of all are counted.
+async fn concluded(looks: Vec<(String, (Check, Seen))>) -> Result<Vec<Looked>, StoreError> {
+    let mut counted = Vec::with_capacity(looks.len());
+    for (instance, (check, look)) in looks {
+        if let Some(look) = look? {
+            check.count(&look).await?;
+            counted.push((instance, check, look));
+        }
+    }
+    let mut looked = Vec::with_capacity(counted.len());
+    for (instance, check, look) in counted {
+        let checked = check.conclude(look).await?;
+        looked.extend(checked.map(|checked| Looked {
+            instance,
+            checked,
+            recorded: true,
+        }));
+    }
+    Ok(looked)
 }
 
 /// Waits for the looks, which go on side by side: by shop, in the order of the configuration.
@@ -209,6 +231,7 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     };
     let broken = |error: StoreError| exit_of(Err(error.into()));
     let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let began = Timestamp::now();
     let mut looks = JoinSet::new();
     for (place, instance) in config.instances.iter().enumerate() {
         if !wanted(&instance.name) {
@@ -219,25 +242,27 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
             .map_err(broken)?;
         let client = Client::new(instance.api.clone())
             .map_err(|error| fail(Exit::Config, &format!("{}: {error}", instance.name)))?;
+        client.hurry();
         let name = instance.name.clone();
         looks.spawn(async move {
-            let (now, cancel) = (Timestamp::now(), CancellationToken::new());
-            let look = client.look(now, DETAILS_BUDGET, &cancel).await;
+            let cancel = CancellationToken::new();
+            let look = client.look(began, DETAILS_BUDGET, &cancel).await;
             (place, name, look.map(|look| (memory, look)))
         });
     }
-    // One after the other: what a shop takes of a pool counts for the next.
+    let looks = in_order(looks).await;
+    let looks: Vec<_> = looks
+        .into_iter()
+        .filter_map(|(name, look)| Some((name, look?)))
+        .collect();
     let mut pools = pools_of(config, reader.as_ref()).await.map_err(broken)?;
+    if let Some(pools) = &mut pools {
+        count(config, &looks, pools);
+    }
+    // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
-    for (instance, look) in in_order(looks).await {
-        let Some((memory, look)) = look else { continue };
-        let policy = Policy {
-            instance: &instance,
-            rules: &config.rules,
-            capacities: &config.capacities,
-            pools: pools.as_ref(),
-        };
-        let checked = check::dry(policy, &memory, look);
+    for (instance, (memory, look)) in looks {
+        let checked = check::dry(policy(config, &instance, pools.as_ref()), &memory, look);
         if let Some((next, _)) = &checked.pools {
             pools = Some(next.clone());
         }
@@ -250,8 +275,31 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     if let Some(reader) = reader {
         reader.close().await;
     }
-    let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
+    // However long a shop that hangs took, nothing of this run is old.
+    let board = pools.map(|pools| pools.board(&config.capacities, began));
     Ok((looked, Arc::new(board.unwrap_or_default())))
+}
+
+/// Counts the services of all shops before any of them is decided.
+fn count(config: &Config, looks: &[(String, (Memory, Look))], pools: &mut Pools) {
+    for (instance, (memory, look)) in looks {
+        let snapshot = look.result.as_ref().ok();
+        let parts =
+            snapshot.and_then(|snapshot| counted(policy(config, instance, Some(&*pools)), memory, snapshot));
+        if let Some(parts) = parts {
+            let parts = parts.into_iter().map(Arc::new).collect();
+            pools.put(instance, look.observed_at, parts);
+        }
+    }
+}
+
+fn policy<'a>(config: &'a Config, instance: &'a str, pools: Option<&'a Pools>) -> Policy<'a> {
+    Policy {
+        instance,
+        rules: &config.rules,
+        capacities: &config.capacities,
+        pools,
+    }
 }
 
 /// What the database remembers of the pools; `None` where none is configured.

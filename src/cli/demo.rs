@@ -26,6 +26,8 @@ use crate::observe::log::Format;
 use crate::observe::log::Place;
 use crate::observe::redact::Redactor;
 use crate::scheduler;
+use crate::simulator::samples::KITS;
+use crate::simulator::samples::KITS_LEFT;
 use crate::simulator::server::Simulator;
 use crate::simulator::shop::Shop;
 use crate::simulator::story::Story;
@@ -79,7 +81,11 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         place,
         Redactor::default(),
     );
-    let config = match Config::load(&stage.sources(listen)) {
+    let sources = match stage.sources(listen) {
+        Ok(sources) => sources,
+        Err(error) => return fail(Exit::Internal, &format!("The demo cannot be set up: {error}")),
+    };
+    let config = match Config::load(&sources) {
         Ok(config) => config,
         Err(errors) => return fail(Exit::Internal, &errors.to_string()),
     };
@@ -137,8 +143,10 @@ impl Stage {
     }
 
     /// The very configuration an operator would write, pointed at the stage.
-    fn sources(&self, listen: SocketAddr) -> Sources {
+    fn sources(&self, listen: SocketAddr) -> std::io::Result<Sources> {
         let folder: &Path = &self.folder.0;
+        let file = folder.join("monitor.toml");
+        std::fs::write(&file, self.pool())?;
         let settings = [
             ("WHMCS_API_URL", self.shop.url()),
             ("WHMCS_API_IDENTIFIER", self.shop.identifier().to_owned()),
@@ -160,14 +168,23 @@ impl Stage {
                 format!("sqlite://{}", folder.join("stock.db").display()),
             ),
         ];
-        Sources {
+        Ok(Sources {
             env: settings
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), value))
                 .collect(),
             dir: folder.to_owned(),
-            config_file: None,
-        }
+            config_file: Some(file),
+        })
+    }
+
+    /// What several servers share: their modules of 128 GB, those in use and a few more.
+    fn pool(&self) -> String {
+        format!(
+            "[[pool]]\nname = \"128 GB modules\"\ncapacity = {}\n\
+             uses = [{{ option = \"RAM\", choice = \"128 GB\" }}]\n",
+            self.shop.shop().in_use_of(KITS) + KITS_LEFT
+        )
     }
 
     fn shows(&self) -> Shows {
@@ -269,6 +286,7 @@ fn welcome(address: SocketAddr) -> String {
          metrics  http://{address}/metrics\n\
          API      http://{address}/api/v1/stock\n\
          \n\
-         DS-64 sells out and comes back within the next half a minute. Ctrl-C ends it; nothing is kept.\n"
+         DS-64 sells out and comes back within the next half a minute; a pool that several servers share, 128 GB modules,\n\
+         runs out. Ctrl-C ends it; nothing is kept.\n"
     )
 }

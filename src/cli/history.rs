@@ -1,4 +1,4 @@
-//! `history`: a product's levels over time, or how it stood at one moment.
+//! `history`: a product's or a pool's levels over time, or how a product stood at one moment.
 
 use jiff::Span;
 use jiff::Timestamp;
@@ -105,6 +105,9 @@ async fn answer(config: &Config, reader: &Reader, options: &HistoryArguments) ->
     };
     let since = moment(&options.since, "--since")?;
     let at = moment(&options.at, "--at")?;
+    if let Some(name) = &options.pool {
+        return of_pool(config, reader, name, since, options).await;
+    }
     let subject = subject(config, reader, options).await?;
     match at {
         Some(at) => stood(config, reader, &subject, at, options).await,
@@ -118,6 +121,7 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
         Some(Err(error)) => return Err(fail(Exit::Usage, &error.to_string())),
         None => None,
     };
+    let wanted = options.product.as_deref().unwrap_or_default();
     let mut found = Vec::new();
     for name in shops(config, reader, options).await? {
         let broken = |error: StoreError| exit_of(Err(error.into()));
@@ -125,7 +129,7 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
             continue;
         };
         let memory = remembered(config, Some(reader), &name).await.map_err(broken)?;
-        for place in places(&memory, &options.product) {
+        for place in places(&memory, wanted) {
             found.push((name.clone(), id, place));
         }
         if let [(instance, id, place)] = found.as_slice()
@@ -147,10 +151,7 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
     match found.as_slice() {
         [] => Err(fail(
             Exit::Low,
-            &format!(
-                "No product {:?} was ever seen. `status` lists them.",
-                options.product
-            ),
+            &format!("No product {wanted:?} was ever seen. `status` lists them."),
         )),
         [(instance, id, place)] => {
             let memory = remembered(config, Some(reader), instance)
@@ -169,8 +170,7 @@ async fn subject(config: &Config, reader: &Reader, options: &HistoryArguments) -
             Err(fail(
                 Exit::Usage,
                 &format!(
-                    "{:?} names several products (shops: {}). Give its id, and --instance.",
-                    options.product,
+                    "{wanted:?} names several products (shops: {}). Give its id, and --instance.",
                     shops.join(", ")
                 ),
             ))
@@ -272,37 +272,75 @@ async fn levels(
         });
         print(&head.to_string());
     } else if options.csv {
-        let mut text = String::from("observed_at,state,level\n");
-        for point in &points {
-            let level = point
-                .stood
-                .level()
-                .map_or_else(String::new, |level| level.to_string());
-            text.push_str(&format!(
-                "{},{},{level}\n",
-                point.observed_at,
-                point.stood.state()
-            ));
-        }
-        print(&text);
+        print(&separated(&points));
     } else {
-        let mut listed = table::new(&["SINCE", "LEVEL", "STATE"]);
-        for point in &points {
-            let level = point
-                .stood
-                .level()
-                .map_or_else(|| "–".to_owned(), |level| level.to_string());
-            listed.add_row([
-                comfy_table::Cell::new(table::time(point.observed_at, &config.timezone)),
-                table::number(level),
-                comfy_table::Cell::new(point.stood.state().replace('_', " ")),
-            ]);
-        }
+        let listed = listed(&points, &config.timezone);
         let why = subject.entry().why(&board, STYLE);
         let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
         print(&format!("{}{why}\n{listed}", title(subject)));
     }
     Ok(Exit::Ok)
+}
+
+/// Every change of what was left in a pool that is configured.
+async fn of_pool(
+    config: &Config,
+    reader: &Reader,
+    name: &str,
+    since: Option<Timestamp>,
+    options: &HistoryArguments,
+) -> Result<Exit, Exit> {
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let wanted = name.to_lowercase();
+    let pools = pools_of(config, Some(reader)).await.map_err(broken)?;
+    let pools = pools.map(|pools| pools.memory.products).unwrap_or_default();
+    let pool = pools.iter().find(|pool| pool.name.raw().to_lowercase() == wanted);
+    let (Some(pool), Some(id)) = (pool, reader.pools().await.map_err(broken)?) else {
+        let problem = format!("No level of a pool {name:?} was ever recorded. `status` lists the pools.");
+        return Err(fail(Exit::Low, &problem));
+    };
+    let points = points_of(reader, id, pool.id, None, since)
+        .await
+        .map_err(broken)?;
+    let points = points.unwrap_or_default();
+    if options.json {
+        let items: Vec<Value> = points.iter().map(point_json).collect();
+        print(&json!({ "pool": pool.name.raw(), "capacity": pool.group_id, "items": items }).to_string());
+    } else if options.csv {
+        print(&separated(&points));
+    } else {
+        let listed = listed(&points, &config.timezone);
+        print(&format!("pool {}\n{listed}", pool.name.shown()));
+    }
+    Ok(Exit::Ok)
+}
+
+fn separated(points: &[Point]) -> String {
+    let mut text = String::from("observed_at,state,level\n");
+    for point in points {
+        let level = point.stood.level();
+        let level = level.map_or_else(String::new, |level| level.to_string());
+        text.push_str(&format!(
+            "{},{},{level}\n",
+            point.observed_at,
+            point.stood.state()
+        ));
+    }
+    text
+}
+
+fn listed(points: &[Point], zone: &TimeZone) -> comfy_table::Table {
+    let mut listed = table::new(&["SINCE", "LEVEL", "STATE"]);
+    for point in points {
+        let level = point.stood.level();
+        let level = level.map_or_else(|| "–".to_owned(), |level| level.to_string());
+        listed.add_row([
+            comfy_table::Cell::new(table::time(point.observed_at, zone)),
+            table::number(level),
+            comfy_table::Cell::new(point.stood.state().replace('_', " ")),
+        ]);
+    }
+    listed
 }
 
 async fn all_points(
@@ -311,11 +349,21 @@ async fn all_points(
     combination: Option<&CombinationKey>,
     from: Option<Timestamp>,
 ) -> Result<Option<Vec<Point>>, StoreError> {
+    points_of(reader, subject.id, subject.product().id, combination, from).await
+}
+
+async fn points_of(
+    reader: &Reader,
+    instance: InstanceId,
+    product: i64,
+    combination: Option<&CombinationKey>,
+    from: Option<Timestamp>,
+) -> Result<Option<Vec<Point>>, StoreError> {
     let mut points: Vec<Point> = Vec::new();
     loop {
         let query = LevelQuery {
-            instance: subject.id,
-            product: subject.product().id,
+            instance,
+            product,
             combination,
             from,
             to: None,

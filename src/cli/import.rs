@@ -132,7 +132,9 @@ fn planned(ready: &Ready, rows: &[Row]) -> Result<import::Plan, Vec<WrongLine>> 
 
 fn refused(list: &Path, problems: &[WrongLine]) -> Exit {
     for problem in problems {
-        say(&format!("{}: {problem}.", list.display()));
+        let said = problem.to_string();
+        let end = if said.ends_with(['.', '?']) { "" } else { "." };
+        say(&format!("{}: {said}{end}", list.display()));
     }
     let noun = if problems.len() == 1 {
         "line is"

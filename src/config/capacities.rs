@@ -119,8 +119,13 @@ fn pool(
         );
     }
     let mut uses = Vec::new();
-    for table in tables {
-        let mut inner = Section::new(section.key("uses"), table);
+    let several = tables.len() > 1;
+    for (place, table) in tables.into_iter().enumerate() {
+        let label = match several {
+            true => format!("{}, number {}", section.key("uses"), place + 1),
+            false => section.key("uses"),
+        };
+        let mut inner = Section::new(label, table);
         uses.extend(pool_use(reader, &mut inner, names));
         inner.finish(reader);
     }

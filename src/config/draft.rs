@@ -7,6 +7,7 @@ use std::fs::Permissions;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,6 +20,11 @@ pub struct Replaced {
     /// Where the old one is kept, where there was one.
     pub backup: Option<PathBuf>,
 }
+
+/// The mode of a file that others may read where the umask lets them.
+const COMMON: u32 = 0o666;
+/// The mode of a file for its owner alone.
+const PRIVATE: u32 = 0o600;
 
 /// Why a file was not replaced; it is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +45,18 @@ pub enum ReplaceError {
 /// # Errors
 /// Something cannot be written, or the file changed; it is then as it was.
 pub fn replace(path: &Path, before: Option<&[u8]>, text: &str) -> Result<Replaced, ReplaceError> {
+    replace_as(path, before, text, COMMON)
+}
+
+/// As [`replace`]; a file that was not there is its owner's alone.
+///
+/// # Errors
+/// As of [`replace`].
+pub fn replace_private(path: &Path, before: Option<&[u8]>, text: &str) -> Result<Replaced, ReplaceError> {
+    replace_as(path, before, text, PRIVATE)
+}
+
+fn replace_as(path: &Path, before: Option<&[u8]>, text: &str, mode: u32) -> Result<Replaced, ReplaceError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
@@ -50,7 +68,7 @@ pub fn replace(path: &Path, before: Option<&[u8]>, text: &str) -> Result<Replace
     };
     fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
     let draft = beside(&path, &format!(".{}.new", Uuid::new_v4().simple()));
-    let written = write(&draft, &path, text.as_bytes()).map_err(failed("write", &draft));
+    let written = write(&draft, &path, text.as_bytes(), mode).map_err(failed("write", &draft));
     let replaced = written.and_then(|()| {
         let now = read(&path).map_err(failed("read", &path))?;
         if now.as_deref() != before {
@@ -94,16 +112,20 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn keep(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let copy = beside(path, &format!(".{}.bak", Uuid::new_v4().simple()));
     let backup = beside(path, ".bak");
-    let kept = write(&copy, path, bytes).and_then(|()| fs::rename(&copy, &backup));
+    let kept = write(&copy, path, bytes, COMMON).and_then(|()| fs::rename(&copy, &backup));
     if kept.is_err() {
         let _ = fs::remove_file(&copy);
     }
     kept.map(|()| backup)
 }
 
-/// A new file with the mode and owner of another one, where that is there; on the disk on return.
-fn write(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+/// A new file with the mode and owner of another one, where that is there, else with that mode; on the disk on return.
+fn write(path: &Path, like: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
     if let Ok(like) = fs::metadata(like) {
         let own = file.metadata()?;
         if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
@@ -138,6 +160,14 @@ mod tests {
             assert_eq!(fs::metadata(file).unwrap().mode() & 0o7777, 0o640, "{file:?}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("suggested.toml");
+        replace_private(&path, None, "one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
     }
 
     #[test]

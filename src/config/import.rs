@@ -17,6 +17,7 @@ use crate::config::sheet::Row;
 use crate::config::sheet::WrongLine;
 use crate::domain::alerting::rules::Rule;
 use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::state::Tracked;
 use crate::domain::capacity::CapacityRule;
 use crate::domain::pattern::Pattern;
 
@@ -100,11 +101,12 @@ fn doubt(line: &Line<'_>, ground: &Ground<'_>, known: &HashMap<Identity, Listed<
         (Which::Id(_), Some(listed)) => {
             let (name, written) = (listed.product.name.shown(), line.row.get(Column::Name));
             let differs = !written.is_empty() && written.to_lowercase() != name.to_lowercase();
-            differs.then(|| {
+            let renamed = differs.then(|| {
                 format!(
                     "{whole} is called {name:?}, not {written:?}; the pid counts. Was a column sorted alone?"
                 )
-            })
+            });
+            renamed.or_else(|| unoffered(&line.target, listed.product))
         }
         (Which::Id(id), None) => {
             let mut everywhere = ground.shops.iter().flat_map(|(_, memory)| &memory.products);
@@ -130,6 +132,22 @@ fn doubt(line: &Line<'_>, ground: &Ground<'_>, known: &HashMap<Identity, Listed<
         line: line.row.line,
         problem,
     })
+}
+
+/// A choice that the product does not offer, in words.
+fn unoffered(target: &Target, product: &Tracked) -> Option<String> {
+    let seen = product.seen.as_ref()?;
+    let offered = |(wanted, chosen): &&(String, String)| {
+        let (wanted, chosen) = (Pattern::text(wanted), Pattern::text(chosen));
+        seen.options().iter().any(|option| {
+            wanted.matches(Some(option.id), Some(option.name))
+                && option
+                    .choices()
+                    .any(|choice| chosen.matches(Some(choice.id), Some(choice.name)))
+        })
+    };
+    let (option, choice) = target.options.iter().find(|pair| !offered(pair))?;
+    Some(format!("the product does not offer {option}={choice}"))
 }
 
 /// How exact a line is: of two rules alike the later one wins, so that this is the order they are written in.

@@ -26,9 +26,9 @@ pub struct Shop<'a> {
 }
 
 /// The file. As it is it configures nothing; with the first `#` taken from every line that has no space behind it, it
-/// configures everything it suggests. `several` is whether there are other shops that rules must not concern.
+/// configures everything it suggests. `configured` are the names of all shops there are, those that were not asked too.
 #[must_use]
-pub fn file(shops: &[Shop<'_>], several: bool, at: Timestamp) -> String {
+pub fn file(shops: &[Shop<'_>], configured: &[String], at: Timestamp) -> String {
     let mut text = format!(
         "# Suggested by whmcs-stock-monitor {} on {}, from what was for sale then.\n\
          #\n\
@@ -37,11 +37,16 @@ pub fn file(shops: &[Shop<'_>], several: bool, at: Timestamp) -> String {
          #\n\
          # low is a tenth of all there are (left and in use), or a quarter of what is left where nobody counts what is in\n\
          # use; never below {} nor above {}. critical is a third of it. They are no more than a beginning: how fast it\n\
-         # sells, and how long new hardware takes, you know better.\n",
+         # sells, and how long new hardware takes, you know better. Pools and capacities that hold now are left out of what\n\
+         # is left.\n\
+         #\n\
+         # It says nothing of shops and channels. Append what you want of it to the configuration file that has them, below\n\
+         # everything else; do not put it in that file's place. Configured shops: {}\n",
         env!("CARGO_PKG_VERSION"),
         at.strftime("%Y-%m-%d %H:%M UTC"),
         LOW.0,
         LOW.1,
+        configured.join(", "),
     );
     let mut pools = HashSet::new();
     for shop in shops {
@@ -53,7 +58,7 @@ pub fn file(shops: &[Shop<'_>], several: bool, at: Timestamp) -> String {
             }
         };
         let part = Part {
-            instance: several.then_some(shop.name),
+            instance: (configured.len() > 1).then_some(shop.name),
             shared: shared(memory),
         };
         part.write(shop.name, memory, &mut text);
@@ -76,6 +81,11 @@ pub fn thresholds(left: i64, in_use: Option<i64>) -> (i64, i64) {
 
 /// What is told apart by its words alone, in any case.
 type Words = (String, String);
+
+fn of_products(count: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} product{plural}")
+}
 
 /// A choice that several products offer.
 struct Shared {
@@ -138,7 +148,7 @@ impl Part<'_> {
             groups.entry(product.group_id).or_default().push(product);
         }
         let count: usize = groups.values().map(Vec::len).sum();
-        let _ = write!(text, "\n# === Shop {name}: {count} products\n");
+        let _ = write!(text, "\n# === Shop {name}: {}\n", of_products(count));
         for (id, products) in groups {
             let known = products.iter().find_map(|product| product.group.as_ref());
             let group = match (id, known) {

@@ -276,12 +276,15 @@ impl<'a> Pooled<'a> {
 /// what limited it when its level was last known, and that level.
 ///
 /// A pool that is unknown can only limit further. It leaves the figure of WHMCS as it is, unless that pool was what
-/// limited the product: then a higher figure would be a recovery that nobody saw, and the level is unknown.
+/// limited the product: then a higher figure would be a recovery that nobody saw, and the level is unknown. While one
+/// of them is `awaited`, having never been read, the level is unknown as well: the figure of WHMCS alone would fall at
+/// its first reading, although nothing happened.
 #[must_use]
 pub fn limited(
     own: Level,
     limits: &Limits,
     before: Option<(&Bottleneck, i64)>,
+    awaited: bool,
 ) -> (Level, Option<Bottleneck>) {
     let tightest = limits.tightest();
     let by_pool = tightest.filter(|(left, _)| own.known().is_none_or(|n| *left < n));
@@ -294,7 +297,9 @@ pub fn limited(
     };
     let frozen = |n: i64| before.is_some_and(|(pool, last)| limits.unknown.contains(pool) && n > last);
     match least {
-        Some((n, pool)) if n <= 0 || (own.known().is_some() && !frozen(n)) => (Level::Known(n), pool),
+        Some((n, pool)) if n <= 0 || (own.known().is_some() && !awaited && !frozen(n)) => {
+            (Level::Known(n), pool)
+        }
         Some(_) | None => (Level::Unknown, Some(unknown.clone())),
     }
 }

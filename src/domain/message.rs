@@ -273,7 +273,7 @@ impl ProductEventKind {
     }
 }
 
-/// How many products stand where, for the baseline.
+/// How many products, combinations or pools stand where, for the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     pub ok: usize,
@@ -285,7 +285,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts one product.
+    /// How many were counted.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.ok + self.low + self.critical + self.out + self.not_controlled + self.unknown
+    }
+
+    /// Counts one.
     pub fn add(&mut self, level: Level, severity: Severity) {
         match level {
             Level::NotControlled => self.not_controlled += 1,
@@ -343,6 +349,10 @@ pub enum Body {
     Baseline {
         products: usize,
         counts: Counts,
+        /// How the combinations of options stand that have a figure of their own.
+        combinations: Counts,
+        /// How the pools stand that concern the shop.
+        pools: Counts,
         open: Open,
     },
     /// `stock.product`

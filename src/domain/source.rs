@@ -124,7 +124,7 @@ impl Cause {
     pub fn mend(self) -> &'static str {
         match self {
             Self::Credentials => {
-                "Check WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (or WHMCS_API_USERNAME and WHMCS_API_PASSWORD) against Configuration > System Settings > API Credentials, and that the admin behind them is active."
+                "Check the shop's WHMCS_API_IDENTIFIER and WHMCS_API_SECRET or WHMCS_API_USERNAME and WHMCS_API_PASSWORD (of an [[instance]]: its identifier and secret, or username and password, in the configuration file) against Configuration > System Settings > API Credentials, and that the admin behind them is active."
             }
             Self::Ip => {
                 "Add the address WHMCS names (IPv6 too) under Configuration > System Settings > General Settings > Security > API IP Access Restriction."
@@ -139,21 +139,35 @@ impl Cause {
                 "Let this host's requests to includes/api.php through the firewall, WAF or CDN (a 403 or an HTML page came back)."
             }
             Self::Maintenance => "Wait, or switch maintenance mode off in WHMCS's General Settings.",
-            Self::Encoding => "Repair the malformed text in WHMCS (often a product's name or description).",
-            Self::RateLimited => "Poll less often (POLL_SCHEDULE) or raise the limit for this host.",
+            Self::Encoding => {
+                "Repair the malformed text in WHMCS (often a product's name or description), or have it answer in XML: WHMCS_RESPONSE_TYPE=xml (of an [[instance]]: response_type = \"xml\")."
+            }
+            Self::RateLimited => {
+                "Poll less often (POLL_SCHEDULE; of an [[instance]]: its schedule) or raise the limit for this host."
+            }
             Self::Server => {
                 "Look into the web server's and PHP's error logs on the WHMCS host; anything printed by a hook also does this."
             }
-            Self::Dns => "Check the host name in WHMCS_API_URL and this host's resolver.",
+            Self::Dns => {
+                "Check the host name in WHMCS_API_URL (of an [[instance]]: its url) and this host's resolver."
+            }
             Self::Connect => "Check that the web server runs and that no firewall blocks the way to it.",
-            Self::Tls => "Renew the certificate, or name a private CA with WHMCS_CA_FILE.",
-            Self::Timeout => "Check the load of the WHMCS host, or raise WHMCS_API_TIMEOUT.",
+            Self::Tls => {
+                "Renew the certificate, or name a private CA with WHMCS_CA_FILE (of an [[instance]]: its ca_file)."
+            }
+            Self::Timeout => {
+                "Check the load of the WHMCS host, or raise WHMCS_API_TIMEOUT (of an [[instance]]: its timeout)."
+            }
             Self::Reset => "Check the web server and proxies in front of WHMCS for limits and crashes.",
             Self::Redirect => {
-                "Put the final address of includes/api.php into WHMCS_API_URL (https, right host)."
+                "Put the final address of includes/api.php into WHMCS_API_URL, or the url of its [[instance]] (https, right host)."
             }
-            Self::TooLarge => "Check what WHMCS_API_URL answers; raise WHMCS_MAX_BODY if it is right.",
-            Self::BadAnswer => "Check that WHMCS_API_URL ends in /includes/api.php and what it answers.",
+            Self::TooLarge => {
+                "Check what WHMCS_API_URL (of an [[instance]]: its url) answers; raise WHMCS_MAX_BODY (its max_body) if it is right."
+            }
+            Self::BadAnswer => {
+                "Check that WHMCS_API_URL (of an [[instance]]: its url) ends in /includes/api.php, and what it answers."
+            }
             Self::Suspect => {
                 "Check the products in WHMCS; if the change is real it is believed after three polls that agree."
             }
@@ -176,4 +190,18 @@ pub struct Failure {
     /// What exactly was seen, without any secret; "" where the cause says it all.
     pub detail: String,
     pub retry_after: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mend_that_names_a_setting_of_the_environment_says_what_it_is_called_for_an_instance() {
+        for cause in Cause::ALL {
+            let mend = cause.mend();
+            let names_setting = mend.contains("WHMCS_") || mend.contains("POLL_SCHEDULE");
+            assert_eq!(names_setting, mend.contains("[[instance]]"), "{mend}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::domain::alerting::counted::counted;
 use crate::domain::alerting::decide::Seen;
 use crate::domain::alerting::decide::can_take_part;
 use crate::domain::alerting::decide::decide;
@@ -19,10 +20,14 @@ use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
+use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::Snapshot;
 use crate::domain::pool::Board;
+use crate::jobs::firsts::First;
 use crate::jobs::shop;
 use crate::jobs::shop::Known;
+use crate::jobs::shop::Looking;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
@@ -63,6 +68,8 @@ pub struct Checked {
     pub memory: Arc<Memory>,
     /// What is remembered of the pools, and how they stand; `None` where they were not evaluated.
     pub pools: Option<(Pools, Arc<Board>)>,
+    /// The pools that stand otherwise than before, by their places among the rules.
+    pub moved: Vec<usize>,
     pub level_changes: usize,
     /// What is missed in a pool from this look on, with the pool's name.
     pub lost: Vec<(Arc<str>, Lost)>,
@@ -90,30 +97,133 @@ impl Check {
         now: Timestamp,
         cancel: &CancellationToken,
     ) -> Result<Option<Checked>, StoreError> {
-        let known = self.shop.memory(&self.store, &self.rules).await?;
-        let ids = if can_take_part(&known) { ids } else { &[] };
-        let observed_at = self.shop.observation_time(now).await;
-        let look = self.client.look_at(ids, observed_at, self.details_budget, cancel);
-        let Some(look) = look.await else {
+        let Some((looking, look)) = self.begin(ids, now, cancel).await? else {
             return Ok(None);
         };
+        if self.count(&look).await? && !self.wait_for_others(&look, cancel).await? {
+            return Ok(None);
+        }
+        let mut guard = self.shop.hold().await;
+        self.settle(&mut guard, look, Some(looking), false).await
+    }
+
+    /// Looks at everything and records nothing yet; `None` where it was cancelled before anything was seen.
+    pub async fn look(&self, now: Timestamp, cancel: &CancellationToken) -> Result<Option<Look>, StoreError> {
+        let begun = self.begin(&[], now, cancel).await?;
+        Ok(begun.map(|(_, look)| look))
+    }
+
+    /// Has other shops decide by what a first look counted, before that is recorded. Whether it counted anything.
+    pub async fn count(&self, look: &Look) -> Result<bool, StoreError> {
+        let Some(shelf) = self.pools.as_ref().filter(|_| !look.part) else {
+            return Ok(false);
+        };
+        let Some(place) = shelf.awaited(&self.shop.name) else {
+            return Ok(false);
+        };
+        let before = self.shop.memory(&self.store, &self.rules).await?;
+        let snapshot = look.result.as_ref().ok();
+        let guard = shelf.hold(&self.store, &self.rules, look.observed_at).await?;
+        // Who took of the pools before is followed.
+        let policy = self.policy(guard.as_ref().map(|known| &known.pools));
+        let parts = snapshot.and_then(|snapshot| counted(policy, &before, snapshot));
+        drop(guard);
+        let is_counted = parts.is_some();
+        let first = parts.map_or(First::Missed, |parts| {
+            First::Counted(look.observed_at, parts.into_iter().map(Arc::new).collect())
+        });
+        shelf.first(place, first);
+        Ok(is_counted)
+    }
+
+    /// Decides what a look means, and records that.
+    pub async fn conclude(&self, look: Look) -> Result<Option<Checked>, StoreError> {
+        let mut guard = self.shop.hold().await;
+        self.settle(&mut guard, look, None, false).await
+    }
+
+    /// Derives anew what was last seen, as the pools stand now, without asking WHMCS. `None` where nothing changed, and
+    /// where nothing can be derived: the shop was not read since the start, fails, or is being looked at.
+    pub async fn refresh(&self, now: Timestamp) -> Result<Option<Checked>, StoreError> {
         let mut guard = self.shop.hold().await;
         let before = shop::load(&mut guard, &self.shop, &self.store, &self.rules).await?;
+        if !can_take_part(&before) {
+            return Ok(None);
+        }
+        let Some(observed_at) = self.shop.between_looks(now) else {
+            return Ok(None);
+        };
+        let look = Look {
+            observed_at,
+            duration: Duration::ZERO,
+            attempts: Vec::new(),
+            requests: Vec::new(),
+            part: true,
+            result: Ok(Snapshot {
+                observed_at,
+                products: Vec::new(),
+                companion: Companion::Absent,
+            }),
+        };
+        self.settle(&mut guard, look, None, true).await
+    }
+
+    async fn begin(
+        &self,
+        ids: &[ProductId],
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Result<Option<(Looking<'_>, Look)>, StoreError> {
+        let known = self.shop.memory(&self.store, &self.rules).await?;
+        let ids = if can_take_part(&known) { ids } else { &[] };
+        let looking = self.shop.begin_look(now);
+        let look = self
+            .client
+            .look_at(ids, looking.observed_at, self.details_budget, cancel);
+        Ok(look.await.map(|look| (looking, look)))
+    }
+
+    async fn wait_for_others(&self, look: &Look, cancel: &CancellationToken) -> Result<bool, StoreError> {
+        let Some(shelf) = &self.pools else {
+            return Ok(true);
+        };
+        let from = (&self.store, &*self.rules);
+        shelf
+            .wait_for_others(&self.shop.name, from, look.observed_at, cancel)
+            .await
+    }
+
+    /// Decides what a look means and records that; `None` where it does so `quietly` and nothing changed.
+    async fn settle(
+        &self,
+        guard: &mut Option<Arc<Memory>>,
+        look: Look,
+        looking: Option<Looking<'_>>,
+        quietly: bool,
+    ) -> Result<Option<Checked>, StoreError> {
+        let before = shop::load(guard, &self.shop, &self.store, &self.rules).await?;
         // Never held over the network, and after the shop.
         let mut shelf = match &self.pools {
-            Some(pools) => Some(pools.hold(&self.store, &self.rules, now).await?),
+            Some(pools) => Some(pools.hold(&self.store, &self.rules, look.observed_at).await?),
             None => None,
         };
-        let pools = shelf.as_ref().and_then(|guard| guard.as_ref());
-        let decision = self.decide(&before, pools.map(|known| &known.pools), &look);
+        // Whoever moves a pool from here on has to refresh this shop.
+        drop(looking);
+        let known = shelf.as_ref().and_then(|guard| guard.as_ref());
+        let beside = known.and_then(|known| self.pools.as_ref()?.beside(&self.shop.name, known));
+        let pools = beside.as_ref().or_else(|| known.map(|known| &known.pools));
+        let decision = decided(self.policy(pools), &before, &look);
         let queued = self.telling.queue(&decision.messages)?;
+        let next = decision.pools.as_ref().zip(known);
+        let next = next.map(|(pools, known)| known.after(pools, &self.shop.name));
+        let moved = self.moved(known, next.as_ref());
+        if quietly && decision.changes_nothing() {
+            *guard = Some(Arc::new(decision.next));
+            return Ok(None);
+        }
         // Until the commit is known to have succeeded, nothing is remembered.
         *guard = None;
-        let pools = decision.pools.as_ref().map(|pools| Known {
-            pools: pools.next.clone(),
-            board: Arc::clone(&pools.board),
-        });
-        if let Some(shelf) = shelf.as_deref_mut().filter(|_| pools.is_some()) {
+        if let Some(shelf) = shelf.as_deref_mut().filter(|_| next.is_some()) {
             *shelf = None;
         }
         self.record(&look, &decision, &queued).await?;
@@ -121,22 +231,39 @@ impl Check {
             .into_iter()
             .map(|message| (message.channel, message.headline))
             .collect();
-        let checked = Checked::new(look, decision, headlines);
+        let checked = Checked::new(look, decision, headlines, moved);
         *guard = Some(Arc::clone(&checked.memory));
-        if let Some(shelf) = shelf.as_deref_mut().filter(|_| pools.is_some()) {
-            *shelf = pools;
+        if let Some(shelf) = shelf.as_deref_mut().filter(|_| next.is_some()) {
+            *shelf = next;
         }
+        self.note_recorded(&checked);
         Ok(Some(checked))
     }
 
-    fn decide(&self, before: &Memory, pools: Option<&Pools>, look: &Look) -> Decision {
-        let policy = Policy {
+    /// The pools that stand otherwise after this, by their places among the rules.
+    fn moved(&self, before: Option<&Known>, after: Option<&Known>) -> Vec<usize> {
+        match (&self.pools, before, after) {
+            (Some(shelf), Some(before), Some(after)) => shelf.moved(before, after),
+            (Some(_) | None, Some(_) | None, _) => Vec::new(),
+        }
+    }
+
+    fn note_recorded(&self, checked: &Checked) {
+        if let Some(shelf) = &self.pools
+            && !checked.look.part
+            && checked.outcome == Outcome::Accepted
+        {
+            shelf.recorded(&self.shop.name);
+        }
+    }
+
+    fn policy<'a>(&'a self, pools: Option<&'a Pools>) -> Policy<'a> {
+        Policy {
             instance: &self.shop.name,
             rules: &self.rules,
             capacities: &self.capacities,
             pools,
-        };
-        decided(policy, before, look)
+        }
     }
 
     async fn record(&self, look: &Look, decision: &Decision, queued: &[Queued]) -> Result<(), StoreError> {
@@ -185,7 +312,7 @@ pub fn dry(policy: Policy<'_>, memory: &Memory, look: Look) -> Checked {
         .iter()
         .map(|message| (message.channel.clone(), subject(message, false)))
         .collect();
-    Checked::new(look, decision, headlines)
+    Checked::new(look, decision, headlines, Vec::new())
 }
 
 fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
@@ -198,7 +325,7 @@ fn decided(policy: Policy<'_>, before: &Memory, look: &Look) -> Decision {
 }
 
 impl Checked {
-    fn new(look: Look, decision: Decision, headlines: Vec<(String, String)>) -> Self {
+    fn new(look: Look, decision: Decision, headlines: Vec<(String, String)>, moved: Vec<usize>) -> Self {
         let newly = |change: &&Change| {
             change.after.per_choice && !change.before.as_ref().is_some_and(|before| before.per_choice)
         };
@@ -218,6 +345,7 @@ impl Checked {
                 .as_ref()
                 .map_or_else(Vec::new, |pools| pools.lost.clone()),
             pools: decision.pools.map(|pools| (pools.next, pools.board)),
+            moved,
             level_changes: decision.level_changes,
             per_choice,
             headlines,

@@ -1,13 +1,18 @@
 //! What the jobs share: a shop with what is remembered of it, and how messages are put into words.
 
 use std::sync::Arc;
+use std::sync::Mutex as BriefMutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
 use tokio::sync::MutexGuard;
+use tokio_util::sync::CancellationToken;
 
+use crate::domain::alerting::decision::PoolsDecision;
+use crate::domain::alerting::pools;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::pools::ShopParts;
 use crate::domain::alerting::rules::Rules;
@@ -15,6 +20,8 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
 use crate::domain::message::Message;
 use crate::domain::pool::Board;
+use crate::jobs::firsts::First;
+use crate::jobs::firsts::Firsts;
 use crate::notify::channel::Channel;
 use crate::scheduler::Schedule;
 use crate::store::db::Store;
@@ -30,8 +37,29 @@ pub struct Shop {
     pub name: String,
     pub id: InstanceId,
     memory: Mutex<Option<Arc<Memory>>>,
-    /// Of the last poll: observations of one shop never go back in time.
-    last_observed: Mutex<Timestamp>,
+    observed: BriefMutex<Observed>,
+}
+
+/// When a shop was observed: its observations never go back in time.
+#[derive(Debug)]
+struct Observed {
+    last: Timestamp,
+    /// Looks that were not decided yet.
+    under_way: usize,
+}
+
+/// A look that is under way, until what it means is decided.
+#[derive(Debug)]
+pub(super) struct Looking<'a> {
+    shop: &'a Shop,
+    /// The time to give the observation: never before the last one, in whole milliseconds.
+    pub observed_at: Timestamp,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.shop.observed(|observed| observed.under_way -= 1);
+    }
 }
 
 /// The pools of all shops and what is remembered of them, which mirrors what is committed as a shop's memory does.
@@ -42,6 +70,7 @@ pub struct Shelf {
     capacities: Arc<Capacities>,
     shops: Vec<Sharing>,
     known: Mutex<Option<Known>>,
+    firsts: Firsts,
 }
 
 /// A shop whose services may draw on pools.
@@ -77,7 +106,10 @@ impl Shop {
             name: name.to_owned(),
             id,
             memory: Mutex::new(None),
-            last_observed: Mutex::new(Timestamp::UNIX_EPOCH),
+            observed: BriefMutex::new(Observed {
+                last: Timestamp::UNIX_EPOCH,
+                under_way: 0,
+            }),
         }
     }
 
@@ -92,12 +124,40 @@ impl Shop {
         self.memory.lock().await
     }
 
-    /// The time to give an observation begun at `now`: never before the last one, in whole milliseconds.
-    pub(super) async fn observation_time(&self, now: Timestamp) -> Timestamp {
+    /// Begins a look at `now`.
+    pub(super) fn begin_look(&self, now: Timestamp) -> Looking<'_> {
+        let observed_at = self.observed(|observed| {
+            observed.under_way += 1;
+            observed.at(now)
+        });
+        Looking {
+            shop: self,
+            observed_at,
+        }
+    }
+
+    /// The time to give to what is derived anew at `now` from what was seen before; `None` while a look is under way,
+    /// which takes everything into account once it is decided.
+    pub(super) fn between_looks(&self, now: Timestamp) -> Option<Timestamp> {
+        self.observed(|observed| (observed.under_way == 0).then(|| observed.at(now)))
+    }
+
+    fn observed<T>(&self, change: impl FnOnce(&mut Observed) -> T) -> T {
+        change(&mut self.observed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows what is remembered as last committed (else `known`); nothing is committed before `show` returns.
+    pub async fn show(&self, known: &Arc<Memory>, show: impl FnOnce(Arc<Memory>)) {
+        let guard = self.memory.lock().await;
+        show(Arc::clone(guard.as_ref().unwrap_or(known)));
+    }
+}
+
+impl Observed {
+    fn at(&mut self, now: Timestamp) -> Timestamp {
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        let mut last = self.last_observed.lock().await;
-        *last = now.max(*last);
-        *last
+        self.last = now.max(self.last);
+        self.last
     }
 }
 
@@ -114,6 +174,21 @@ impl Sharing {
     }
 }
 
+impl Known {
+    /// What to remember after a decision about that shop. What the others counted stays as they recorded it.
+    pub(super) fn after(&self, decision: &PoolsDecision, shop: &str) -> Self {
+        let mut pools = decision.next.clone();
+        let others = pools.shops.iter_mut().zip(&self.pools.shops);
+        for (next, recorded) in others.filter(|(next, _)| *next.instance != *shop) {
+            next.clone_from(recorded);
+        }
+        Self {
+            pools,
+            board: Arc::clone(&decision.board),
+        }
+    }
+}
+
 impl Shelf {
     /// The pools of these shops; what is remembered of them is read at the first use.
     #[must_use]
@@ -121,9 +196,77 @@ impl Shelf {
         Self {
             id,
             capacities,
+            firsts: Firsts::new(shops.len()),
             shops,
             known: Mutex::new(None),
         }
+    }
+
+    /// Has each shop's first decision wait so long, at the most, for the first looks of those without whose counts a
+    /// pool cannot be told. Without this it waits for none.
+    #[must_use]
+    pub fn waiting(mut self, patience: Duration) -> Self {
+        self.firsts.wait_at_most(patience);
+        self
+    }
+
+    /// Nobody is to wait for the shop of that name: it is not looked at.
+    pub fn miss(&self, shop: &str) {
+        if let Some(place) = self.place(shop) {
+            self.firsts.set(place, First::Missed);
+        }
+    }
+
+    fn place(&self, shop: &str) -> Option<usize> {
+        self.shops.iter().position(|known| &*known.name == shop)
+    }
+
+    /// The shop's place, where none of its looks was recorded yet.
+    pub(super) fn awaited(&self, shop: &str) -> Option<usize> {
+        self.place(shop).filter(|place| !self.firsts.is_over(*place))
+    }
+
+    /// Says how far the shop at that place is with its first look.
+    pub(super) fn first(&self, place: usize, first: First) {
+        self.firsts.set(place, first);
+    }
+
+    /// Waits for the first looks of the shops without whose counts a pool of this one cannot be told; not for ever.
+    /// Whether it was not cancelled.
+    pub(super) async fn wait_for_others(
+        &self,
+        shop: &str,
+        (store, rules): (&Store, &Rules),
+        now: Timestamp,
+        cancel: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let guard = self.hold(store, rules, now).await?;
+        let unread = |known: &Known| known.pools.unread_beside(shop, &self.capacities, now);
+        let others = guard.as_ref().map(unread).unwrap_or_default();
+        // Never held while waiting.
+        drop(guard);
+        Ok(self.firsts.wait_for(&others, cancel).await)
+    }
+
+    /// The pools as the shop is to be decided by: with what first looks of others counted that is not recorded yet.
+    pub(super) fn beside(&self, shop: &str, known: &Known) -> Option<Pools> {
+        self.firsts.beside(self.place(shop)?, &known.pools)
+    }
+
+    /// Notes that a look of the shop was recorded.
+    pub(super) fn recorded(&self, shop: &str) {
+        if let Some(place) = self.awaited(shop) {
+            self.firsts.set(place, First::Recorded);
+        }
+    }
+
+    /// The pools that stand otherwise than they did, by their places among the rules.
+    pub(super) fn moved(&self, before: &Known, after: &Known) -> Vec<usize> {
+        let rules = &self.capacities.pools;
+        let stands = |known: &Known| pools::stands(&known.pools, rules, &known.board);
+        let (before, after) = (stands(before), stands(after));
+        let moved = |place: &usize| before.get(*place) != after.get(*place);
+        (0..after.len()).filter(moved).collect()
     }
 
     /// Holds what is remembered for a change that is committed before it is released.
@@ -225,9 +368,8 @@ pub(super) async fn load(
     }
     let mut memory = store.reader().memory(shop.id, &rules.global()).await?;
     rules.attach(&shop.name, &mut memory);
-    let mut last = shop.last_observed.lock().await;
-    *last = (*last).max(memory.source.last_accepted_at.unwrap_or(Timestamp::UNIX_EPOCH));
-    drop(last);
+    let accepted = memory.source.last_accepted_at.unwrap_or(Timestamp::UNIX_EPOCH);
+    shop.observed(|observed| observed.last = observed.last.max(accepted));
     let memory = Arc::new(memory);
     *guard = Some(Arc::clone(&memory));
     Ok(memory)

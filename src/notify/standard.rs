@@ -69,6 +69,8 @@ enum Particulars<'a> {
     Baseline {
         products: usize,
         counts: Counts,
+        combinations: Counts,
+        pools: Counts,
         open: Vec<AlertJson<'a>>,
         open_total: usize,
     },
@@ -123,10 +125,14 @@ fn particulars(message: &Message) -> Particulars<'_> {
         Body::Baseline {
             products,
             counts,
+            combinations,
+            pools,
             open,
         } => Particulars::Baseline {
             products: *products,
             counts: *counts,
+            combinations: *combinations,
+            pools: *pools,
             open: listed(open),
             open_total: open.total,
         },

@@ -30,13 +30,15 @@ pub fn subject(message: &Message, several: bool) -> String {
     let suffix = words::source_suffix(message.instance.as_deref(), several);
     let text = match &message.body {
         Body::Alerts { alerts, .. } => alerts_line(alerts) + &suffix,
-        Body::Baseline { products, counts, .. } => {
-            let noun = if *products == 1 { "product" } else { "products" };
-            let watching = format!("{source} baseline: watching {products} {noun}");
-            [watching, counted(*counts)]
-                .join(", ")
-                .trim_end_matches(", ")
-                .to_owned()
+        Body::Baseline {
+            products,
+            counts,
+            combinations,
+            pools,
+            ..
+        } => {
+            let watching = format!("{source} baseline: watching {}", of_kind(*products, "product"));
+            baseline_line(watching, *counts, *combinations, *pools)
         }
         Body::Products { events } => events_line(events) + &suffix,
         Body::SourceDown { cause, since, .. } => down_line(&source, *cause, *since, message.at),
@@ -183,8 +185,33 @@ fn names(titles: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
+/// `watching 84 products, 2 out; 3 pools, 1 out; combinations: 12 out`; without combinations where none is open.
+fn baseline_line(watching: String, counts: Counts, combinations: Counts, pools: Counts) -> String {
+    let joined = |named: String, counts: Counts| match counted(counts) {
+        open if open.is_empty() => named,
+        open => format!("{named}, {open}"),
+    };
+    let mut parts = vec![joined(watching, counts)];
+    if pools.total() > 0 {
+        parts.push(joined(of_kind(pools.total(), "pool"), pools));
+    }
+    let open = counted(combinations);
+    if !open.is_empty() {
+        parts.push(format!("combinations: {open}"));
+    }
+    parts.join("; ")
+}
+
+/// `1 product`, `84 products`
+#[must_use]
+pub fn of_kind(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// `2 out, 5 low`; "" where nothing is open.
-fn counted(counts: Counts) -> String {
+#[must_use]
+pub fn counted(counts: Counts) -> String {
     let open = [
         (counts.out, "out"),
         (counts.critical, "critical"),

@@ -83,14 +83,18 @@ impl View {
             Body::Baseline {
                 products,
                 counts,
+                combinations,
+                pools,
                 open,
             } => {
-                let noun = if *products == 1 { "product" } else { "products" };
-                self.headline = format!("Now watching {products} {noun} of {source}");
+                self.headline = watching(*products, *pools, &source);
                 self.intro = vec![
                     "This is the baseline: what stands below counts as told. From now on you hear of what changes."
                         .to_owned(),
                 ];
+                self.intro
+                    .extend(beside("Combinations of options", *combinations));
+                self.intro.extend(beside("Pools", *pools));
                 self.tallies = tallies(*counts);
                 self.still_open(open, &reading);
             }
@@ -205,6 +209,23 @@ fn footer(message: &Message, zone: &TimeZone) -> Vec<String> {
         Some(instance) => vec![format!("Shop {} · {moment}", clean::name(instance))],
         None => vec![moment],
     }
+}
+
+fn watching(products: usize, pools: Counts, source: &str) -> String {
+    let products = subject::of_kind(products, "product");
+    match pools.total() {
+        0 => format!("Now watching {products} of {source}"),
+        pools => format!(
+            "Now watching {products} of {source}, and {}",
+            subject::of_kind(pools, "pool")
+        ),
+    }
+}
+
+/// `Pools: 1 out.`; nothing where none is open.
+fn beside(what: &str, counts: Counts) -> Option<String> {
+    let open = subject::counted(counts);
+    (!open.is_empty()).then(|| format!("{what}: {open}."))
 }
 
 fn tallies(counts: Counts) -> Vec<Tally> {

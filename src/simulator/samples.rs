@@ -11,6 +11,11 @@ use crate::simulator::shop::Shop;
 /// The product of the sample shop whose stock `Story::demo` moves first; it begins with 20.
 pub const STAR: i64 = 42;
 
+/// The option and choice (RAM, 128 GB) whose modules several products of the sample shop share.
+pub const KITS: (i64, i64) = (4, 13);
+/// How many of these `Story::demo` begins with.
+pub const KITS_LEFT: i64 = 8;
+
 impl Shop {
     /// A hosting shop of 24 products in 4 groups on WHMCS 8.12 with our companion: some low or out of stock, some
     /// not counted, one hidden, one retired, and some whose names try to break things.

@@ -183,6 +183,16 @@ impl Shop {
         Ok(())
     }
 
+    /// How many services of all products hold that choice of that option.
+    #[must_use]
+    pub fn in_use_of(&self, (option, choice): (i64, i64)) -> i64 {
+        let of_product = |product: &Product| {
+            let own = product.options.iter().find(|own| own.id == option);
+            own.map_or(0, |own| product.choice_in_use(own, choice))
+        };
+        self.products().map(of_product).sum()
+    }
+
     /// Ends one service of the given configuration; the stock stays as it is.
     ///
     /// # Errors

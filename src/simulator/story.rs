@@ -3,6 +3,8 @@
 use crate::simulator::product::OptionKind;
 use crate::simulator::product::Picks;
 use crate::simulator::product::Product;
+use crate::simulator::samples::KITS;
+use crate::simulator::samples::KITS_LEFT;
 use crate::simulator::samples::STAR;
 use crate::simulator::shop::Shop;
 use crate::simulator::shop::ShopError;
@@ -12,6 +14,8 @@ use crate::simulator::shop::ShopError;
 pub enum Move {
     /// So many are ordered, as customers do who choose nothing; no more than are left.
     Sell(i64),
+    /// So many are ordered with that choice of that option, and no choice else.
+    SellWith { option: i64, choice: i64, count: i64 },
     /// So many are added.
     Restock(i64),
     /// The stock is set by hand.
@@ -44,7 +48,7 @@ impl Story {
 
     /// The story of `demo`, for `Shop::sample` at about a step a second. Product `STAR` ("DS-64") goes
     /// 20 → 4 (step 5) → 2 (step 12) → 0 (step 19) → 30 (step 30): low, critical, out and recovered for
-    /// thresholds of 5 and 2. Meanwhile customers buy only what there is plenty of; from step 61 on they buy
+    /// thresholds of 5 and 2. At step 24 the last [`KITS_LEFT`] modules of 128 GB are sold. Meanwhile customers buy only what there is plenty of; from step 61 on they buy
     /// everything down, the star included, and what is sold out is restocked now and then.
     #[must_use]
     pub fn demo(seed: u64) -> Self {
@@ -52,6 +56,9 @@ impl Story {
             .at(5, STAR, Move::Sell(16))
             .at(12, STAR, Move::Sell(2))
             .at(19, STAR, Move::Sell(2))
+            .at(24, 43, kits(3))
+            .at(24, 83, kits(3))
+            .at(24, 80, kits(KITS_LEFT - 6))
             .at(30, STAR, Move::Restock(30))
             .with_customers(seed, 60, &[STAR])
     }
@@ -101,9 +108,29 @@ impl Story {
     }
 }
 
+fn kits(count: i64) -> Move {
+    let (option, choice) = KITS;
+    Move::SellWith {
+        option,
+        choice,
+        count,
+    }
+}
+
 fn carry_out(shop: &mut Shop, pid: i64, what: Move) -> Result<(), ShopError> {
     match what {
         Move::Sell(count) => shop.order_default(pid, count),
+        Move::SellWith {
+            option,
+            choice,
+            count,
+        } => {
+            let mut picks = shop.product(pid).map(Product::default_picks).unwrap_or_default();
+            picks.retain(|(own, _)| *own != option);
+            picks.push((option, choice));
+            picks.sort_unstable();
+            (0..count).try_for_each(|_| shop.order(pid, &picks))
+        }
         Move::Restock(count) => shop.restock(pid, count),
         Move::SetStock(qty) => shop.set_qty(pid, qty),
     }
@@ -239,6 +266,16 @@ mod tests {
                 .map(|change| change.to)
                 .collect();
             assert_eq!(star, [4, 2, 0, 30], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn the_shared_modules_of_the_demo_are_sold_out_by_step_24() {
+        for seed in 0..50 {
+            let (mut shop, mut story) = (Shop::sample(), Story::demo(seed));
+            let before = shop.in_use_of(KITS);
+            (0..24).for_each(|_| drop(story.step(&mut shop)));
+            assert!(shop.in_use_of(KITS) - before >= KITS_LEFT, "seed {seed}");
         }
     }
 

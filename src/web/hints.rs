@@ -164,7 +164,8 @@ impl<'a> Promise<'a> {
                 Scope::Only(ids) => Some(ids.iter().copied().collect()),
             },
             poll,
-            at,
+            // Nobody waits for nanoseconds.
+            at: at.and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `/api/v1/stock` and the open alerts: lists read from the present moment, page by page.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -164,8 +166,11 @@ pub fn open(seen: &Seen, instance: Option<&Instance>, severity: Option<Severity>
     let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
     let pools = pools.filter_map(pools::open_alert);
     alerts.extend(pools.filter(|alert| severity.is_none_or(|severity| alert.severity == severity)));
-    alerts.sort_by(|a, b| {
-        (b.severity, b.started_at, &a.alert_id).cmp(&(a.severity, a.started_at, &b.alert_id))
+    // Among equals by shop and product number, pools after them.
+    alerts.sort_by_cached_key(|alert| {
+        let (id, shop) = (alert.product_id(), alert.instance.clone());
+        let worst = Reverse((alert.severity, alert.started_at));
+        (worst, id.is_none(), shop, id, alert.alert_id.clone())
     });
     alerts
 }

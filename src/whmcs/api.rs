@@ -129,6 +129,8 @@ pub struct Api {
     pub retry_base: Duration,
     /// Whether answers are asked for in XML; once that helped where JSON failed, for good.
     pub in_xml: AtomicBool,
+    /// What timed out is not tried again.
+    pub hurried: AtomicBool,
     pub permits: Semaphore,
     pub interner: Arc<Mutex<Interner>>,
 }
@@ -163,7 +165,8 @@ impl Api {
             };
             let asked = refusal.failure.retry_after;
             let too_long = asked.is_some_and(|asked| asked > self.timeout / 2);
-            if !refusal.failure.cause.is_transient() || tried >= question.tries || too_long {
+            let given_up = too_long || self.gives_up_after(&refusal);
+            if !refusal.failure.cause.is_transient() || tried >= question.tries || given_up {
                 return Err(Stop::Refused(refusal));
             }
             tried += 1;
@@ -174,6 +177,12 @@ impl Api {
                 () = tokio::time::sleep(delay) => {}
             }
         }
+    }
+
+    /// Whether there is no time to wait for another timeout.
+    #[must_use]
+    pub fn gives_up_after(&self, refusal: &Refusal) -> bool {
+        refusal.failure.cause == Cause::Timeout && self.hurried.load(Ordering::Relaxed)
     }
 
     /// One request, entered in the journal; `again` is whether there were others before it.

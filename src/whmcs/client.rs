@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -179,6 +180,7 @@ impl Client {
             max_body: settings.max_body,
             retry_base: settings.retry_base,
             in_xml: AtomicBool::new(settings.response_type == Format::Xml),
+            hurried: AtomicBool::new(false),
             permits: Semaphore::new(at_once),
             interner: Arc::default(),
         };
@@ -189,6 +191,11 @@ impl Client {
             memory: Mutex::default(),
             standing: std::sync::Mutex::new(Standing::NotAsked { failures: 0 }),
         })
+    }
+
+    /// From now on what timed out is not tried again: somebody waits for the answer.
+    pub fn hurry(&self) {
+        self.api.hurried.store(true, Ordering::Relaxed);
     }
 
     /// Looks once. `details_budget` bounds the time for single calls of a GetProductDetails that is not ours.

@@ -176,8 +176,9 @@ impl Round {
                 }
                 Err(Stop::Refused(refusal)) if refusal.of_the_request => None,
                 Err(Stop::Refused(refusal)) if is_unavailable(&refusal) => return Ok(Gathered::Unavailable),
-                Err(Stop::Refused(_)) => {
-                    failed += 1;
+                Err(Stop::Refused(refusal)) => {
+                    let last = self.api.gives_up_after(&refusal);
+                    failed = if last { GIVE_UP } else { failed + 1 };
                     continue;
                 }
                 Err(Stop::Cancelled) => return Err(Stop::Cancelled),

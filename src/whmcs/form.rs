@@ -14,6 +14,10 @@ use crate::whmcs::intake::Format;
 
 /// A user name is hidden from this many bytes on.
 const SHORTEST_NAME: usize = 6;
+/// A credential of fewer characters is hidden only where it stands as a value: it is a part of too many words.
+const SHORTEST_ANYWHERE: usize = 4;
+/// What stands in a credential's place.
+const MASK: &str = "[redacted]";
 /// Longest text of a foreign answer that is shown, in characters.
 const SHOWN: usize = 200;
 
@@ -158,13 +162,35 @@ impl Credentials {
             encode(plain, &mut encoded);
             let encoded = String::from_utf8_lossy(&encoded);
             for form in [plain, &*encoded, &*html_escape::encode_safe(plain)] {
-                if !form.is_empty() && text.contains(form) {
-                    text = text.replace(form, "[redacted]");
+                if form.is_empty() || !text.contains(form) {
+                    continue;
                 }
+                text = if plain.chars().count() < SHORTEST_ANYWHERE {
+                    without_value(&text, form)
+                } else {
+                    text.replace(form, MASK)
+                };
             }
         }
         text
     }
+}
+
+/// The text without the value where it stands for itself: behind `=`, `:` or a quote, and not as a part of a word.
+fn without_value(text: &str, value: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut kept = 0;
+    for (at, _) in text.match_indices(value) {
+        let is_value = text[..at].trim_end().ends_with(['=', ':', '"', '\'', '>']);
+        let ends = !text[at + value.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_');
+        if is_value && ends {
+            shown.push_str(&text[kept..at]);
+            shown.push_str(MASK);
+            kept = at + value.len();
+        }
+    }
+    shown.push_str(&text[kept..]);
+    shown
 }
 
 fn encode(value: &str, form: &mut Vec<u8>) {
@@ -225,6 +251,23 @@ mod tests {
         };
         assert_eq!(short.shown("the administrator"), "the administrator");
         assert!(!format!("{credentials:?}").contains("pass w"));
+    }
+
+    #[test]
+    fn a_very_short_credential_is_hidden_as_a_value_and_mangles_no_word() {
+        let credentials = Credentials {
+            sign_in: SignIn::Credentials {
+                identifier: "i".into(),
+                secret: "s&s".into(),
+            },
+            access_key: None,
+        };
+        assert_eq!(
+            credentials.shown(
+                "Authentication failed; is this it? identifier=i&secret=s%26s&x=is {\"identifier\": \"i\"}"
+            ),
+            "Authentication failed; is this it? identifier=[redacted]&secret=[redacted]&x=is {\"identifier\": \"[redacted]\"}"
+        );
     }
 
     #[test]

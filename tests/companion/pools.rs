@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ use whmcs_stock_monitor::jobs::shop::Sharing;
 use whmcs_stock_monitor::jobs::shop::Shelf;
 use whmcs_stock_monitor::jobs::shop::Shop as Watched;
 use whmcs_stock_monitor::scheduler::Schedule;
+use whmcs_stock_monitor::simulator::faults::Fault;
+use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::product::ConfigOption;
 use whmcs_stock_monitor::simulator::product::OptionKind;
@@ -63,7 +66,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(path: &Path, sites: &[Simulator], pools: &[PoolRule]) -> Self {
+    async fn start(path: &Path, sites: &[Simulator], pools: &[PoolRule], patience: Duration) -> Self {
         let store = Store::open(&StoreSettings {
             path: path.to_owned(),
         })
@@ -93,7 +96,8 @@ impl Running {
             });
         }
         let id = store.pools().await.unwrap();
-        let shelf = Arc::new(Shelf::new(id, Arc::clone(&capacities), sharing));
+        let shelf = Shelf::new(id, Arc::clone(&capacities), sharing).waiting(patience);
+        let shelf = Arc::new(shelf);
         let check = |((name, id), site): ((&str, _), &Simulator)| Check {
             shop: Arc::new(Watched::new(name, id)),
             client: Arc::new(client(&site.url())),
@@ -110,7 +114,13 @@ impl Running {
 }
 
 impl Estate {
+    /// First looks wait for none.
     async fn open(products: [Product; 2], pools: &[PoolRule]) -> Self {
+        Self::patient(products, pools, Duration::ZERO).await
+    }
+
+    /// First looks wait so long for others.
+    async fn patient(products: [Product; 2], pools: &[PoolRule], patience: Duration) -> Self {
         let mut sites = Vec::new();
         for product in products {
             let site = shop(Companion::Contract1, [product]);
@@ -119,7 +129,7 @@ impl Estate {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stock.db");
         Self {
-            running: Running::start(&path, &sites, pools).await,
+            running: Running::start(&path, &sites, pools, patience).await,
             sites,
             path,
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
@@ -133,7 +143,7 @@ impl Estate {
         drop((shelf, checks));
         store.close().await;
         Self {
-            running: Running::start(&self.path, &self.sites, pools).await,
+            running: Running::start(&self.path, &self.sites, pools, Duration::ZERO).await,
             ..self
         }
     }
@@ -444,4 +454,183 @@ async fn shops_that_are_polled_side_by_side_lose_no_count() {
         tokio::join!(eu, us);
         assert_eq!(left(&estate.board().await), Some(60 - 2 * round));
     }
+}
+
+/// Longer than any test takes: whoever waits so long has failed.
+const FOR_EVER: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn first_looks_wait_for_each_other_and_are_right_at_once() {
+    let estate = Estate::patient([server(4), server(16)], &[kits(20)], FOR_EVER).await;
+    let [eu, us] = [0, 1].map(|shop| looked(&estate.running.checks[shop], estate.now));
+    let (eu, us) = tokio::join!(eu, us);
+    let expected = known([("4=12;5=20", 0), ("4=12;5=21", 0)]);
+    assert_eq!([with_64_gb(&eu), with_64_gb(&us)], [expected.clone(), expected]);
+    assert_eq!(left(&estate.board().await), Some(0));
+    for checked in [&eu, &us] {
+        assert_eq!(told(checked).len(), 1, "a baseline: {:?}", told(checked));
+    }
+    let reader = estate.running.store.reader();
+    let events = reader.events(EventFilter::default(), None, 100).await.unwrap();
+    let of_shops: Vec<_> = events.iter().filter(|event| event.pool.is_none()).collect();
+    assert!(
+        of_shops.iter().all(|event| event.kind.as_str() == "baseline"),
+        "{of_shops:?}"
+    );
+    // Each recorded its own counts: they are there after a start.
+    let before = estate.board().await;
+    let mut estate = estate.restart(&[kits(20)]).await;
+    assert_eq!(*estate.board().await, *before);
+    for shop in [0, 1] {
+        let checked = estate.look(shop).await;
+        assert!(told(&checked).is_empty(), "{:?}", told(&checked));
+        assert_eq!(checked.level_changes, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_first_look_counted_is_recorded_by_its_own_shop_alone() {
+    let estate = Estate::patient([server(4), server(8)], &[kits(20)], FOR_EVER).await;
+    let checks = &estate.running.checks;
+    let cancel = CancellationToken::new();
+    let us = checks[1].look(estate.now, &cancel).await.unwrap().unwrap();
+    assert!(checks[1].count(&us).await.unwrap());
+    let eu = looked(&checks[0], estate.now).await;
+    let expected = known([("4=12;5=20", 8), ("4=12;5=21", 8)]);
+    assert_eq!(with_64_gb(&eu), expected, "us had counted");
+    // It stops before us is recorded: what us takes is not known.
+    let estate = estate.restart(&[kits(20)]).await;
+    assert_eq!(left(&estate.board().await), None);
+}
+
+#[tokio::test]
+async fn a_first_look_waits_for_no_shop_that_failed_and_not_for_ever_for_one_that_hangs() {
+    let mut estate = Estate::patient([server(4), server(16)], &[kits(20)], FOR_EVER).await;
+    estate.sites[1].fail_always(Fault::Refused(Refusal::IpBanned));
+    let cancel = CancellationToken::new();
+    let us = estate.running.checks[1].run(estate.now, &cancel);
+    let (us, eu) = tokio::join!(us, looked(&estate.running.checks[0], estate.now));
+    assert!(matches!(us.unwrap().unwrap().outcome, Outcome::Failed(_)));
+    assert!(with_64_gb(&eu).iter().all(|(_, level)| *level == Level::Unknown));
+    estate.sites[1].heal();
+    let us = estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(0));
+    assert_eq!(us.moved, [0]);
+    let eu = estate.look(0).await;
+    assert!(told(&eu).is_empty(), "a baseline that came late: {:?}", told(&eu));
+    assert_eq!(with_64_gb(&eu), known([("4=12;5=20", 0), ("4=12;5=21", 0)]));
+
+    let patience = Duration::from_millis(300);
+    let estate = Estate::patient([server(4), server(16)], &[kits(20)], patience).await;
+    estate.sites[1].fail_always(Fault::Hang);
+    let stop = CancellationToken::new();
+    let us = estate.running.checks[1].run(estate.now, &stop);
+    let eu = async {
+        let began = Instant::now();
+        let checked = looked(&estate.running.checks[0], estate.now).await;
+        let took = began.elapsed();
+        assert!(took >= patience, "{took:?}");
+        assert!(
+            with_64_gb(&checked)
+                .iter()
+                .all(|(_, level)| *level == Level::Unknown)
+        );
+        // Only the first decision waits.
+        let began = Instant::now();
+        looked(&estate.running.checks[0], estate.now).await;
+        assert!(began.elapsed() < took.max(Duration::from_secs(5)));
+        stop.cancel();
+    };
+    let (us, ()) = tokio::join!(us, eu);
+    assert!(us.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_waits_for_another_first_look_stops_at_once_when_told() {
+    let estate = Estate::patient([server(4), server(16)], &[kits(20)], FOR_EVER).await;
+    let cancel = CancellationToken::new();
+    let told = async {
+        while estate.sites[0].request_count() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(estate.running.checks[0].run(estate.now, &cancel), told);
+    assert!(ended.unwrap().is_none());
+    let polls = estate.running.store.reader().polls(None, None, 10).await.unwrap();
+    assert!(polls.is_empty(), "{polls:?}");
+}
+
+#[tokio::test]
+async fn another_shops_levels_follow_a_pool_without_asking_it() {
+    let mut estate = Estate::open([server(4), server(8)], &[kits(20)]).await;
+    for shop in [0, 1, 0] {
+        estate.look(shop).await;
+    }
+    let asked = estate.sites[0].request_count();
+    for _ in 0..7 {
+        estate.order(1, &[(4, 12), (5, 20)]);
+    }
+    let us = estate.look(1).await;
+    assert_eq!(
+        (us.moved.as_slice(), left(&estate.board().await)),
+        ([0].as_slice(), Some(1))
+    );
+    let eu = &estate.running.checks[0];
+    let polls = || async {
+        let reader = estate.running.store.reader();
+        reader.polls(None, None, 100).await.unwrap()
+    };
+    let before = polls().await.len();
+    let refreshed = eu.refresh(estate.now).await.unwrap().expect("levels changed");
+    assert_eq!(
+        with_64_gb(&refreshed),
+        known([("4=12;5=20", 1), ("4=12;5=21", 1)])
+    );
+    assert_eq!(refreshed.level_changes, 2);
+    assert!(refreshed.moved.is_empty(), "nobody has to follow that");
+    let shown = polls().await;
+    assert_eq!(shown.len(), before + 1);
+    assert!(
+        shown.iter().any(|poll| poll.part && poll.instance == "eu"),
+        "{shown:?}"
+    );
+    assert!(eu.refresh(estate.now).await.unwrap().is_none(), "nothing is new");
+    assert_eq!(polls().await.len(), before + 1);
+    assert_eq!(estate.sites[0].request_count(), asked, "eu was not asked");
+    // What was committed is what its next poll finds.
+    let next = estate.look(0).await;
+    assert_eq!(next.level_changes, 0);
+    assert!(told(&next).is_empty(), "{:?}", told(&next));
+
+    // A shop that fails, or was not read since the start, keeps its levels.
+    estate.sites[0].fail_always(Fault::Refused(Refusal::IpBanned));
+    let cancel = CancellationToken::new();
+    estate.wait(1);
+    let failed = estate.running.checks[0]
+        .run(estate.now, &cancel)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(failed.outcome, Outcome::Failed(_)));
+    estate.order(1, &[(4, 12), (5, 20)]);
+    estate.look(1).await;
+    assert!(
+        estate.running.checks[0]
+            .refresh(estate.now)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    estate.sites[0].heal();
+    let mut estate = estate.restart(&[kits(20)]).await;
+    assert!(
+        estate.running.checks[0]
+            .refresh(estate.now)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let back = estate.look(0).await;
+    assert_eq!(with_64_gb(&back), known([("4=12;5=20", 0), ("4=12;5=21", 0)]));
 }

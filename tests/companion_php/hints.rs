@@ -347,6 +347,34 @@ fn a_monitor_that_hangs_holds_up_no_checkout() {
 }
 
 #[test]
+fn a_monitor_that_does_not_run_is_not_taken_for_a_slow_one() {
+    if !ready() {
+        return;
+    }
+    // A port that was free a moment ago, and that nobody listens at.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let refusing: [&[&str]; 2] = [&[], &["-d", "disable_functions=curl_init"]];
+    for options in refusing {
+        let front = Front::with(Database::with(Kind::Sqlite, &[SHOP]), options);
+        front.settings(&settings(
+            &format!("http://{nobody}/api/v1/hints"),
+            "'log' => true",
+        ));
+        run(&front, &json!([["AcceptOrder", {"orderid": 1}]]));
+        let said = front.activity();
+        assert!(
+            said.starts_with(
+                "Stock monitor: a hint was not delivered: no connection to the monitor could be made"
+            ),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn without_curl_the_hint_is_the_same() {
     if !ready() {
         return;

@@ -317,7 +317,8 @@ fn a_pool_at_its_first_sight_is_silent_and_stands_in_the_baseline() {
     let mut world = World::new(&["eu"], plain_rules, &[kits()]);
     server(&mut world.shops[0], 1, Some(20), Some(0));
     let decision = world.look(0);
-    let expected = "baseline 1: 0 out, 0 critical, 0 low, 1 ok, 0 unknown, 0 not controlled";
+    let expected = "baseline 1: 0 out, 0 critical, 0 low, 1 ok, 0 unknown, 0 not controlled; \
+                    2 of 2 combinations open; 1 of 1 pools open";
     assert_eq!(heard(&decision, "mail"), [expected]);
     assert_eq!(open(&decision), ["pool:kits"]);
     assert_eq!(world.pool().series.severity, Severity::Out);
@@ -427,7 +428,7 @@ fn counts_that_are_too_old_make_a_pool_unknown_and_freeze_it() {
     assert_eq!(combination(&world, 0, 1, 12).1, Severity::Out);
     let unknown = &world.board().pools[0].unknown;
     assert!(
-        unknown.starts_with("us was last read at 2026-11-21T12:"),
+        unknown.starts_with("us was last read on 2026-11-21 at 12:"),
         "{unknown}"
     );
     assert_eq!(world.hears(1), ["pool \"kits\" recovered ok"]);
@@ -820,4 +821,97 @@ fn reminders_name_an_open_pool_once_and_not_while_none_of_its_shops_can_be_read(
     );
     world.pools.memory = next;
     assert_eq!(said(&reminded(&world).messages, "mail"), NOTHING, "once a day");
+}
+
+/// Two shops: 1 and 2 draw on the pool as whole products, and 64 GB of 3 does; us takes so many of the twenty. Only eu
+/// was looked at.
+fn half_read(taken: Option<i64>) -> World {
+    let uses = vec![whole(1, 1), whole(2, 1), a_use("64 GB", 4)];
+    let mut world = World::new(&["eu", "us"], plain_rules, &[pool(20, uses)]);
+    for (shop, id, in_use) in [(0, 1, Some(0)), (0, 2, Some(0)), (1, 1, taken)] {
+        world.shops[shop].stock(id, if id == 2 { 1 } else { 9 });
+        world.shops[shop].edit(id, |item| {
+            item.detailed = true;
+            item.controlled = Some(true);
+            item.in_use = in_use;
+        });
+    }
+    server(&mut world.shops[0], 3, Some(0), Some(0));
+    world.look(0);
+    world
+}
+
+fn of_product(world: &World, id: i64) -> (Level, Severity, Option<i64>) {
+    let series = &world.shops[0].tracked(id).series;
+    (series.level, series.severity, series.previous_level)
+}
+
+#[test]
+fn what_waits_for_a_pool_that_was_never_read_takes_its_first_figure_silently() {
+    let mut world = half_read(Some(17));
+    for id in [1, 2] {
+        assert_eq!(
+            of_product(&world, id),
+            (Level::Unknown, Severity::Ok, None),
+            "{id}"
+        );
+    }
+    assert_eq!(combination(&world, 0, 3, 12).0, Level::Unknown);
+    world.look(1);
+    assert_eq!(world.left(), Level::Known(3));
+    let decision = world.look(0);
+    assert_eq!(heard(&decision, "mail"), NOTHING, "nothing happened");
+    assert!(decision.events.is_empty(), "{:?}", decision.events);
+    // 1 by the pool, 2 by WHMCS, which could not be told before; 64 GB takes four.
+    assert_eq!(of_product(&world, 1), (Level::Known(3), Severity::Low, None));
+    assert_eq!(of_product(&world, 2), (Level::Known(1), Severity::Critical, None));
+    assert_eq!(combination(&world, 0, 3, 12).1, Severity::Out);
+    assert_eq!(world.hears(0), NOTHING);
+    // From here on it is as if that had been the baseline.
+    world.shops[1].edit(1, |item| item.in_use = Some(10));
+    world.look(1);
+    assert_eq!(world.hears(0), ["1 recovered ok"]);
+    assert_eq!(
+        combination(&world, 0, 3, 12).0,
+        Level::Known(2),
+        "better, which is said later"
+    );
+}
+
+#[test]
+fn what_waits_for_a_pool_is_what_whmcs_says_once_the_pool_cannot_be_read() {
+    let mut world = half_read(None);
+    world.look(1);
+    assert_eq!(world.left(), Level::Unknown, "nobody counts");
+    assert_eq!(world.hears(0), NOTHING);
+    assert_eq!(of_product(&world, 1), (Level::Known(9), Severity::Ok, None));
+    assert_eq!(of_product(&world, 2), (Level::Known(1), Severity::Critical, None));
+    world.shops[0].stock(1, 12);
+    world.look(0);
+    assert_eq!(
+        of_product(&world, 1).0,
+        Level::Known(12),
+        "the pool never limited it"
+    );
+    // Its first figure is still a late baseline for what it limits; the pool itself is news.
+    world.shops[1].edit(1, |item| item.in_use = Some(18));
+    assert_eq!(world.hears(1), ["pool \"kits\" first low"]);
+    assert_eq!(world.hears(0), NOTHING);
+    assert_eq!(of_product(&world, 1), (Level::Known(2), Severity::Low, Some(12)));
+    world.shops[1].edit(1, |item| item.in_use = Some(19));
+    assert!(
+        world
+            .hears(1)
+            .contains(&"pool \"kits\" worse critical".to_owned())
+    );
+}
+
+#[test]
+fn a_shop_that_starts_anew_before_the_first_figure_takes_it_silently_too() {
+    let mut world = half_read(Some(17));
+    world.restart();
+    world.look(1);
+    assert_eq!(world.hears(0), NOTHING);
+    assert_eq!(of_product(&world, 1), (Level::Known(3), Severity::Low, None));
+    assert_eq!(combination(&world, 0, 3, 12).1, Severity::Out);
 }

@@ -425,10 +425,25 @@ fn lines(body: &Body) -> Vec<String> {
     match body {
         Body::Alerts { alerts, .. } => alerts.iter().map(alert_line).collect(),
         Body::Products { events } => events.iter().map(event_line).collect(),
-        Body::Baseline { products, counts, .. } => vec![format!(
-            "baseline {products}: {} out, {} critical, {} low, {} ok, {} unknown, {} not controlled",
-            counts.out, counts.critical, counts.low, counts.ok, counts.unknown, counts.not_controlled
-        )],
+        Body::Baseline {
+            products,
+            counts,
+            combinations,
+            pools,
+            ..
+        } => {
+            let mut line = format!(
+                "baseline {products}: {} out, {} critical, {} low, {} ok, {} unknown, {} not controlled",
+                counts.out, counts.critical, counts.low, counts.ok, counts.unknown, counts.not_controlled
+            );
+            for (kind, counts) in [("combinations", combinations), ("pools", pools)] {
+                let open = counts.out + counts.critical + counts.low;
+                if open > 0 {
+                    line += &format!("; {open} of {} {kind} open", counts.total());
+                }
+            }
+            vec![line]
+        }
         Body::SourceDown { cause, .. } => vec![format!("down: {}", cause.as_str())],
         Body::SourceUp { cause, since } => {
             vec![format!("up: {} since {since}", cause.map_or("?", Cause::as_str))]

@@ -53,7 +53,9 @@ fn a_baseline() {
     insta::assert_snapshot!(body(&samples::baseline()), @r#"
     {"type":"stock.baseline","timestamp":"2026-11-21T09:03:11Z","data":
     {"schema":1,"instance":"default","products":84,"counts":
-    {"ok":60,"low":5,"critical":1,"out":2,"not_controlled":14,"unknown":2},"open":[
+    {"ok":60,"low":5,"critical":1,"out":2,"not_controlled":14,"unknown":2},"combinations":
+    {"ok":40,"low":0,"critical":0,"out":12,"not_controlled":0,"unknown":0},"pools":
+    {"ok":2,"low":0,"critical":0,"out":1,"not_controlled":0,"unknown":0},"open":[
     {"alert_id":"default/11/-","reason":"reminder","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":11,"name":"DS-128","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":null,"thresholds":
     {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-19T01:29:51Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":"shows 0: sold out, or stock control was switched off"},

@@ -259,6 +259,16 @@ pub fn baseline() -> Message {
             not_controlled: 14,
             unknown: 2,
         },
+        combinations: Counts {
+            ok: 40,
+            out: 12,
+            ..Counts::default()
+        },
+        pools: Counts {
+            ok: 2,
+            out: 1,
+            ..Counts::default()
+        },
         open: open(),
     })
 }

@@ -252,11 +252,13 @@ fn changed_rules_are_told_apart_from_changed_stock() {
 #[test]
 fn the_baseline_counts_what_is_watched() {
     insta::assert_snapshot!(shown(&samples::baseline()), @r#"
-    Subject: WHMCS baseline: watching 84 products, 2 out, 1 critical, 5 low
+    Subject: WHMCS baseline: watching 84 products, 2 out, 1 critical, 5 low; 3 pools, 1 out; combinations: 12 out
 
-    Now watching 84 products of WHMCS
+    Now watching 84 products of WHMCS, and 3 pools
 
     This is the baseline: what stands below counts as told. From now on you hear of what changes.
+    Combinations of options: 12 out.
+    Pools: 1 out.
 
          2 out
          1 critical
@@ -281,6 +283,8 @@ fn a_baseline_without_anything_open_is_short() {
     let message = samples::message(Body::Baseline {
         products: 0,
         counts: Default::default(),
+        combinations: Default::default(),
+        pools: Default::default(),
         open: Open::default(),
     });
     insta::assert_snapshot!(shown(&message), @r#"

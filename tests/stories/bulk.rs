@@ -144,6 +144,9 @@ fn a_wrong_line_leaves_everything_as_it_is() {
     "#);
     assert_eq!(text(&home, "config/monitor.toml"), RULES);
     assert!(!home.path("config/monitor.toml.bak").exists());
+    home.write("list.csv", "pid,lo\n3,7\n");
+    let ended = home.run(&["config", "import", "list.csv"]);
+    assert!(ended.err.contains("Did you mean low?\n"), "{ended:?}");
     assert_eq!(home.run(&["config", "import", "nowhere.csv"]).code, 64);
     // What is wrong already is told first.
     home.write("config/monitor.toml", "[[rule]]\nlow = \"x\"\n");
@@ -178,6 +181,40 @@ fn without_a_database_or_a_file_a_list_still_becomes_a_configuration() {
     capacity = 12
     "#);
     assert!(!home.path("data").exists());
+}
+
+#[test]
+fn what_is_suggested_goes_into_a_file_of_its_own_and_tells_what_whmcs_has() {
+    let shop = Shop::open(vec![item(1, "Barebone", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let pool = "[[pool]]\nname = \"kits\"\ncapacity = 0\nuses = [{ product = 1 }]\n";
+    home.write("config/monitor.toml", pool);
+    let refused = home.run(&["config", "suggest", "--out", "config/monitor.toml"]);
+    assert_eq!(refused.code, 73, "{refused:?}");
+    assert!(refused.err.contains("add --force"), "{refused:?}");
+    let kept = fs::read_to_string(home.path("config/monitor.toml")).unwrap();
+    assert_eq!((kept.as_str(), shop.polled()), (pool, 0));
+    let written = home.run(&["config", "suggest", "--out", "suggested.toml"]);
+    assert_eq!(
+        (written.code, written.out.as_str()),
+        (0, "Written to suggested.toml.\n"),
+        "{written:?}"
+    );
+    let text = fs::read_to_string(home.path("suggested.toml")).unwrap();
+    assert!(text.contains("# === Shop default: 1 product\n"), "{text}");
+    assert!(text.contains("# 1 Barebone: 9 left\n"), "{text}");
+    let mode = fs::metadata(home.path("suggested.toml")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&mode) & 0o777, 0o600);
+    // Beside what is there, as its head says.
+    home.write(
+        "config/monitor.toml",
+        &format!("{pool}{}", text.replace("\n#[", "\n[").replace("\n#p", "\np")),
+    );
+    assert_eq!(home.run(&["config", "check"]).code, 0);
+    let forced = home.run(&["config", "suggest", "--out", "suggested.toml", "--force"]);
+    assert_eq!(forced.code, 0, "{forced:?}");
+    assert!(forced.out.contains("suggested.toml.bak"), "{forced:?}");
 }
 
 #[test]

@@ -24,6 +24,10 @@ fn the_demo_sells_a_product_out_and_page_metrics_mail_and_webhook_agree() {
             && log.contains("stock.alerts (signed");
         (webhook && log.contains("OUT: DS-64")).then_some(())
     });
+    eventually("the pool is empty, and speaks for what it holds back", || {
+        let log = demo.log();
+        (log.contains("OUT: pool 128 GB modules") && log.contains("\"pool\":{")).then_some(())
+    });
     // The story goes on meanwhile: what is compared is taken until it is of one moment.
     let (item, metrics, page) = eventually("page, metrics and API of one moment", || {
         let (before, metrics, page, after) = (

@@ -1,7 +1,10 @@
 //! Options, capacities and pools on the real program, before a shop with the companion.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::runtime::Runtime;
+use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
 use whmcs_stock_monitor::simulator::product::ConfigOption;
@@ -12,6 +15,7 @@ use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::simulator::shop::Shop;
 
 use crate::daemon::Home;
+use crate::daemon::eventually;
 use crate::receivers::Receivers;
 
 /// A shop that sells three servers, and the home of a monitor that watches it.
@@ -155,6 +159,42 @@ fn check_offers_what_was_renamed_or_made_anew() {
     let mut daemon = world.home.start();
     daemon.wait_for_log("use 1 of pool \"kits\" matches no product.");
     daemon.stop();
+}
+
+#[test]
+fn the_history_of_a_pool_is_what_was_left_of_it() {
+    let world = World::open(KITS);
+    let early = world.home.run(&["history", "--pool", "64 GB DIMM kits"]);
+    assert_ne!(early.code, 0, "{early:?}");
+    world.sell(64, 12, 3);
+    assert_eq!(world.home.run(&["check"]).code, 0);
+    world.sell(128, 13, 6);
+    assert_eq!(world.home.run(&["check"]).code, 1);
+    let json = world
+        .home
+        .run(&["history", "--pool", "64 gb dimm KITS", "--json"])
+        .json();
+    assert_eq!(json["pool"], "64 GB DIMM kits");
+    assert_eq!(json["capacity"], 18);
+    let levels: Vec<_> = json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["level"].clone())
+        .collect();
+    assert_eq!(levels, [15, 3]);
+    let csv = world
+        .home
+        .run(&["history", "--pool", "64 GB DIMM kits", "--csv"])
+        .out;
+    let levels: Vec<&str> = csv.lines().map(|line| line.split_once(',').unwrap().1).collect();
+    assert_eq!(levels, ["state,level", "known,15", "known,3"]);
+    let table = world.home.run(&["history", "--pool", "64 GB DIMM kits"]).out;
+    assert!(table.starts_with("pool 64 GB DIMM kits\n"), "{table}");
+    let none = world.home.run(&["history", "--pool", "rails"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert_eq!(world.home.run(&["history"]).code, 64);
+    assert_eq!(world.home.run(&["history", "64", "--pool", "rails"]).code, 64);
 }
 
 const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }\nlow = 2\ncritical = 1\n\
@@ -313,4 +353,133 @@ fn two_shops_that_sell_from_one_shelf_are_counted_once() {
         of_pools,
         [json!(["default", "first", "low"]), json!(["us", "worse", "out"])]
     );
+}
+
+/// Servers in the shop "default", whose 64 GB takes kits that the barebones of "us" are built of too: twelve in all, and
+/// a pool of disks that concerns "default" alone.
+fn two_shops(us: &Simulator) -> String {
+    let access = Settings::default().access;
+    format!(
+        "[[instance]]\nname = \"us\"\nurl = \"{}\"\nidentifier = \"{}\"\nsecret = \"{}\"\nschedule = \"every 1h\"\n\
+         [[pool]]\nname = \"kits\"\ncapacity = 12\nlow = 3\ncritical = 1\n\
+         uses = [{{ option = \"RAM\", choice = \"64 GB\", instance = \"default\" }}, {{ product = 900, instance = \"us\", need = 2 }}]\n\
+         [[pool]]\nname = \"disks\"\ncapacity = 9\nuses = [{{ product = 64, instance = \"default\" }}]\n",
+        us.url(),
+        access.identifier,
+        access.secret
+    )
+}
+
+/// Nine barebones in WHMCS, of which three are sold.
+fn open_us(world: &World) -> Simulator {
+    let barebone = Product::new(900, 1, "Barebones", "Barebone")
+        .with_stock(9)
+        .with_services(&[], 3);
+    let us = Shop::new(Version::V8_12, Companion::Contract1).with_products([barebone]);
+    world._runtime.block_on(Simulator::start(us)).unwrap()
+}
+
+#[test]
+fn a_first_run_over_two_shops_starts_with_true_levels_and_each_follows_the_others_pools() {
+    let mut world = World::open("");
+    let us = open_us(&world);
+    world.home.write("config/monitor.toml", &two_shops(&us));
+    world.home.set("POLL_SCHEDULE", "every 1s");
+    world.sell(64, 12, 2);
+    let mut daemon = world.home.start();
+    eventually("the first look at us", || (daemon.polls("us") == 1).then_some(()));
+    daemon.wait_for_polls("default", 1);
+    let levels = || {
+        let pool = daemon.json("/api/v1/pools")["items"][0]["level"].clone();
+        let barebone = daemon.item(900).map(|item| item["level"].clone());
+        let metric = daemon.metric("whmcs_stock_pool_level{pool=\"kits\"}");
+        (pool, barebone, metric)
+    };
+    // Twelve less two less three times two: two more barebones.
+    assert_eq!(levels(), (json!(4), Some(json!(2)), Some(4.0)));
+    assert!(
+        world.receivers.of_type("stock.alerts").is_empty(),
+        "a baseline is silent"
+    );
+    let history = world
+        .home
+        .run(&["history", "900", "--instance", "us", "--json"])
+        .json();
+    assert_eq!(history["items"].as_array().map(Vec::len), Some(1), "{history}");
+
+    // "us" is polled once an hour: what follows is seen because "default" was polled.
+    world.sell(128, 12, 1);
+    eventually("the barebone follows", || {
+        (levels() == (json!(3), Some(json!(1)), Some(3.0))).then_some(())
+    });
+    world.sell(128, 12, 3);
+    eventually("both are out", || {
+        (levels() == (json!(0), Some(json!(0)), Some(0.0))).then_some(())
+    });
+    let status = world.home.run(&["status", "--json"]).json();
+    let items = status["items"].as_array().unwrap();
+    let barebone = items.iter().find(|item| item["product_id"] == 900).unwrap();
+    assert_eq!(
+        json!([barebone["level"], status["pools"][0]["level"]]),
+        json!([0, 0]),
+        "{status}"
+    );
+    assert_eq!(daemon.polls("us"), 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_first_check_shows_true_levels_and_the_next_has_nothing_to_say() {
+    for dry_first in [false, true] {
+        let world = World::open("");
+        let us = open_us(&world);
+        world.home.write("config/monitor.toml", &two_shops(&us));
+        world.sell(64, 12, 2);
+        let rounds = [
+            ["check", "--json", "--dry-run"].as_slice(),
+            &["check", "--json"],
+            &["check", "--json"],
+        ];
+        for arguments in &rounds[usize::from(!dry_first)..] {
+            let ended = world.home.run(arguments);
+            let shown = ended.json();
+            let barebone = shown["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|item| item["product_id"] == 900);
+            assert_eq!(
+                json!([shown["pools"][0]["level"], barebone.unwrap()["level"]]),
+                json!([4, 2]),
+                "{arguments:?}: {ended:?}"
+            );
+            let unknown = shown["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|item| item["state"] == "unknown");
+            assert_eq!(unknown.count(), 0, "{ended:?}");
+        }
+        assert!(world.receivers.of_type("stock.alerts").is_empty());
+    }
+}
+
+#[test]
+fn a_check_waits_once_for_a_shop_that_hangs_and_what_it_read_is_not_old() {
+    let mut world = World::open("");
+    let us = open_us(&world);
+    world.home.write("config/monitor.toml", &two_shops(&us));
+    world.home.set("POLL_SCHEDULE", "every 1s");
+    world.home.set("WHMCS_API_TIMEOUT", "4s");
+    us.fail_always(Fault::Hang);
+    for arguments in [["check", "--json", "--dry-run"].as_slice(), &["check", "--json"]] {
+        let ended = world.home.run(arguments);
+        // One timeout, not three with pauses between them.
+        let (least, most) = (Duration::from_secs(4), Duration::from_secs(12));
+        assert!(ended.took >= least && ended.took < most, "{ended:?}");
+        assert!(ended.err.contains("us: timeout: "), "{ended:?}");
+        let pools = ended.json()["pools"].clone();
+        assert_eq!(pools[1]["level"], 9, "{pools}");
+        assert_eq!(pools[0]["unknown"], "us was never read.", "{pools}");
+    }
 }

@@ -41,6 +41,8 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
         ];
         /** The whole time-out of a hint, in milliseconds. */
         const TIMEOUT = 1000;
+        /** In the place of an HTTP status. */
+        const UNREACHABLE = -1;
         /** The fewest bytes of a key; the monitor takes none that is shorter. */
         const SHORTEST_KEY = 24;
         /** Where more products changed in one request, the monitor looks at all. */
@@ -266,8 +268,16 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
                 'webhook-signature: v1,' . $signature,
             ]);
             if ($status < 200 || $status > 299) {
-                self::log($status === 0 ? 'the monitor did not answer within a second' : "it was answered with HTTP $status");
+                self::log(self::failure($status));
             }
+        }
+
+        private static function failure(int $status): string
+        {
+            if ($status === self::UNREACHABLE) {
+                return 'no connection to the monitor could be made (its address, a firewall, or it does not run)';
+            }
+            return $status === 0 ? 'the monitor did not answer within a second' : "it was answered with HTTP $status";
         }
 
         /**
@@ -316,7 +326,7 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
 
         /**
          * @param string[] $headers
-         * @return int the status; 0 where there was no answer in time
+         * @return int the status; 0 where there was no answer in time, UNREACHABLE where nobody was there to answer
          */
         private static function post(string $body, array $headers): int
         {
@@ -344,7 +354,10 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
                 },
             ]);
             $done = curl_exec($curl);
-            return $done === false ? 0 : (int) curl_getinfo($curl, CURLINFO_HTTP_CODE);
+            if ($done === false) {
+                return curl_errno($curl) === CURLE_OPERATION_TIMEDOUT ? 0 : self::UNREACHABLE;
+            }
+            return (int) curl_getinfo($curl, CURLINFO_HTTP_CODE);
         }
 
         /**
@@ -363,9 +376,11 @@ if (!class_exists('WhmcsStockMonitorHooks', false)) {
                 'follow_location' => 0,
                 'ignore_errors' => true,
             ]]);
+            $begun = microtime(true);
             $stream = fopen($url, 'rb', false, $context);
             if ($stream === false) {
-                return 0;
+                // PHP does not say why; a refusal comes at once.
+                return microtime(true) - $begun < self::TIMEOUT / 2500 ? self::UNREACHABLE : 0;
             }
             $data = stream_get_meta_data($stream);
             fclose($stream);

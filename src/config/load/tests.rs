@@ -1163,6 +1163,10 @@ const BAD_KEYS: &[(&str, &str)] = &[
         "capacity 1: capacity (config/monitor.toml line 3) is not a whole number of 0 or more (it says \"-1\"). Write a number such as 5.",
     ),
     (
+        "[[pool]]\nname = \"x\"\ncapacity = 3\nuses = [{ product = 1 }, { option = \"RAM\" }]",
+        "pool \"x\": uses, number 2 (config/monitor.toml line 4) names no user of the pool. Write option and choice, or product alone.",
+    ),
+    (
         "[[pool]]\ncapacity = 3\nuses = [{ product = 1 }]",
         "pool 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"64 GB DIMM kits\".",
     ),

@@ -94,12 +94,13 @@ pub(super) fn product_ref(product: &Tracked) -> ProductRef {
     }
 }
 
-/// Worst first; among equals the lower level, then the name.
+/// Worst first; among equals the lower level, then the product's number, pools before them.
 pub(super) fn worst_first(alerts: &mut [Alert]) {
     alerts.sort_by(|a, b| {
         (b.severity.cmp(&a.severity))
             .then(b.previous_severity.cmp(&a.previous_severity))
             .then(a.level.cmp(&b.level))
+            .then_with(|| a.product_id().cmp(&b.product_id()))
             .then_with(|| a.name().cmp(b.name()))
             .then_with(|| a.alert_id.cmp(&b.alert_id))
     });

@@ -11,6 +11,7 @@ use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity;
 use crate::domain::capacity::Derived;
@@ -25,7 +26,8 @@ use crate::domain::offer;
 
 impl Walk<'_> {
     /// Brings the combinations in line with what is derived now.
-    pub(super) fn combinations(&mut self, tracked: &mut Tracked, product: &Product, mode: Mode) {
+    pub(super) fn combinations(&mut self, tracked: &mut Tracked, look: &Look<'_>, mode: Mode) {
+        let product = look.product;
         let owner = Owner {
             instance: self.instance,
             group: tracked.group.as_ref(),
@@ -49,7 +51,7 @@ impl Walk<'_> {
                 next.push(self.not_derived(tracked, left, product));
             }
             let known = old.next_if(|combination| combination.key == derived.key);
-            next.push(self.derived(tracked, known, derived, product, mode));
+            next.push(self.derived(tracked, known, derived, look, mode));
         }
         for left in old {
             next.push(self.not_derived(tracked, left, product));
@@ -62,10 +64,10 @@ impl Walk<'_> {
         tracked: &Tracked,
         known: Option<Combination>,
         derived: Derived,
-        product: &Product,
+        look: &Look<'_>,
         mode: Mode,
     ) -> Combination {
-        let mut effective = self.effective_of(tracked, &derived.key, product);
+        let mut effective = self.effective_of(tracked, &derived.key, look.product);
         if let Some(drawn) = &tracked.drawn {
             let pools: Vec<Stand> = drawn.of_key(&derived.key).collect();
             let judged = known.as_ref().map(|known| known.series.fingerprint);
@@ -82,6 +84,14 @@ impl Walk<'_> {
         if combination.gone || combination.series.level != derived.level {
             self.level_changes += 1;
         }
+        let is_late = !combination.gone
+            && look.is_late(
+                &combination.series,
+                combination.bottleneck.as_ref(),
+                derived.bottleneck.as_ref(),
+                derived.level,
+            );
+        let mode = if is_late { Mode::Settle } else { mode };
         if *combination.label != *derived.label {
             combination.label = Arc::from(derived.label);
         }
@@ -115,9 +125,9 @@ impl Walk<'_> {
         let fresh = std::mem::take(&mut combination.gone);
         let effective = &combination.effective;
         let series = &mut combination.series;
-        if fresh && (self.first_sight || mode == Mode::Settle) {
+        if mode == Mode::Settle || (fresh && self.first_sight) {
             series.settle(level, effective, self.now);
-            series.born_open = !self.first_sight && series.severity != Severity::Ok;
+            series.born_open = fresh && !self.first_sight && series.severity != Severity::Ok;
             return false;
         }
         if fresh {

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::domain::alerting::counted;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::EventKind;
 use crate::domain::alerting::decision::Outcome;
@@ -16,9 +17,7 @@ use crate::domain::alerting::pooling;
 use crate::domain::alerting::pooling::Counts;
 use crate::domain::alerting::pooling::Reading;
 use crate::domain::alerting::pools;
-use crate::domain::alerting::pools::Drawer;
 use crate::domain::alerting::pools::Pools;
-use crate::domain::alerting::pools::stands;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::source::accept_source;
 use crate::domain::alerting::source::baselining;
@@ -173,14 +172,17 @@ fn accept(
     decision.pools = policy
         .pools
         .map(|pools| evaluated(policy, pools, before, &accepted, now, &mut telling));
-    let board = decision.pools.as_ref().map(|pools| Arc::clone(&pools.board));
-    let board = board.unwrap_or_default();
+    let stands = decision.pools.as_ref().map(|pools| {
+        let rules = &policy.capacities.pools;
+        pools::stands(&pools.next, rules, &pools.board)
+    });
+    let stands = stands.unwrap_or_default();
     let mut walk = Walk {
         instance: policy.instance,
         rules: policy.rules,
         capacities: policy.capacities,
         uses: accepted.uses,
-        left: board.pools.iter().map(|pool| pool.level).collect(),
+        left: stands.iter().map(|pool| pool.level).collect(),
         first_sight: before.source.last_accepted_at.is_none(),
         counted_polls: accepted.extent.counted_polls(),
         last_look: before.source.last_accepted_at.unwrap_or(now),
@@ -192,7 +194,7 @@ fn accept(
         level_changes: 0,
     };
     let (extent, snapshot) = (accepted.extent, accepted.snapshot);
-    decision.next.products = walked(policy, before, accepted, &stands(&board), &mut walk);
+    decision.next.products = walked(policy, before, accepted, &stands, &mut walk);
     match extent {
         Extent::Whole { .. } => accept_source(
             policy,
@@ -226,18 +228,7 @@ fn evaluated(
 ) -> PoolsDecision {
     let Accepted { looks, uses, .. } = accepted;
     let polls = accepted.extent.counted_polls();
-    let others = looks::drawers(uses, policy.rules.epoch, before, looks, polls);
-    let others = others.iter().map(|(drawn, tracked)| Drawer {
-        id: tracked.id,
-        name: &tracked.name,
-        drawn,
-        silent: tracked.is_silent(),
-    });
-    let drawers = looks.iter().filter_map(Look::drawer).chain(others);
-    let instance = Arc::from(policy.instance);
-    let last = pools.shop(policy.instance);
-    let there = |id| looks::there(policy.rules.epoch, before, looks, polls, id);
-    let parts = || pools::parts(&policy.capacities.pools, uses, &instance, last, drawers, &there);
+    let parts = || counted::parts(policy, uses, before, looks, polls);
     let counts = match accepted.extent {
         Extent::Whole { .. } => Counts::All(parts()),
         // Of the others, what was last seen counts; they were not all seen since the rules are as they are.

@@ -148,3 +148,27 @@ pub struct PoolsDecision {
     /// Pools that are no longer configured, by name: no shop has a part of them.
     pub withdrawn: Vec<Arc<str>>,
 }
+
+impl Decision {
+    /// Whether there is nothing to record and nothing to say.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        let pools = self.pools.as_ref();
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && self.messages.is_empty()
+            && !self.source_changed
+            && pools.is_none_or(PoolsDecision::changes_nothing)
+    }
+}
+
+impl PoolsDecision {
+    fn changes_nothing(&self) -> bool {
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && !self.source_changed
+            && self.written.is_empty()
+            && self.dropped.is_empty()
+            && self.withdrawn.is_empty()
+    }
+}

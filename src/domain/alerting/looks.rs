@@ -9,7 +9,9 @@ use crate::domain::alerting::product;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Drawn;
+use crate::domain::alerting::state::EverRead;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::walk::Look;
@@ -23,6 +25,7 @@ use crate::domain::draw;
 use crate::domain::draw::Draw;
 use crate::domain::draw::Pooled;
 use crate::domain::draw::Uses;
+use crate::domain::pool::Bottleneck;
 
 /// Each product of the catalogue with its rules and its level; what did not change is taken from the memory.
 pub(super) fn looks<'a>(
@@ -64,6 +67,7 @@ pub(super) fn look<'a>(
                 drawn: known.drawn.clone(),
                 bottleneck: known.bottleneck.clone(),
                 effective: Arc::clone(&known.effective),
+                newly_read: Vec::new(),
                 unchanged: true,
             };
         }
@@ -105,6 +109,7 @@ pub(super) fn afresh<'a>(
         drawn: drawn(uses, product, level.level),
         bottleneck: None,
         effective,
+        newly_read: Vec::new(),
         unchanged: false,
     }
 }
@@ -208,11 +213,12 @@ impl Look<'_> {
             }
             *self = afresh(policy, uses, self.tracked, self.product);
         }
+        self.newly_read = self.newly_read(policy, &under);
         let Some(drawn) = &mut self.drawn else { return };
         Arc::make_mut(drawn).under = under;
-        let stands: Vec<Stand> = drawn.of_whole().collect();
+        let of_whole: Vec<Stand> = drawn.of_whole().collect();
         let judged = self.tracked.map(|tracked| tracked.series.fingerprint);
-        self.effective = self.effective.under(&stands, judged);
+        self.effective = self.effective.under(&of_whole, judged);
         let pooled = Pooled {
             rules: &policy.capacities.pools,
             left,
@@ -222,11 +228,21 @@ impl Look<'_> {
         if whole.is_empty() {
             return;
         }
+        // What never had a figure can only have been named as the reason why nobody could tell.
+        let ever = |name: &str| {
+            let pool = policy.pools.and_then(|pools| pools.pool(name));
+            pool.is_some_and(|pool| pool.series.last_level.is_some())
+        };
         let last = self.tracked.and_then(|tracked| {
             let limit = tracked.bottleneck.as_ref()?;
+            limit.pool().is_none_or(ever).then_some(())?;
             Some((limit, tracked.series.last_level?))
         });
-        let (level, bottleneck) = draw::limited(self.own, &pooled.limits(&whole), last);
+        let awaited = whole.iter().any(|draw| {
+            let stand = stands.get(draw.pool);
+            stand.is_some_and(|stand| stand.read == EverRead::NotYet)
+        });
+        let (level, bottleneck) = draw::limited(self.own, &pooled.limits(&whole), last, awaited);
         self.level.ambiguous_zero &= level == Level::Unknown;
         self.level.level = level;
         self.bottleneck = bottleneck;
@@ -248,6 +264,43 @@ impl Drawn {
         let drawn = move |pool| self.draws.iter().any(|draw| draw.pool == pool && wanted(draw));
         let under = self.under.iter().filter(move |(pool, _)| drawn(*pool));
         under.map(|(_, stand)| *stand)
+    }
+}
+
+impl Look<'_> {
+    fn newly_read(&self, policy: Policy<'_>, under: &[(usize, Stand)]) -> Vec<Bottleneck> {
+        let same = |tracked: &&Arc<Tracked>| tracked.epoch == policy.rules.epoch;
+        let Some(last) = self
+            .tracked
+            .filter(same)
+            .and_then(|tracked| tracked.drawn.as_ref())
+        else {
+            return Vec::new();
+        };
+        let before = |pool: usize| last.under.iter().find(|(of, _)| *of == pool);
+        let newly = under.iter().filter(|(pool, stand)| {
+            stand.read == EverRead::Yes && before(*pool).is_some_and(|(_, then)| then.read != EverRead::Yes)
+        });
+        newly
+            .filter_map(|(pool, _)| policy.capacities.pools.get(*pool))
+            .map(|rule| Bottleneck::Pool(rule.name.as_str().into()))
+            .collect()
+    }
+
+    /// Whether the level is the first that can be told of something which had to wait for a pool to be read, or
+    /// comes from a pool's first figure: nothing happened, it is a baseline that came late.
+    pub(super) fn is_late(
+        &self,
+        series: &SeriesState,
+        was: Option<&Bottleneck>,
+        limit: Option<&Bottleneck>,
+        level: Level,
+    ) -> bool {
+        let waited = series.level == Level::Unknown
+            && series.last_level.is_none()
+            && was.is_some_and(|limit| limit.pool().is_some());
+        let first = |limit: Option<&Bottleneck>| limit.is_some_and(|pool| self.newly_read.contains(pool));
+        level.known().is_some() && (waited || first(limit) || (series.level == Level::Unknown && first(was)))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::domain::alerting::rules::Rule;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::state::Drawn;
+use crate::domain::alerting::state::EverRead;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
@@ -140,6 +141,39 @@ impl Pools {
         }
     }
 
+    /// The places of the other shops without whose counts a pool of this shop cannot be told at `now`: those that were
+    /// not read since the pool is as it is, or too long ago.
+    #[must_use]
+    pub fn unread_beside(&self, instance: &str, capacities: &Capacities, now: Timestamp) -> Vec<usize> {
+        let known = self.shop(instance);
+        let own =
+            |rule: &&PoolRule| known.map_or_else(|| rule.concerns(instance), |shop| shop.is_concerned(rule));
+        let unread = |shop: &ShopParts, rule: &PoolRule| {
+            shop.is_concerned(rule) && !(shop.has_read(rule) && shop.is_fresh(now))
+        };
+        let shops = self.shops.iter().enumerate();
+        let unread = shops.filter(|(_, shop)| {
+            let mut pools = capacities.pools.iter().filter(own);
+            *shop.instance != *instance && pools.any(|rule| unread(shop, rule))
+        });
+        unread.map(|(place, _)| place).collect()
+    }
+
+    /// Whether the pool ever had a figure.
+    fn ever_read(&self, rule: &PoolRule) -> EverRead {
+        let mut concerned = self.shops.iter().filter(|shop| shop.is_concerned(rule));
+        if self
+            .pool(&rule.name)
+            .is_some_and(|pool| pool.series.last_level.is_some())
+        {
+            EverRead::Yes
+        } else if concerned.any(|shop| !shop.has_read(rule)) {
+            EverRead::NotYet
+        } else {
+            EverRead::Cannot
+        }
+    }
+
     /// Adds how each pool stands as a series.
     pub(super) fn stand(&self, board: &mut Board) {
         for pool in &mut board.pools {
@@ -236,6 +270,17 @@ impl ShopParts {
         self.parts.iter().find(same).map(|part| &**part)
     }
 
+    /// Whether it was read since the pool is as it is, however long ago.
+    fn has_read(&self, rule: &PoolRule) -> bool {
+        self.observed_at.is_some() && self.part(rule).is_some()
+    }
+
+    /// Whether it was read within the time that its counts are relied on.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let limit = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
+        self.observed_at.is_some_and(|at| now.duration_since(at) <= limit)
+    }
+
     /// What its services take, or why that is not known.
     fn taken(&self, part: Option<&Part>, now: Timestamp) -> Result<i64, String> {
         let shop = &self.instance;
@@ -245,10 +290,10 @@ impl ShopParts {
         let Some(part) = part else {
             return Err(format!("{shop} was not read since the pool is as it is."));
         };
-        let limit = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
-        if now.duration_since(observed_at) > limit {
+        if !self.is_fresh(now) {
             return Err(format!(
-                "{shop} was last read at {observed_at}, more than three of its intervals ago."
+                "{shop} was last read on {}, more than three of its intervals ago.",
+                observed_at.strftime("%Y-%m-%d at %H:%M UTC")
             ));
         }
         if let Some(lost) = part.lost.first() {
@@ -497,9 +542,11 @@ impl Tracked {
     }
 }
 
-/// How each configured pool stands, by its place among the rules; unknown ones do not speak for anybody.
-pub(super) fn stands(board: &Board) -> Vec<Stand> {
-    let stand = |pool: &Pool| Stand {
+/// How each configured pool stands, by its place among the rules; unknown ones do not speak for anybody. `pools` are
+/// what `board` was made of.
+pub(crate) fn stands(pools: &Pools, rules: &[PoolRule], board: &Board) -> Vec<Stand> {
+    let stand = |(rule, pool): (&PoolRule, &Pool)| Stand {
+        read: pools.ever_read(rule),
         level: pool.level,
         definition: pool.definition,
         severity: pool
@@ -507,5 +554,5 @@ pub(super) fn stands(board: &Board) -> Vec<Stand> {
             .as_ref()
             .map_or(Severity::Ok, |standing| standing.severity),
     };
-    board.pools.iter().map(stand).collect()
+    rules.iter().zip(&board.pools).map(stand).collect()
 }

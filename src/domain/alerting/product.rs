@@ -89,7 +89,7 @@ impl Walk<'_> {
             Mode::Settle
         };
         self.tell_product(&mut tracked, mode);
-        self.combinations(&mut tracked, product, mode);
+        self.combinations(&mut tracked, look, mode);
         self.changed(None, tracked)
     }
 
@@ -105,7 +105,7 @@ impl Walk<'_> {
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
         self.tell_product(&mut tracked, Mode::Settle);
-        self.combinations(&mut tracked, look.product, Mode::Settle);
+        self.combinations(&mut tracked, look, Mode::Settle);
         self.changed(Some(known), tracked)
     }
 
@@ -113,6 +113,12 @@ impl Walk<'_> {
         let mut tracked = (**known).clone();
         tracked.missing = 0;
         let renamed = self.take_attributes(&mut tracked, look);
+        let is_late = look.is_late(
+            &known.series,
+            known.bottleneck.as_ref(),
+            look.bottleneck.as_ref(),
+            look.level.level,
+        );
         let switched = switched(known, look);
         // Switched on, but without a reading yet: that comes with the first one.
         let awaits_reading = known.controlled == Some(false)
@@ -125,6 +131,10 @@ impl Walk<'_> {
         let mut mode = Mode::Speak { rule_changed: false };
         match switched {
             Some(ProductEventKind::ControlOn) => {
+                tracked.settle(look, self.now);
+                mode = Mode::Settle;
+            }
+            Some(_) | None if is_late => {
                 tracked.settle(look, self.now);
                 mode = Mode::Settle;
             }
@@ -150,7 +160,7 @@ impl Walk<'_> {
         }
         self.tell_product(&mut tracked, mode);
         self.options(&mut tracked, look.product);
-        self.combinations(&mut tracked, look.product, Mode::Speak { rule_changed: false });
+        self.combinations(&mut tracked, look, Mode::Speak { rule_changed: false });
         self.changed(Some(known), tracked)
     }
 

@@ -193,6 +193,7 @@ pub(super) fn source_channels(policy: Policy<'_>, source: &SourceState) -> Vec<u
 
 fn baseline(channel: usize, next: &Memory, telling: &Telling<'_>) -> Body {
     let mut counts = Counts::default();
+    let mut combinations = Counts::default();
     let mut products = 0;
     for tracked in next
         .products
@@ -202,12 +203,26 @@ fn baseline(channel: usize, next: &Memory, telling: &Telling<'_>) -> Body {
         if tracked.effective.channels.contains(&channel) {
             products += 1;
             counts.add(tracked.series.level, tracked.series.severity);
+            let there = tracked
+                .combinations
+                .iter()
+                .filter(|combination| !combination.gone);
+            for combination in there.filter(|combination| combination.effective.channels.contains(&channel)) {
+                combinations.add(combination.series.level, combination.series.severity);
+            }
         }
+    }
+    let mut pools = Counts::default();
+    let heard = telling.pools.pools.iter();
+    for pool in heard.filter(|pool| !pool.gone && pool.effective.channels.contains(&channel)) {
+        pools.add(pool.series.level, pool.series.severity);
     }
     let open = telling.open(channel, next, &[]);
     Body::Baseline {
         products,
         counts,
+        combinations,
+        pools,
         open,
     }
 }

@@ -94,6 +94,17 @@ pub struct Stand {
     pub severity: Severity,
     /// As [`crate::domain::pool::Pool::definition`].
     pub definition: u64,
+    pub read: EverRead,
+}
+
+/// Whether a pool ever had a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EverRead {
+    Yes,
+    /// Not yet: a shop that it concerns is still to be read.
+    NotYet,
+    /// All its shops were read, and the counts are not there.
+    Cannot,
 }
 
 /// What a product draws on pools, and under what its levels were derived.

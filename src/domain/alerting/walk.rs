@@ -38,6 +38,8 @@ pub(super) struct Look<'a> {
     /// The pool that limits it.
     pub bottleneck: Option<Bottleneck>,
     pub effective: Arc<Effective>,
+    /// Pools that had no figure yet when it was last derived, under the same rules, and have one now.
+    pub newly_read: Vec<Bottleneck>,
     /// The same bytes under the same rules as last time.
     pub unchanged: bool,
 }

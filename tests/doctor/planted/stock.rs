@@ -136,5 +136,20 @@ fn companion() -> Vec<Case> {
                 world
             },
         ),
+        case(
+            "the companion vanished from WHMCS 8.12, which does not tell why",
+            Id::PermissionGetProductDetails,
+            &["either its file is gone or the role", "tick GetProductDetails", "files"],
+            || {
+                let world = World::new();
+                world.poll();
+                world
+                    .shop
+                    .shop()
+                    .change_habits(|habits| habits.companion = Companion::None);
+                world
+            },
+        )
+        .warning(),
     ]
 }
