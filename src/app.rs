@@ -22,6 +22,7 @@ use crate::domain::capacity::Capacities;
 use crate::domain::pool::Board;
 use crate::hints::desk::Desk;
 use crate::jobs::check::Check;
+use crate::jobs::depart;
 use crate::jobs::shop::Sharing;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
@@ -207,7 +208,18 @@ async fn generations(
                 "Messages of channels that are no longer configured became dead letters."
             );
         }
-        mention_removed(&lasting.store, &generation.instance_names()).await?;
+        let configured = generation.instance_names();
+        mention_removed(&lasting.store, &configured).await?;
+        let withdrawn = depart::withdraw_departed(
+            &lasting.store,
+            &generation.rules,
+            &generation.telling,
+            &configured,
+            Timestamp::now(),
+        );
+        for (channel, headline) in withdrawn.await? {
+            tracing::info!(channel, headline, "Telling.");
+        }
         // Nobody else delivers (the lock proves it), and this process has no loop running now.
         let voided = lasting.store.void_leases(Timestamp::now()).await?;
         if voided > 0 {
@@ -271,10 +283,10 @@ async fn generations(
 
 /// Names the shops that are not asked any more: nothing of theirs is thrown away.
 async fn mention_removed(store: &Store, configured: &[String]) -> Result<(), StoreError> {
-    let known = store.reader().shop_names().await?;
-    for shop in known.iter().filter(|name| !configured.contains(name)) {
+    let known = store.reader().instances().await?;
+    for shop in known.iter().filter(|shop| !configured.contains(&shop.name)) {
         tracing::info!(
-            shop,
+            shop = shop.name,
             "No longer configured: its history is kept. `instance rename` gives it to another name."
         );
     }

@@ -17,6 +17,7 @@ pub mod domain {
     pub mod alerting {
         pub mod rules;
         pub mod state;
+        pub mod lost;
         pub mod pools;
         pub mod attach;
         pub mod mention;
@@ -38,6 +39,7 @@ pub mod domain {
         mod source;
         pub mod decide;
         pub mod remind;
+        pub mod depart;
     }
 }
 pub mod scheduler;
@@ -171,6 +173,7 @@ pub mod jobs {
     pub mod check;
     pub mod deliver;
     pub mod remind;
+    pub mod depart;
 }
 pub mod doctor {
     pub mod finding;

@@ -413,6 +413,14 @@ fn log_poll(shop: &str, checked: &Checked) {
             "More products are followed per choice."
         );
     }
+    for (pool, lost) in &checked.lost {
+        tracing::warn!(
+            shop,
+            pool = &**pool,
+            "What is left of the pool is unknown: nobody counts {lost}. Change the pool's uses to what is meant; `check` \
+             offers what it can."
+        );
+    }
     log_headlines(shop, checked);
 }
 

@@ -29,6 +29,7 @@ use crate::domain::alerting::counted::counted;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
+use crate::domain::alerting::relink;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
@@ -286,7 +287,8 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
 fn count(config: &Config, looks: &[(String, (Memory, Look))], pools: &mut Pools) {
     for (instance, (memory, look)) in looks {
         let snapshot = look.result.as_ref().ok();
-        let parts = snapshot.and_then(|snapshot| counted(policy(config, instance, None), memory, snapshot));
+        let parts =
+            snapshot.and_then(|snapshot| counted(policy(config, instance, Some(&*pools)), memory, snapshot));
         if let Some(parts) = parts {
             let parts = parts.into_iter().map(Arc::new).collect();
             pools.put(instance, look.observed_at, parts);
@@ -393,6 +395,15 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             say(&format!("warning: {origin} matches no product. {MATCHING}"));
         }
         offers = relinks::found(&shown_in.rules, &shown_in.capacities, &shown_in.path, &shown).await;
+        for Looked {
+            instance, checked, ..
+        } in looked
+        {
+            let pools = checked.pools.as_ref();
+            if let Some(shop) = pools.and_then(|(pools, _)| pools.shop(instance)) {
+                offers.extend(relink::of_missed(shop, &offers));
+            }
+        }
     }
     if options.combinations
         && let Some(unknown) = listing::unknown_options(&shown)
@@ -419,7 +430,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             print(&format!("\n{pools}"));
         }
         if !offers.is_empty() {
-            print(&relinks::text(&offers));
+            print(&relinks::text(&offers, looked.len() > 1));
         }
     }
     exit

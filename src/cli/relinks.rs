@@ -75,10 +75,17 @@ pub fn json(offer: &Relink) -> Value {
     })
 }
 
-/// The offers for people, a line each.
+/// The offers for people, a line each; with several shops each names its own.
 #[must_use]
-pub fn text(offers: &[Relink]) -> String {
-    let lines = offers.iter().map(|offer| clean::line(&offer.to_string(), LINE));
+pub fn text(offers: &[Relink], several: bool) -> String {
+    let lines = offers.iter().map(|offer| {
+        let shop = if several {
+            format!("{}: ", offer.instance)
+        } else {
+            String::new()
+        };
+        clean::line(&format!("{shop}{offer}"), LINE)
+    });
     let lines: Vec<String> = lines.collect();
     format!("\nRenamed or made anew:\n{}", lines.join("\n"))
 }

@@ -373,6 +373,8 @@ pub enum Body {
         cause: Cause,
         detail: String,
         since: Timestamp,
+        /// The pools that are unknown until then, since its services count in them.
+        pools: Vec<String>,
     },
     /// `source.up`: readable again; what it had been, and since when.
     SourceUp { cause: Option<Cause>, since: Timestamp },

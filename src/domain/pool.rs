@@ -58,6 +58,15 @@ impl PoolRule {
     }
 }
 
+impl PoolRule {
+    /// Whether a use is for the shop of that name and not simply for all.
+    #[must_use]
+    pub fn names(&self, instance: &str) -> bool {
+        let named = |used: &PoolUse| used.instance.is_some() && used.concerns(instance);
+        self.uses.iter().any(named)
+    }
+}
+
 /// A choice of an option, or a whole product.
 #[derive(Debug, Clone)]
 pub enum PoolUser {
@@ -187,6 +196,8 @@ pub struct Pool {
     pub products: Vec<(i64, usize)>,
     /// The shops that draw on it.
     pub shops: Vec<Arc<str>>,
+    /// Of its capacity, its uses and the shops they are for: a level that moves with it moved by no stock.
+    pub definition: u64,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
     /// How it stands as a series that speaks; `None` before the first decision about it.
@@ -259,6 +270,7 @@ impl Pool {
             by_need: Vec::new(),
             products: Vec::new(),
             shops: Vec::new(),
+            definition: 0,
             observed_at: None,
             standing: None,
         }

@@ -14,6 +14,7 @@ use crate::domain::alerting::decide::decide;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::alerting::lost::Lost;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::product::Policy;
 use crate::domain::alerting::rules::Rules;
@@ -70,6 +71,8 @@ pub struct Checked {
     /// The pools that stand otherwise than before, by their places among the rules.
     pub moved: Vec<usize>,
     pub level_changes: usize,
+    /// What is missed in a pool from this look on, with the pool's name.
+    pub lost: Vec<(Arc<str>, Lost)>,
     /// Products that are followed per choice from now on: they have more combinations than the limit.
     pub per_choice: Vec<String>,
     /// Channel and subject of each message that was queued.
@@ -120,7 +123,11 @@ impl Check {
         };
         let before = self.shop.memory(&self.store, &self.rules).await?;
         let snapshot = look.result.as_ref().ok();
-        let parts = snapshot.and_then(|snapshot| counted(self.policy(None), &before, snapshot));
+        let guard = shelf.hold(&self.store, &self.rules, look.observed_at).await?;
+        // Who took of the pools before is followed.
+        let policy = self.policy(guard.as_ref().map(|known| &known.pools));
+        let parts = snapshot.and_then(|snapshot| counted(policy, &before, snapshot));
+        drop(guard);
         let is_counted = parts.is_some();
         let first = parts.map_or(First::Missed, |parts| {
             First::Counted(look.observed_at, parts.into_iter().map(Arc::new).collect())
@@ -197,10 +204,8 @@ impl Check {
         let before = shop::load(guard, &self.shop, &self.store, &self.rules).await?;
         // Never held over the network, and after the shop.
         let mut shelf = match &self.pools {
-            Some(pools) if look.result.is_ok() => {
-                Some(pools.hold(&self.store, &self.rules, look.observed_at).await?)
-            }
-            Some(_) | None => None,
+            Some(pools) => Some(pools.hold(&self.store, &self.rules, look.observed_at).await?),
+            None => None,
         };
         // Whoever moves a pool from here on has to refresh this shop.
         drop(looking);
@@ -335,6 +340,10 @@ impl Checked {
             outcome: decision.outcome,
             detail: decision.detail,
             memory: Arc::new(decision.next),
+            lost: decision
+                .pools
+                .as_ref()
+                .map_or_else(Vec::new, |pools| pools.lost.clone()),
             pools: decision.pools.map(|pools| (pools.next, pools.board)),
             moved,
             level_changes: decision.level_changes,

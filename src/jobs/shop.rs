@@ -336,8 +336,24 @@ pub async fn read_pools(
             None => shop.unread(now),
         });
     }
+    if !capacities.pools.is_empty() {
+        pools.departed = departed(reader, shops).await?;
+    }
     pools.attach(rules, capacities);
     Ok(pools)
+}
+
+/// What shops took of pools that are no longer among these.
+async fn departed(reader: &Reader, shops: &[Sharing]) -> Result<Vec<ShopParts>, StoreError> {
+    let mut departed = Vec::new();
+    for known in reader.instances().await? {
+        if !shops.iter().any(|shop| *shop.name == *known.name) {
+            let name = Arc::from(known.name.as_str());
+            departed.push(reader.pool_parts(known.id, &name, Duration::MAX).await?);
+        }
+    }
+    departed.retain(|shop| !shop.parts.is_empty());
+    Ok(departed)
 }
 
 /// The memory in the guard, read from the store where it is not there.

@@ -84,6 +84,7 @@ enum Particulars<'a> {
         #[serde(serialize_with = "utc")]
         since: Timestamp,
         what_to_do: &'static str,
+        pools: &'a [String],
     },
     Up {
         cause: Option<Cause>,
@@ -138,12 +139,18 @@ fn particulars(message: &Message) -> Particulars<'_> {
         Body::Products { events } => Particulars::Products {
             events: events.iter().map(EventJson::of).collect(),
         },
-        Body::SourceDown { cause, detail, since } => Particulars::Down {
+        Body::SourceDown {
+            cause,
+            detail,
+            since,
+            pools,
+        } => Particulars::Down {
             cause: *cause,
             words: cause.words(),
             detail,
             since: *since,
             what_to_do: cause.mend(),
+            pools,
         },
         Body::SourceUp { cause, since } => Particulars::Up {
             cause: *cause,

@@ -107,7 +107,15 @@ impl View {
                 };
                 self.cards = events.iter().map(|event| reading.event(event)).collect();
             }
-            Body::SourceDown { cause, detail, since } => self.down(*cause, detail, *since, &reading, &source),
+            Body::SourceDown {
+                cause,
+                detail,
+                since,
+                pools,
+            } => {
+                self.down(*cause, detail, *since, &reading, &source);
+                self.intro.extend(blinded(pools));
+            }
             Body::SourceUp { cause, since } => {
                 self.tone = Tone::Good;
                 self.headline = format!("{source} is readable again");
@@ -165,6 +173,18 @@ impl View {
     pub fn open_more(&self) -> usize {
         self.open_total - self.open.len()
     }
+}
+
+/// Which pools are unknown while a shop cannot be read; nothing where there are none.
+fn blinded(pools: &[String]) -> Option<String> {
+    if pools.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = pools.iter().map(|pool| clean::line(pool, 100)).collect();
+    Some(format!(
+        "Pools that count its services become unknown with it, in every shop: {}.",
+        named.join(", ")
+    ))
 }
 
 /// What stands above several alerts; one says it all by itself.

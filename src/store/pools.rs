@@ -8,6 +8,9 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use crate::domain::alerting::decision::PoolsDecision;
+use crate::domain::alerting::lost::Holder;
+use crate::domain::alerting::lost::Lost;
+use crate::domain::alerting::lost::Now;
 use crate::domain::alerting::pools::Part;
 use crate::domain::alerting::pools::ShopParts;
 use crate::domain::catalogue::Name;
@@ -57,8 +60,8 @@ impl Reader {
     ) -> Result<ShopParts, StoreError> {
         let mut view = self.pool.begin().await?;
         let rows: Vec<PartRow> = sqlx::query_as(
-            "SELECT pool, fingerprint, used, uncounted, users, by_need FROM pool_parts WHERE instance_id = ? \
-             ORDER BY pool",
+            "SELECT pool, fingerprint, used, uncounted, matched, holders, lost, users, by_need FROM pool_parts \
+             WHERE instance_id = ? ORDER BY pool",
         )
         .bind(instance.0)
         .fetch_all(&mut *view)
@@ -125,10 +128,24 @@ fn needs(part: &Part) -> Vec<Need> {
         .collect()
 }
 
-type PartRow = (String, i64, Option<i64>, String, String, String);
+type PartRow = (
+    String,
+    i64,
+    Option<i64>,
+    String,
+    bool,
+    String,
+    String,
+    String,
+    String,
+);
+/// A [`Holder`] as it is stored.
+type Held = (i64, String, Option<(i64, i64)>, Option<String>, i64);
 
 fn part(row: PartRow, instance: &Arc<str>) -> Result<Part, StoreError> {
-    let (pool, fingerprint, used, uncounted, users, by_need) = row;
+    let (pool, fingerprint, used, uncounted, matched, holders, lost, users, by_need) = row;
+    let holders: Vec<Held> = json(&holders)?;
+    let lost: Vec<(Held, Option<String>, Option<i64>)> = json(&lost)?;
     let users: Vec<(i64, String, Option<String>, i64)> = json(&users)?;
     let user = |(product_id, product, choice, need): (i64, String, Option<String>, i64)| User {
         instance: Arc::clone(instance),
@@ -143,6 +160,19 @@ fn part(row: PartRow, instance: &Arc<str>) -> Result<Part, StoreError> {
         fingerprint: unsigned(fingerprint),
         used,
         uncounted,
+        matched,
+        holders: holders.into_iter().map(holder).collect(),
+        lost: lost
+            .into_iter()
+            .map(|(held, name, id)| Lost {
+                holder: holder(held),
+                now: match (name, id) {
+                    (Some(name), _) => Now::Renamed(name),
+                    (None, Some(id)) => Now::Anew(id),
+                    (None, None) => Now::Gone,
+                },
+            })
+            .collect(),
         users: users.into_iter().map(user).collect(),
         by_need: by_need
             .iter()
@@ -155,6 +185,35 @@ fn part(row: PartRow, instance: &Arc<str>) -> Result<Part, StoreError> {
             .filter(|(_, products)| *products > 0)
             .collect(),
     })
+}
+
+fn holder((product_id, product, pair, label, services): Held) -> Holder {
+    Holder {
+        product_id,
+        product: Name::new(&product),
+        pair,
+        label: label.map(Arc::from),
+        services,
+    }
+}
+
+fn held(holder: &Holder) -> Held {
+    (
+        holder.product_id,
+        holder.product.raw().to_owned(),
+        holder.pair,
+        holder.label.as_ref().map(ToString::to_string),
+        holder.services,
+    )
+}
+
+fn missed(lost: &Lost) -> (Held, Option<&str>, Option<i64>) {
+    let (name, id) = match &lost.now {
+        Now::Renamed(name) => (Some(name.as_str()), None),
+        Now::Anew(id) => (None, Some(*id)),
+        Now::Gone => (None, None),
+    };
+    (held(&lost.holder), name, id)
 }
 
 async fn write(conn: &mut SqliteConnection, shop: InstanceId, parts: &[Arc<Part>]) -> Result<(), StoreError> {
@@ -172,19 +231,31 @@ async fn write(conn: &mut SqliteConnection, shop: InstanceId, parts: &[Arc<Part>
                 )
             })
             .collect();
-        rows.push((part, to_json(&users)?, to_json(&needs(part))?));
+        let holders: Vec<Held> = part.holders.iter().map(held).collect();
+        let lost: Vec<_> = part.lost.iter().map(missed).collect();
+        let written = [
+            to_json(&holders)?,
+            to_json(&lost)?,
+            to_json(&users)?,
+            to_json(&needs(part))?,
+        ];
+        rows.push((part, written));
     }
     insert(
         conn,
-        "INSERT OR REPLACE INTO pool_parts (instance_id, pool, fingerprint, used, uncounted, users, by_need) ",
+        "INSERT OR REPLACE INTO pool_parts (instance_id, pool, fingerprint, used, uncounted, matched, holders, \
+         lost, users, by_need) ",
         &rows,
-        |values, (part, users, by_need)| {
+        |values, (part, [holders, lost, users, by_need])| {
             values
                 .push_bind(shop.0)
                 .push_bind(&*part.pool)
                 .push_bind(signed(part.fingerprint))
                 .push_bind(part.used)
                 .push_bind(part.uncounted.as_str())
+                .push_bind(part.matched)
+                .push_bind(holders.as_str())
+                .push_bind(lost.as_str())
                 .push_bind(users.as_str())
                 .push_bind(by_need.as_str());
         },

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
+use crate::store::value::InstanceId;
 use crate::store::value::optional_timestamp;
 
 /// A shop with a history.
@@ -33,6 +34,15 @@ impl Reader {
     pub async fn shop_names(&self) -> Result<Vec<String>, StoreError> {
         let names = sqlx::query_scalar("SELECT name FROM instances ORDER BY name");
         Ok(names.fetch_all(&self.pool).await?)
+    }
+
+    /// Whether anything of the shop is open, or told as such.
+    pub async fn has_open(&self, instance: InstanceId) -> Result<bool, StoreError> {
+        let open = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM told WHERE instance_id = ?1) \
+             OR EXISTS (SELECT 1 FROM series WHERE instance_id = ?1 AND gone = 0 AND severity > 0)",
+        );
+        Ok(open.bind(instance.0).fetch_one(&self.pool).await?)
     }
 
     /// Every shop there ever was, by name.

@@ -30,6 +30,8 @@ use whmcs_stock_monitor::scheduler::Schedule;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
+use whmcs_stock_monitor::simulator::product::ConfigOption;
+use whmcs_stock_monitor::simulator::product::OptionKind;
 use whmcs_stock_monitor::simulator::product::Product;
 use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::store::db::Store;
@@ -84,7 +86,7 @@ impl Running {
             pools: pools.to_vec(),
         });
         let (mut sharing, mut ids) = (Vec::new(), Vec::new());
-        for name in SHOPS {
+        for name in SHOPS.into_iter().take(sites.len()) {
             let id = store.instance(name).await.unwrap();
             ids.push(id);
             sharing.push(Sharing {
@@ -351,6 +353,93 @@ async fn counts_of_before_a_pool_was_taken_out_are_not_taken_up_again() {
     );
     estate.look(1).await;
     assert_eq!(left(&estate.board().await), Some(7));
+}
+
+#[tokio::test]
+async fn a_choice_renamed_in_one_shop_leaves_the_pool_unknown_over_restarts_until_it_has_its_name_again() {
+    let mut estate = Estate::open([server(4), server(8)], &[kits(20)]).await;
+    estate.look(0).await;
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(8));
+    let call = |estate: &Estate, name: &str| {
+        let choices = [(11, "32 GB"), (12, name)];
+        let renamed = ConfigOption::new(4, "RAM", OptionKind::Dropdown, &choices);
+        let edited = estate.sites[1].shop().edit(1, |product| {
+            product.options = vec![renamed, disk()];
+        });
+        edited.unwrap();
+    };
+    call(&estate, "64 GB DDR5");
+    let checked = estate.look(1).await;
+    assert_eq!(checked.lost.len(), 1);
+    assert!(told(&checked).is_empty(), "{:?}", told(&checked));
+    let mut estate = estate.restart(&[kits(20)]).await;
+    for shop in [0, 1, 0] {
+        let checked = estate.look(shop).await;
+        assert!(checked.lost.is_empty(), "it was said before the restart");
+        let board = estate.board().await;
+        assert_eq!(left(&board), None);
+        assert_eq!(
+            board.pools[0].unknown,
+            "us: nobody counts DS-64's \"RAM: 64 GB\" (8 services), which no use of the pool names any more (it is now \
+             \"RAM: 64 GB DDR5\"). Change the pool's uses to what is meant."
+        );
+    }
+    call(&estate, "64 GB");
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(8));
+    let mut both = kits(20);
+    both.uses.push(PoolUse {
+        what: PoolUser::Choice {
+            option: Pattern::text("RAM"),
+            choice: Pattern::text("64 GB DDR5"),
+        },
+        ..both.uses[0].clone()
+    });
+    call(&estate, "64 GB DDR5");
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), None);
+    let mut estate = estate.restart(&[both]).await;
+    estate.look(0).await;
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(8), "named as it is called now");
+}
+
+#[tokio::test]
+async fn a_shop_that_is_taken_out_leaves_a_pool_that_names_it_unknown() {
+    let mut named = kits(20);
+    named.uses[0].instance = Some(Pattern::text("*"));
+    let mut estate = Estate::open([server(4), server(8)], std::slice::from_ref(&named)).await;
+    estate.look(0).await;
+    estate.look(1).await;
+    assert_eq!(left(&estate.board().await), Some(8));
+    drop(estate.sites.pop());
+    let mut estate = estate.restart(std::slice::from_ref(&named)).await;
+    let checked = estate.look(0).await;
+    assert!(told(&checked).is_empty(), "{:?}", told(&checked));
+    let board = estate.board().await;
+    assert_eq!(left(&board), None);
+    assert_eq!(
+        board.pools[0].unknown,
+        "us is no longer configured, and its services are not counted. Take it out of the pool's uses."
+    );
+    named.uses[0].instance = Some(Pattern::text("eu"));
+    let mut estate = estate.restart(&[named]).await;
+    estate.look(0).await;
+    assert_eq!(left(&estate.board().await), Some(16));
+}
+
+#[tokio::test]
+async fn a_shop_without_such_a_choice_may_be_away() {
+    let bare = Product::new(1, 3, "Dedicated", "DS-0").with_stock(90);
+    let mut estate = Estate::open([server(4), bare], &[kits(20)]).await;
+    estate.look(1).await;
+    estate.look(0).await;
+    assert_eq!(left(&estate.board().await), Some(16));
+    let mut estate = estate.restart(&[kits(20)]).await;
+    estate.wait(60);
+    estate.look(0).await;
+    assert_eq!(left(&estate.board().await), Some(16));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod grouping;
 mod invariants;
 mod model;
 mod parts;
+mod lost;
 mod pools;
 mod relinks;
 mod reminders;

@@ -613,7 +613,10 @@ fn a_shop_opened_later_does_not_silence_a_pool_that_is_known() {
     let decision = world.look(1);
     let heard = heard(&decision, "mail");
     assert_eq!(heard.len(), 2, "{heard:?}");
-    assert!(heard.contains(&"pool \"kits\" first out".to_owned()), "{heard:?}");
+    assert!(
+        heard.contains(&"pool \"kits\" rule_changed out".to_owned()),
+        "the services of one shop more: {heard:?}"
+    );
 }
 
 #[test]

@@ -159,6 +159,31 @@ fn a_choice_that_was_renamed_is_offered_under_its_new_name() {
 }
 
 #[test]
+fn a_use_of_a_pool_is_offered_in_the_one_shop_where_it_matches_nothing() {
+    let options = || vec![option(4, "RAM", &[(12, "64 GB")])];
+    let (mut eu, us) = (shop(options()), shop(options()));
+    becomes(&mut eu, vec![option(4, "RAM", &[(17, "64 gb")])]);
+    let uses = pool(vec![PoolUser::Choice {
+        option: named("RAM"),
+        choice: Pattern::Id(12),
+    }]);
+    let past = Past::default();
+    let shops = [("eu", &eu), ("us", &us)].map(|(instance, shop)| relink::Shop {
+        instance,
+        memory: &shop.memory,
+        past: &past,
+    });
+    let memories = [("eu", &eu.memory), ("us", &us.memory)];
+    assert!(relink::is_called_for(&plain_rules(), &uses, &memories));
+    let offers = relink::relinks(&plain_rules(), &uses, &shops);
+    let found: Vec<(&str, i64)> = offers
+        .iter()
+        .map(|offer| (offer.instance.as_str(), offer.now_id))
+        .collect();
+    assert_eq!(found, [("eu", 17)]);
+}
+
+#[test]
 fn a_use_of_a_pool_and_a_rule_are_offered_the_same() {
     let mut shop = shop(vec![option(4, "RAM", &[(12, "64 GB")])]);
     becomes(&mut shop, vec![option(4, "RAM", &[(17, "64 GB")])]);

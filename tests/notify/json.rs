@@ -139,7 +139,7 @@ fn a_source_that_is_down_and_up_again() {
     });
     insta::assert_snapshot!(format!("{}\n{}", body(&samples::down()), body(&up)), @r#"
     {"type":"source.down","timestamp":"2026-11-21T09:03:11Z","data":
-    {"schema":1,"instance":"eu","cause":"firewall","words":"Something in front of WHMCS refused the request (a firewall or login page answered).","detail":"status 403, a page of HTML: \"Just a moment…\"","since":"2026-11-21T08:47:11Z","what_to_do":"Let this host's requests to includes/api.php through the firewall, WAF or CDN (a 403 or an HTML page came back)."}}
+    {"schema":1,"instance":"eu","cause":"firewall","words":"Something in front of WHMCS refused the request (a firewall or login page answered).","detail":"status 403, a page of HTML: \"Just a moment…\"","since":"2026-11-21T08:47:11Z","what_to_do":"Let this host's requests to includes/api.php through the firewall, WAF or CDN (a 403 or an HTML page came back).","pools":["64 GB DIMM kits","NVMe"]}}
     {"type":"source.up","timestamp":"2026-11-21T09:03:11Z","data":
     {"schema":1,"instance":"default","cause":"timeout","since":"2026-11-21T07:33:11Z","until":"2026-11-21T09:03:11Z","seconds":5400}}
     "#);

@@ -340,6 +340,7 @@ pub fn down() -> Message {
             cause: Cause::Firewall,
             detail: "status 403, a page of HTML: \"Just a moment…\"".to_owned(),
             since: ago(960),
+            pools: vec!["64 GB DIMM kits".to_owned(), "NVMe".to_owned()],
         })
     }
 }

@@ -354,6 +354,7 @@ fn a_shop_that_cannot_be_read_is_named_with_cause_and_mend() {
     Seen: status 403, a page of HTML: "Just a moment…"
     What to do: Let this host's requests to includes/api.php through the firewall, WAF or CDN (a 403 or an HTML page came back).
     Until it is readable again its products are silent: levels may be out of date.
+    Pools that count its services become unknown with it, in every shop: 64 GB DIMM kits, NVMe.
 
     -- 
     Shop eu · 21 Nov 2026, 10:03 CET

@@ -82,6 +82,37 @@ impl World {
 }
 
 #[test]
+fn check_offers_the_present_name_of_what_a_pool_misses() {
+    let world = World::open(
+        "[[pool]]\nname = \"kits\"\ncapacity = 9\nuses = [{ option = \"RAM\", choice = \"64 GB\" }]\n",
+    );
+    world.sell(64, 12, 3);
+    let first = world.home.run(&["check"]);
+    assert!(!first.out.contains("made anew"), "{first:?}");
+    // The others still offer it under its name.
+    let renamed = ram(&[(11, "32 GB"), (12, "64 GB DDR5"), (13, "128 GB")]);
+    let edited = world
+        .site
+        .shop()
+        .edit(64, |product| product.options = vec![renamed]);
+    edited.unwrap();
+    for _ in 0..2 {
+        let check = world.home.run(&["check"]);
+        let offer = "\n\nRenamed or made anew:\npool \"kits\": no choice is called \"64 GB\" any more; choice 12, which \
+                     was, is now \"64 GB DDR5\". Write that name, or 12.\n";
+        assert!(check.out.ends_with(offer), "{}", check.out);
+        assert!(
+            check
+                .out
+                .contains("nobody counts DS-64's \"RAM: 64 GB\" (3 services)"),
+            "{}",
+            check.out
+        );
+        assert!(!check.err.contains("recovered"), "{}", check.err);
+    }
+}
+
+#[test]
 fn check_offers_what_was_renamed_or_made_anew() {
     let world = World::open(
         "[[capacity]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }\ncapacity = 12\n\

@@ -315,6 +315,52 @@ fn a_reload_adds_and_removes_shops_and_what_is_removed_keeps_its_history() {
 }
 
 #[test]
+fn what_is_open_in_a_shop_that_is_removed_is_taken_back_once() {
+    let shops: Vec<Shop> = (0..2).map(|_| Shop::open(vec![item(1, "Same", 9)])).collect();
+    let receivers = Receivers::start();
+    let home = home_of(&shops[0], &receivers, &[("eu", &shops[1])]);
+    let mut daemon = home.start();
+    receivers.wait_for(2);
+    let reasons = || -> Vec<(Value, Value)> {
+        let messages = receivers.of_type("stock.alerts");
+        let alerts = messages
+            .iter()
+            .flat_map(|message| message["data"]["alerts"].as_array().unwrap());
+        alerts
+            .map(|alert| (alert["instance"].clone(), alert["reason"].clone()))
+            .collect()
+    };
+    let heard = |count| eventually("the alert", || (reasons().len() == count).then_some(()));
+    shops[1].stock(1, 0);
+    heard(1);
+    configure(&home, &[]);
+    daemon.signal(Signal::HUP);
+    heard(2);
+    daemon.wait_for_empty_outbox();
+    // Whatever happens then, it was said.
+    daemon.signal(Signal::KILL);
+    daemon.wait();
+    let mut daemon = home.start();
+    daemon.wait_for_polls("default", 2);
+    daemon.wait_for_empty_outbox();
+    assert_eq!(reasons().len(), 2, "{:?}", reasons());
+    daemon.stop();
+    configure(&home, &[("eu", &shops[1])]);
+    let mut daemon = home.start();
+    heard(3);
+    daemon.wait_for_polls("eu", 2);
+    daemon.wait_for_empty_outbox();
+    daemon.stop();
+    let expected = ["first", "withdrawn", "first"].map(|reason| (json!("eu"), json!(reason)));
+    assert_eq!(reasons(), expected);
+    assert_eq!(
+        receivers.of_type("stock.baseline").len(),
+        2,
+        "none of its own again"
+    );
+}
+
+#[test]
 fn a_shop_that_is_renamed_keeps_its_history() {
     let shops: Vec<Shop> = (0..2).map(|_| Shop::open(vec![item(1, "Same", 9)])).collect();
     let receivers = Receivers::start();

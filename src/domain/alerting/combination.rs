@@ -8,6 +8,7 @@ use crate::domain::alerting::rules::NamedPair;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
+use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::walk::Look;
@@ -66,7 +67,12 @@ impl Walk<'_> {
         look: &Look<'_>,
         mode: Mode,
     ) -> Combination {
-        let effective = self.effective_of(tracked, &derived.key, look.product);
+        let mut effective = self.effective_of(tracked, &derived.key, look.product);
+        if let Some(drawn) = &tracked.drawn {
+            let pools: Vec<Stand> = drawn.of_key(&derived.key).collect();
+            let judged = known.as_ref().map(|known| known.series.fingerprint);
+            effective = effective.under(&pools, judged);
+        }
         let mut combination = known.unwrap_or_else(|| Combination {
             key: derived.key,
             label: Arc::from(""),
@@ -97,7 +103,7 @@ impl Walk<'_> {
         let mode = if tracked.is_silent() {
             Mode::Withdraw
         } else if tracked.covers(&combination.series) {
-            Mode::Muted
+            Mode::Muted { rule_changed }
         } else if mode == Mode::Settle {
             Mode::Settle
         } else {
@@ -152,7 +158,7 @@ impl Walk<'_> {
         let mode = if tracked.is_silent() {
             Mode::Withdraw
         } else {
-            Mode::Muted
+            Mode::Muted { rule_changed: false }
         };
         self.tell_combination(tracked, &mut left, mode);
         left

@@ -54,7 +54,9 @@ pub(super) fn parts(
         &policy.capacities.pools,
         uses,
         &Arc::from(policy.instance),
+        policy.pools.and_then(|pools| pools.shop(policy.instance)),
         drawers,
+        &|id| looks::there(policy.rules.epoch, before, looks, polls, id),
     )
 }
 

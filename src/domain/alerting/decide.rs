@@ -316,12 +316,24 @@ fn not_accepted(
                 cause,
                 detail: detail.to_owned(),
                 since,
+                pools: blinded(policy),
             };
             decision.messages.push(telling.message(channel, body, new_id));
         }
     }
     decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
     decision
+}
+
+/// The pools in which the shop's services count, so that they become unknown when it is not read any more.
+fn blinded(policy: Policy<'_>) -> Vec<String> {
+    let shop = policy.pools.and_then(|pools| pools.shop(policy.instance));
+    let Some(shop) = shop else { return Vec::new() };
+    let rules = policy.capacities.pools.iter();
+    rules
+        .filter(|rule| shop.is_concerned(rule))
+        .map(|rule| rule.name.clone())
+        .collect()
 }
 
 fn unmoved(before: &Memory, outcome: Outcome, detail: &str) -> Decision {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::alerting::lost::Lost;
 use crate::domain::alerting::pools::Part;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::state::Memory;
@@ -140,6 +141,8 @@ pub struct PoolsDecision {
     pub source_changed: bool,
     /// The parts of the shop that was read which differ from those before.
     pub written: Vec<Arc<Part>>,
+    /// What of that shop is missed in a pool from this look on, with the pool's name.
+    pub lost: Vec<(Arc<str>, Lost)>,
     /// Pools of which that shop has no part any more, by name.
     pub dropped: Vec<Arc<str>>,
     /// Pools that are no longer configured, by name: no shop has a part of them.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::alerting::judge::MISSING_POLLS;
+use crate::domain::alerting::lost::There;
 use crate::domain::alerting::pools::Drawer;
 use crate::domain::alerting::product;
 use crate::domain::alerting::product::Policy;
@@ -16,8 +17,10 @@ use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::walk::Look;
 use crate::domain::capacity;
+use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
+use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
 use crate::domain::draw;
 use crate::domain::draw::Draw;
@@ -162,6 +165,29 @@ pub(super) fn drawers<'a>(
     found
 }
 
+/// How the product of that id is found after these looks, which stand for `counted_polls` looks at all products.
+pub(super) fn there<'a>(
+    epoch: u64,
+    before: &'a Memory,
+    looks: &'a [Look<'_>],
+    counted_polls: u32,
+    id: ProductId,
+) -> There<'a> {
+    if let Ok(at) = looks.binary_search_by_key(&id, |look| look.product.id()) {
+        return There::Seen(looks[at].product);
+    }
+    let Some(tracked) = before.product(id).filter(|tracked| !tracked.gone) else {
+        return There::Gone;
+    };
+    if counted_polls > 0 && tracked.missing.saturating_add(counted_polls) >= MISSING_POLLS {
+        return There::Gone;
+    }
+    match &tracked.seen {
+        Some(seen) if tracked.epoch == epoch => There::Seen(seen),
+        Some(_) | None => There::Unseen,
+    }
+}
+
 impl Look<'_> {
     /// The product as it draws on pools; `None` for nearly all.
     pub(super) fn drawer(&self) -> Option<Drawer<'_>> {
@@ -194,6 +220,9 @@ impl Look<'_> {
         self.newly_read = self.newly_read(policy, &under);
         let Some(drawn) = &mut self.drawn else { return };
         Arc::make_mut(drawn).under = under;
+        let of_whole: Vec<Stand> = drawn.of_whole().collect();
+        let judged = self.tracked.map(|tracked| tracked.series.fingerprint);
+        self.effective = self.effective.under(&of_whole, judged);
         let pooled = Pooled {
             rules: &policy.capacities.pools,
             left,
@@ -221,6 +250,24 @@ impl Look<'_> {
         self.level.ambiguous_zero &= level == Level::Unknown;
         self.level.level = level;
         self.bottleneck = bottleneck;
+    }
+}
+
+impl Drawn {
+    /// How the pools stand that the whole product draws on.
+    pub(super) fn of_whole(&self) -> impl Iterator<Item = Stand> {
+        self.where_drawn(|draw| draw.pair.is_none())
+    }
+
+    /// How the pools stand that the whole product or these choices draw on.
+    pub(super) fn of_key(&self, key: &CombinationKey) -> impl Iterator<Item = Stand> {
+        self.where_drawn(|draw| draw.pair.is_none_or(|pair| key.pairs().contains(&pair)))
+    }
+
+    fn where_drawn(&self, wanted: impl Fn(&Draw) -> bool) -> impl Iterator<Item = Stand> {
+        let drawn = move |pool| self.draws.iter().any(|draw| draw.pool == pool && wanted(draw));
+        let under = self.under.iter().filter(move |(pool, _)| drawn(*pool));
+        under.map(|(_, stand)| *stand)
     }
 }
 

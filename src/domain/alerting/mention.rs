@@ -20,6 +20,9 @@ use crate::domain::pool::PoolUser;
 pub struct Mention<'a> {
     /// How messages name it: `rule 2`, `capacity 1`, `use 2 of pool "kits"`.
     pub origin: String,
+    /// Whether it is meant in every shop by itself: what it does not name in one shop is missed there, whatever it names
+    /// in others.
+    pub each_shop: bool,
     instances: Vec<&'a Pattern>,
     groups: &'a [Pattern],
     pub products: Vec<&'a Pattern>,
@@ -43,6 +46,7 @@ impl<'a> Mention<'a> {
     fn of_rule(rule: &'a Rule) -> Self {
         Self {
             origin: rule.origin.clone(),
+            each_shop: false,
             instances: rule.instances.iter().collect(),
             groups: &rule.groups,
             products: rule.products.iter().collect(),
@@ -57,6 +61,7 @@ impl<'a> Mention<'a> {
     fn of_capacity(capacity: &'a CapacityRule) -> Self {
         Self {
             origin: capacity.origin.clone(),
+            each_shop: false,
             instances: capacity.instances.iter().collect(),
             groups: &capacity.groups,
             products: capacity.products.iter().collect(),
@@ -75,6 +80,7 @@ impl<'a> Mention<'a> {
         };
         Self {
             origin: format!("use {} of pool {:?}", index + 1, pool.name),
+            each_shop: true,
             instances: used.instance.iter().collect(),
             groups: &[],
             products,

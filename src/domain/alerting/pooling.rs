@@ -1,5 +1,6 @@
 //! Each pool over time: counted anew in a look of a shop it concerns, moved as a series, and told of once.
 
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,10 +9,13 @@ use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Event;
 use crate::domain::alerting::decision::EventKind;
 use crate::domain::alerting::decision::PoolsDecision;
+use crate::domain::alerting::lost;
+use crate::domain::alerting::lost::Lost;
 use crate::domain::alerting::pools::Part;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::pools::ShopParts;
 use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::series::Moved;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
@@ -58,6 +62,7 @@ pub(super) fn evaluate(
         next: before.clone(),
         changes: Vec::new(),
         events: Vec::new(),
+        lost: Vec::new(),
     };
     let (written, dropped) = pooling.take(counts);
     let mut board = pooling.next.figures(reading.capacities, reading.now);
@@ -91,6 +96,7 @@ pub(super) fn evaluate(
         board,
         changes: pooling.changes,
         events: pooling.events,
+        lost: pooling.lost,
         next: pooling.next,
         written,
         dropped,
@@ -105,6 +111,7 @@ pub(super) struct Pooling<'a> {
     pub(super) next: Pools,
     changes: Vec<Change>,
     events: Vec<Event>,
+    lost: Vec<(Arc<str>, Lost)>,
 }
 
 fn last_look(before: &Pools) -> Option<Timestamp> {
@@ -137,6 +144,12 @@ impl Pooling<'_> {
             let same = before.iter().find(|known| ***known == part);
             let part = same.map_or_else(|| Arc::new(part), Arc::clone);
             if same.is_none() {
+                let alike =
+                    |known: &&Arc<Part>| known.pool == part.pool && known.fingerprint == part.fingerprint;
+                let last = before.iter().find(alike).map_or(&[][..], |known| &known.lost);
+                let missed = lost::newly(last, &part.lost).into_iter();
+                self.lost
+                    .extend(missed.map(|lost| (Arc::clone(&part.pool), lost)));
                 written.push(Arc::clone(&part));
             }
             shop.parts.push(part);
@@ -174,7 +187,11 @@ impl Pooling<'_> {
     /// Moves the series of a configured pool to what is left of it now.
     fn observe(&mut self, rule: &PoolRule, figure: &Pool, telling: &mut Telling<'_>) {
         let known = self.next.pool(&rule.name).cloned();
-        let effective = self.reading.rules.of_pool(rule);
+        let mut effective = self.reading.rules.of_pool(rule);
+        let mut defined = StableHasher::default();
+        defined.write_u64(effective.fingerprint);
+        defined.write_u64(figure.definition);
+        Arc::make_mut(&mut effective).fingerprint = defined.finish();
         let now = self.reading.now;
         let shop = || Some(Name::new(self.reading.instance));
         let mut pool = match &known {

@@ -9,6 +9,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::domain::alerting::lost;
+use crate::domain::alerting::lost::Held;
+use crate::domain::alerting::lost::Holder;
+use crate::domain::alerting::lost::Lost;
+use crate::domain::alerting::lost::There;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Rule;
 use crate::domain::alerting::rules::Rules;
@@ -24,6 +29,7 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::draw::Draw;
 use crate::domain::draw::Uses;
 use crate::domain::message::Severity;
 use crate::domain::pattern::Pattern;
@@ -43,6 +49,8 @@ pub struct Pools {
     pub memory: Memory,
     /// All configured shops, in the order of the configuration.
     pub shops: Vec<ShopParts>,
+    /// Shops that are no longer configured, of which parts are remembered.
+    pub departed: Vec<ShopParts>,
 }
 
 /// What is known of one shop's services that draw on pools.
@@ -68,6 +76,12 @@ pub struct Part {
     pub used: Option<i64>,
     /// Whose services are not counted, by name; "" where all are.
     pub uncounted: String,
+    /// Whether a product or choice of the shop ever matched one of these uses.
+    pub matched: bool,
+    /// Whose services take of it.
+    pub holders: Vec<Holder>,
+    /// Whose services took of it and are missed.
+    pub lost: Vec<Lost>,
     /// Those on offer, the greatest need first; at most [`USERS_KEPT`].
     pub users: Vec<User>,
     /// How many on offer need how many; the greatest need first.
@@ -81,8 +95,8 @@ impl Pools {
     #[must_use]
     pub fn of(shops: Vec<ShopParts>) -> Self {
         Self {
-            memory: Memory::default(),
             shops,
+            ..Self::default()
         }
     }
 
@@ -138,9 +152,11 @@ impl Pools {
     /// not read since the pool is as it is, or too long ago.
     #[must_use]
     pub fn unread_beside(&self, instance: &str, capacities: &Capacities, now: Timestamp) -> Vec<usize> {
-        let own = |rule: &&PoolRule| rule.concerns(instance);
+        let known = self.shop(instance);
+        let own =
+            |rule: &&PoolRule| known.map_or_else(|| rule.concerns(instance), |shop| shop.is_concerned(rule));
         let unread = |shop: &ShopParts, rule: &PoolRule| {
-            rule.concerns(&shop.instance) && !(shop.has_read(rule) && shop.is_fresh(now))
+            shop.is_concerned(rule) && !(shop.has_read(rule) && shop.is_fresh(now))
         };
         let shops = self.shops.iter().enumerate();
         let unread = shops.filter(|(_, shop)| {
@@ -152,7 +168,7 @@ impl Pools {
 
     /// Whether the pool ever had a figure.
     fn ever_read(&self, rule: &PoolRule) -> EverRead {
-        let mut concerned = self.shops.iter().filter(|shop| rule.concerns(&shop.instance));
+        let mut concerned = self.shops.iter().filter(|shop| shop.is_concerned(rule));
         if self
             .pool(&rule.name)
             .is_some_and(|pool| pool.series.last_level.is_some())
@@ -173,12 +189,26 @@ impl Pools {
         }
     }
 
+    /// A hash of the pool's capacity, its uses, and the configured shops that they are for.
+    fn definition(&self, rule: &PoolRule) -> u64 {
+        let mut hasher = StableHasher::default();
+        hasher.write_i64(rule.capacity);
+        let mut shops: Vec<&str> = self.shops.iter().map(|shop| &*shop.instance).collect();
+        shops.sort_unstable();
+        for shop in shops.into_iter().filter(|shop| rule.concerns(shop)) {
+            hasher.write(shop.as_bytes());
+            hasher.write_u64(fingerprint(rule, shop));
+        }
+        hasher.finish()
+    }
+
     fn figure(&self, rule: &PoolRule, now: Timestamp) -> Pool {
         let mut pool = Pool::new(&rule.name, rule.capacity);
+        pool.definition = self.definition(rule);
         let mut used = Some(0i64);
         let mut by_need = ByNeed::new();
         let mut products = ByNeed::new();
-        for shop in self.shops.iter().filter(|shop| rule.concerns(&shop.instance)) {
+        for shop in self.shops.iter().filter(|shop| shop.is_concerned(rule)) {
             pool.observed_at = pool.observed_at.max(shop.observed_at);
             let part = shop.part(rule);
             let taken = shop.taken(part, now);
@@ -196,6 +226,13 @@ impl Pools {
                     pool.shops.push(Arc::clone(&shop.instance));
                 }
             }
+        }
+        if let Some(shop) = self.departed.iter().find(|shop| shop.is_missed(rule)) {
+            used = None;
+            pool.unknown = format!(
+                "{} is no longer configured, and its services are not counted. Take it out of the pool's uses.",
+                shop.instance
+            );
         }
         pool.users.sort_by_key(|user| Reverse(user.need));
         pool.by_need = listed(by_need);
@@ -220,8 +257,22 @@ impl ShopParts {
         }
     }
 
+    /// Whether its services count: a use names it, or one for all shops ever matched something of it. Before it was
+    /// read under these uses, that may be.
+    #[must_use]
+    pub fn is_concerned(&self, rule: &PoolRule) -> bool {
+        let matched = || self.part(rule).is_none_or(|part| part.matched);
+        rule.names(&self.instance) || (rule.concerns(&self.instance) && matched())
+    }
+
+    /// Whether it is no longer configured though a use names it and its services took of the pool.
+    fn is_missed(&self, rule: &PoolRule) -> bool {
+        let took = |part: &Part| part.used != Some(0);
+        rule.names(&self.instance) && self.part(rule).is_some_and(took)
+    }
+
     /// Its part of the pool, where it was counted under the same uses.
-    fn part(&self, rule: &PoolRule) -> Option<&Part> {
+    pub(super) fn part(&self, rule: &PoolRule) -> Option<&Part> {
         let fingerprint = fingerprint(rule, &self.instance);
         let same = |part: &&Arc<Part>| *part.pool == *rule.name && part.fingerprint == fingerprint;
         self.parts.iter().find(same).map(|part| &**part)
@@ -251,6 +302,11 @@ impl ShopParts {
             return Err(format!(
                 "{shop} was last read on {}, more than three of its intervals ago.",
                 observed_at.strftime("%Y-%m-%d at %H:%M UTC")
+            ));
+        }
+        if let Some(lost) = part.lost.first() {
+            return Err(format!(
+                "{shop}: nobody counts {lost}. Change the pool's uses to what is meant."
             ));
         }
         part.used.ok_or_else(|| {
@@ -338,15 +394,19 @@ pub(super) fn parts<'a>(
     rules: &[PoolRule],
     uses: &Uses<'_>,
     instance: &Arc<str>,
+    last: Option<&ShopParts>,
     drawers: impl Iterator<Item = Drawer<'a>>,
+    there: &dyn Fn(ProductId) -> There<'a>,
 ) -> Vec<Part> {
     let mut counting: Vec<Counting> = rules.iter().map(|_| Counting::default()).collect();
     for drawer in drawers {
         for pool in &drawer.drawn.unseen {
             counting[*pool].miss(drawer.name);
+            counting[*pool].matched = true;
         }
         for draw in drawer.drawn.draws.iter() {
             let counting = &mut counting[draw.pool];
+            counting.hold(&drawer, draw);
             match draw.taken() {
                 Some(taken) => counting.used = counting.used.saturating_add(taken),
                 None => counting.miss(drawer.name),
@@ -370,7 +430,10 @@ pub(super) fn parts<'a>(
     let counted = rules.iter().zip(counting).enumerate();
     counted
         .filter(|(pool, _)| concerned(pool))
-        .map(|(_, (rule, counting))| counting.part(rule, instance))
+        .map(|(_, (rule, counting))| {
+            let last = last.and_then(|last| last.part(rule));
+            counting.part(rule, instance, last, there)
+        })
         .collect()
 }
 
@@ -378,6 +441,8 @@ pub(super) fn parts<'a>(
 struct Counting {
     used: i64,
     uncounted: String,
+    matched: bool,
+    held: Held,
     users: Vec<User>,
     by_need: ByNeed,
     products: ByNeed,
@@ -414,14 +479,45 @@ impl Counting {
         }
     }
 
-    fn part(mut self, rule: &PoolRule, instance: &str) -> Part {
+    fn hold(&mut self, drawer: &Drawer<'_>, draw: &Draw) {
+        self.matched = true;
+        let holder = Holder {
+            product_id: drawer.id,
+            product: drawer.name.clone(),
+            pair: draw.pair,
+            label: draw.label.clone(),
+            services: draw.in_use.unwrap_or(-1),
+        };
+        if holder.services > 0 {
+            self.held.holders.push(holder);
+        } else {
+            self.held.idle.push(holder);
+        }
+    }
+
+    fn part<'a>(
+        mut self,
+        rule: &PoolRule,
+        instance: &str,
+        last: Option<&Part>,
+        there: &dyn Fn(ProductId) -> There<'a>,
+    ) -> Part {
         self.close_product();
+        let before = last.map_or((&[][..], &[][..]), |last| (&last.holders, &last.lost));
+        let followed = lost::follow(before, std::mem::take(&mut self.held), there);
+        for name in &followed.unread {
+            self.miss(name);
+        }
+        let all = self.uncounted.is_empty() && followed.lost.is_empty();
         self.users.sort_by_key(|user| Reverse(user.need));
         self.users.truncate(USERS_KEPT);
         Part {
             pool: rule.name.as_str().into(),
             fingerprint: fingerprint(rule, instance),
-            used: self.uncounted.is_empty().then_some(self.used),
+            used: all.then_some(self.used),
+            matched: self.matched || last.is_some_and(|last| last.matched),
+            holders: followed.holders,
+            lost: followed.lost,
             uncounted: self.uncounted,
             users: self.users,
             by_need: listed(self.by_need),
@@ -475,6 +571,29 @@ impl Rules {
     }
 }
 
+impl Effective {
+    /// The same with what pools are among what decides a severity: each as it stands, where the series was last judged
+    /// with the rule `judged`, `None` for a new one. A pool that is unknown is added where it was before.
+    pub(super) fn under(self: &Arc<Self>, pools: &[Stand], judged: Option<u64>) -> Arc<Self> {
+        if pools.is_empty() {
+            return Arc::clone(self);
+        }
+        let mut hasher = StableHasher::default();
+        hasher.write_u64(self.fingerprint);
+        for pool in pools {
+            hasher.write_u64(pool.definition);
+        }
+        let full = hasher.finish();
+        let unknown = pools.iter().any(|pool| pool.level == Level::Unknown);
+        if unknown && judged.is_some_and(|judged| judged != full) {
+            return Arc::clone(self);
+        }
+        let mut mixed = (**self).clone();
+        mixed.fingerprint = full;
+        Arc::new(mixed)
+    }
+}
+
 impl Tracked {
     /// What WHMCS itself last said of the product, whatever its pools leave.
     pub(super) fn own_level(&self) -> Level {
@@ -491,6 +610,7 @@ pub(crate) fn stands(pools: &Pools, rules: &[PoolRule], board: &Board) -> Vec<St
     let stand = |(rule, pool): (&PoolRule, &Pool)| Stand {
         read: pools.ever_read(rule),
         level: pool.level,
+        definition: pool.definition,
         severity: pool
             .standing
             .as_ref()

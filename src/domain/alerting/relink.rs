@@ -3,8 +3,11 @@
 use std::fmt;
 
 use crate::domain::alerting::attach;
+use crate::domain::alerting::lost::Lost;
+use crate::domain::alerting::lost::Now;
 use crate::domain::alerting::mention;
 use crate::domain::alerting::mention::Mention;
+use crate::domain::alerting::pools::ShopParts;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
@@ -101,9 +104,77 @@ impl fmt::Display for Relink {
 #[must_use]
 pub fn is_called_for(rules: &Rules, capacities: &Capacities, shops: &[(&str, &Memory)]) -> bool {
     mention::mentions(rules, capacities).iter().any(|mention| {
-        let mut products = mention.products.iter();
-        !unmatched::concerns(mention, shops) || products.any(|pattern| !is_sold(mention, pattern, shops))
+        among(mention, shops).into_iter().any(|shops| {
+            let mut products = mention.products.iter();
+            !unmatched::concerns(mention, shops) || products.any(|pattern| !is_sold(mention, pattern, shops))
+        })
     })
+}
+
+/// What can be offered for services of the shop that pools miss, since what holds them has another name now. What
+/// `offered` has for the same pool already is left out.
+#[must_use]
+pub fn of_missed(shop: &ShopParts, offered: &[Relink]) -> Vec<Relink> {
+    let mut found: Vec<Relink> = Vec::new();
+    for part in &shop.parts {
+        let origin = format!("pool {:?}", &*part.pool);
+        let offers = part
+            .lost
+            .iter()
+            .filter_map(|lost| missed(lost, &shop.instance, &origin));
+        for offer in offers {
+            let same = |other: &Relink| {
+                let alike =
+                    (other.kind, other.id, &other.now_name) == (offer.kind, offer.id, &offer.now_name);
+                alike && other.instance == offer.instance && other.origin.ends_with(&offer.origin)
+            };
+            if !offered.iter().chain(&found).any(same) {
+                found.push(offer);
+            }
+        }
+    }
+    found
+}
+
+fn missed(lost: &Lost, instance: &str, origin: &str) -> Option<Relink> {
+    let Now::Renamed(now) = &lost.now else { return None };
+    let holder = &lost.holder;
+    let named = |kind, id, was: &str, now: &str| Relink {
+        origin: origin.to_owned(),
+        instance: instance.to_owned(),
+        kind,
+        by_id: false,
+        id,
+        name: was.to_owned(),
+        now_id: id,
+        now_name: now.to_owned(),
+    };
+    let (Some((option_id, choice_id)), Some(label)) = (holder.pair, &holder.label) else {
+        return Some(named(
+            Kind::Product,
+            holder.product_id,
+            holder.product.shown(),
+            now,
+        ));
+    };
+    let ((option, choice), (now_option, now_choice)) = (label.split_once(": ")?, now.split_once(": ")?);
+    if option == now_option {
+        return (choice != now_choice).then(|| named(Kind::Choice, choice_id, choice, now_choice));
+    }
+    Some(named(Kind::Option, option_id, option, now_option))
+}
+
+/// The shops that a mention is looked for in: together, or each by itself.
+fn among<'a, 'b>(
+    mention: &Mention<'_>,
+    shops: &'a [(&'b str, &'b Memory)],
+) -> Vec<&'a [(&'b str, &'b Memory)]> {
+    if mention.each_shop {
+        let concerned = shops.chunks(1);
+        concerned.filter(|shop| mention.is_in(shop[0].0)).collect()
+    } else {
+        vec![shops]
+    }
 }
 
 /// What can be offered, in the order of the configuration, each once.
@@ -112,13 +183,21 @@ pub fn relinks(rules: &Rules, capacities: &Capacities, shops: &[Shop<'_>]) -> Ve
     let plain: Vec<(&str, &Memory)> = shops.iter().map(|shop| (shop.instance, shop.memory)).collect();
     let mut found = Vec::new();
     for mention in mention::mentions(rules, capacities) {
-        let lost = mention
-            .products
-            .iter()
-            .filter(|pattern| !is_sold(&mention, pattern, &plain));
-        let lost: Vec<&Pattern> = lost.copied().collect();
-        let idle = !unmatched::concerns(&mention, &plain);
-        for shop in shops.iter().filter(|shop| mention.is_in(shop.instance)) {
+        for (place, shop) in shops.iter().enumerate() {
+            if !mention.is_in(shop.instance) {
+                continue;
+            }
+            let beside = if mention.each_shop {
+                &plain[place..=place]
+            } else {
+                &plain[..]
+            };
+            let lost = mention
+                .products
+                .iter()
+                .filter(|pattern| !is_sold(&mention, pattern, beside));
+            let lost: Vec<&Pattern> = lost.copied().collect();
+            let idle = !unmatched::concerns(&mention, beside);
             let about = About {
                 mention: &mention,
                 shop,

@@ -85,12 +85,24 @@ pub fn remind(
         let changed = one_shop(rules, &telling, shop, slots, &mut alerts);
         reminders.shops.push(changed);
     }
+    reminders.messages = grouped(rules, alerts, now, new_id);
+    reminders
+}
+
+/// One message a channel with the alerts of all shops, worst first, split at the limit.
+pub(super) fn grouped(
+    rules: &Rules,
+    alerts: Vec<Vec<Alert>>,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Vec<Message> {
+    let mut messages = Vec::new();
     for (channel, mut alerts) in alerts.into_iter().enumerate() {
         worst_first(&mut alerts);
         for part in alerts.chunks(ALERTS_PER_MESSAGE) {
             let first = part.first().map(|alert| alert.instance.clone());
             let same = part.iter().all(|alert| Some(&alert.instance) == first.as_ref());
-            reminders.messages.push(Message {
+            messages.push(Message {
                 id: new_id(),
                 channel: rules.channels[channel].name.clone(),
                 instance: if same { first } else { None },
@@ -102,7 +114,7 @@ pub fn remind(
             });
         }
     }
-    reminders
+    messages
 }
 
 fn rule_of<'a>(shared: Shared<'a>, name: &str) -> Option<&'a PoolRule> {
@@ -133,7 +145,11 @@ fn all_pools(
     let readable = |name: &str| {
         let rule = rule_of(shared, name);
         let mut up = shops.iter().filter(|shop| shop.memory.source.down.is_none());
-        rule.is_some_and(|rule| up.any(|shop| rule.concerns(shop.instance)))
+        let concerned = |rule: &PoolRule, name: &str| match shared.pools.shop(name) {
+            Some(shop) => shop.is_concerned(rule),
+            None => rule.concerns(name),
+        };
+        rule.is_some_and(|rule| up.any(|shop| concerned(rule, shop.instance)))
     };
     let mut next: Option<Memory> = None;
     let mut changes = Vec::new();

@@ -93,6 +93,8 @@ pub struct Combination {
 pub struct Stand {
     pub level: Level,
     pub severity: Severity,
+    /// As [`crate::domain::pool::Pool::definition`].
+    pub definition: u64,
     pub read: EverRead,
     /// A hash of how those stand who need more of it than one.
     pub needs: u64,

@@ -32,7 +32,7 @@ pub(super) enum Mode {
     /// Gone, retired or no longer counted: open alerts are taken back.
     Withdraw,
     /// A combination that is no worse than its product, or what a pool speaks for: only good news.
-    Muted,
+    Muted { rule_changed: bool },
 }
 
 /// What one channel is to hear of this look.
@@ -184,9 +184,12 @@ impl<'a> Telling<'a> {
         // A frozen series says nothing, except that it is over; for a new channel it counts as told all the same.
         let frozen = series.level == Level::Unknown && mode != Mode::Withdraw;
         for (channel, silent) in silent.iter().enumerate() {
-            let spoken_for =
-                matches!(mode, Mode::Speak { .. }) && self.is_spoken_for(channel, series.severity, about);
-            let mode = if spoken_for { Mode::Muted } else { mode };
+            let mode = match mode {
+                Mode::Speak { rule_changed } if self.is_spoken_for(channel, series.severity, about) => {
+                    Mode::Muted { rule_changed }
+                }
+                mode => mode,
+            };
             if !frozen || *silent {
                 self.one_channel(channel, *silent, series, effective, about, mode);
             }
@@ -259,12 +262,12 @@ impl<'a> Telling<'a> {
         let routed = effective.channels.contains(&channel);
         let view = match (mode, routed) {
             (Mode::Withdraw, _) => Severity::Ok,
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, true) => seen,
+            (Mode::Speak { .. } | Mode::Settle | Mode::Muted { .. }, true) => seen,
             // A recovery goes to every channel that was told, also one that is no longer routed to.
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted, false) => told.min(seen),
+            (Mode::Speak { .. } | Mode::Settle | Mode::Muted { .. }, false) => told.min(seen),
         };
         // A combination that its product covers has nothing to say yet, so it cannot count as told.
-        if mode == Mode::Settle || (silent && mode != Mode::Muted) {
+        if mode == Mode::Settle || (silent && !matches!(mode, Mode::Muted { .. })) {
             self.set_told(channel, series, view);
         } else if let Some(reason) = self.reason(series, effective, told, view, mode) {
             let alert = self.alert(series, effective, about, reason, told, view);
@@ -281,7 +284,11 @@ impl<'a> Telling<'a> {
         view: Severity,
         mode: Mode,
     ) -> Option<Reason> {
-        let rule_changed = mode == Mode::Speak { rule_changed: true };
+        let muted = matches!(mode, Mode::Muted { .. });
+        let rule_changed = match mode {
+            Mode::Speak { rule_changed } | Mode::Muted { rule_changed } => rule_changed,
+            Mode::Settle | Mode::Withdraw => false,
+        };
         // What got worse beyond what the channel takes is no recovery.
         let no_better = view < told && series.severity >= told && mode != Mode::Withdraw;
         if view == told || no_better {
@@ -296,16 +303,16 @@ impl<'a> Telling<'a> {
             } else {
                 Reason::Worse
             };
-            return (mode != Mode::Muted).then_some(if rule_changed { Reason::RuleChanged } else { reason });
+            return (!muted).then_some(if rule_changed { Reason::RuleChanged } else { reason });
         }
-        if rule_changed {
+        if rule_changed && (!muted || view == Severity::Ok) {
             return Some(Reason::RuleChanged);
         }
         if view == Severity::Ok {
             return Some(Reason::Recovered);
         }
         let held = self.is_held(series, effective);
-        (told == Severity::Out && held && mode != Mode::Muted).then_some(Reason::Better)
+        (told == Severity::Out && held && !muted).then_some(Reason::Better)
     }
 
     fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
