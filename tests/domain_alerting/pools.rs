@@ -376,7 +376,7 @@ fn six_hundred_products_short_of_a_pool_make_one_alert_and_one_recovery() {
     );
     world.declare(&[pool(80, vec![a_use("128 GB", 3), whole(1000, 1)])]);
     let looks = [both(&mut world), both(&mut world)].concat();
-    assert_eq!(looks, ["pool \"kits\"/3 recovered ok"]);
+    assert_eq!(looks, ["pool \"kits\"/3 rule_changed ok"]);
 }
 
 #[test]
@@ -1111,8 +1111,11 @@ fn what_waits_for_a_pool_that_was_never_read_takes_its_first_figure_silently() {
     assert_eq!(world.hears(0), NOTHING);
     // From here on it is as if that had been the baseline.
     world.shops[1].edit(1, |item| item.in_use = Some(10));
-    world.look(1);
-    assert_eq!(world.hears(0), ["1 recovered ok"]);
+    assert_eq!(
+        world.hears(1).last().map(String::as_str),
+        Some("pool \"kits\" recovered ok")
+    );
+    assert_eq!(world.hears(0), NOTHING, "the pool spoke for it");
     assert_eq!(
         combination(&world, 0, 3, 12).0,
         Level::Known(2),
@@ -1137,7 +1140,10 @@ fn what_waits_for_a_pool_is_what_whmcs_says_once_the_pool_cannot_be_read() {
     );
     // Its first figure is still a late baseline for what it limits; the pool itself is news.
     world.shops[1].edit(1, |item| item.in_use = Some(18));
-    assert_eq!(world.hears(1), ["pool \"kits\" first low"]);
+    assert_eq!(
+        world.hears(1),
+        ["pool \"kits\"/4 first out", "pool \"kits\" first low"]
+    );
     assert_eq!(world.hears(0), NOTHING);
     assert_eq!(of_product(&world, 1), (Level::Known(2), Severity::Low, Some(12)));
     world.shops[1].edit(1, |item| item.in_use = Some(19));

@@ -188,6 +188,10 @@ impl<'a> Telling<'a> {
                 Mode::Speak { rule_changed } if self.is_spoken_for(channel, series.severity, about) => {
                     Mode::Muted { rule_changed }
                 }
+                // What a pool speaks for was not told by itself, so its recovery is not said either.
+                Mode::Settle if self.is_spoken_for(channel, series.severity, about) => {
+                    Mode::Muted { rule_changed: false }
+                }
                 mode => mode,
             };
             if !frozen || *silent {
