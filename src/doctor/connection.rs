@@ -49,6 +49,7 @@ pub async fn connection(client: &Client, place: &Place, names: &Names, now: Time
     match client.knock(url, now).await {
         Err(broken) => Err(way::unreached(&broken, place)),
         Ok(Knock::LikeWhmcs) => Ok(()),
+        Ok(Knock::Redirect { status, to }) if to.is_empty() => Err(redirected(url, status, None, names)),
         Ok(Knock::Redirect { status, to }) => {
             let target = url.join(&to).ok();
             let leaves = target
@@ -66,7 +67,12 @@ pub async fn connection(client: &Client, place: &Place, names: &Names, now: Time
                     Some(&found),
                     names,
                 ),
-                None => redirected(url, status, target.map_or(to, |target| target.to_string()), names),
+                None => redirected(
+                    url,
+                    status,
+                    Some(target.map_or(to, |target| target.to_string())),
+                    names,
+                ),
             })
         }
         Ok(Knock::Other { status, cause, head }) => {
@@ -136,15 +142,24 @@ fn not_found(url: &Url, does: &str, found: Option<&Url>, names: &Names) -> Wrong
     Wrong::failure(Id::UrlNotFound, problem, mend).about(names.url.clone())
 }
 
-fn redirected(url: &Url, status: u16, to: String, names: &Names) -> Wrong {
-    Wrong::failure(
-        Id::UrlRedirects,
-        format!("{url} redirects to {to} (HTTP {status}). Credentials are never sent along, so nothing is followed."),
-        format!(
-            "If {to} is the shop's own address, write it into {} (it should end in /includes/api.php). If not, take the \
-             redirect off the API's path on the web server.",
-            names.url
+fn redirected(url: &Url, status: u16, to: Option<String>, names: &Names) -> Wrong {
+    let (problem, mend) = match to {
+        Some(to) => (
+            format!("{url} redirects to {to} (HTTP {status})."),
+            format!(
+                "If {to} is the shop's own address, write it into {} (it should end in /includes/api.php). If not, take \
+                 the redirect off the API's path on the web server.",
+                names.url
+            ),
         ),
-    )
-    .about(names.url.clone())
+        None => (
+            format!("{url} answers with a redirect (HTTP {status}) that names no target."),
+            format!(
+                "Take the redirect off the API's path on the web server, firewall or CDN of WHMCS, and check {}.",
+                names.url
+            ),
+        ),
+    };
+    let problem = format!("{problem} Credentials are never sent along, so nothing is followed.");
+    Wrong::failure(Id::UrlRedirects, problem, mend).about(names.url.clone())
 }
