@@ -124,7 +124,7 @@ impl Cause {
     pub fn mend(self) -> &'static str {
         match self {
             Self::Credentials => {
-                "Check WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (or WHMCS_API_USERNAME and WHMCS_API_PASSWORD) against Configuration > System Settings > API Credentials, and that the admin behind them is active."
+                "Check WHMCS_API_IDENTIFIER and WHMCS_API_SECRET (or WHMCS_API_USERNAME and WHMCS_API_PASSWORD) against Configuration > System Settings > Manage API Credentials, and that the admin behind them is active."
             }
             Self::Ip => {
                 "Add the address WHMCS names (IPv6 too) under Configuration > System Settings > General Settings > Security > API IP Access Restriction."
