@@ -80,6 +80,7 @@ pub mod whmcs {
     pub mod answer;
     pub mod retry;
     pub mod fault;
+    pub mod proxy;
     pub mod api;
     pub mod details;
     pub mod listings;

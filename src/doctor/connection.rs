@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::Url;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
@@ -15,9 +16,12 @@ use crate::doctor::way;
 use crate::doctor::way::Place;
 use crate::domain::source::Cause;
 use crate::whmcs::client::Client;
+use crate::whmcs::fault::Broken;
 use crate::whmcs::probe;
 use crate::whmcs::probe::Knock;
 
+/// What a proxy means by 407.
+const ASKS_A_PASSWORD: &str = "HTTP 407: it asks for a user and a password";
 /// The longest that the search of the neighbours may take.
 const SEARCH: Duration = Duration::from_secs(10);
 
@@ -75,9 +79,46 @@ pub async fn connection(client: &Client, place: &Place, names: &Names, now: Time
                 ),
             })
         }
+        Ok(Knock::Other { status: 407, .. }) if place.proxy.is_some() => Err(way::unreached(
+            &Broken::Connect(ASKS_A_PASSWORD.to_owned()),
+            place,
+        )),
         Ok(Knock::Other { status, cause, head }) => {
+            if is_guarded(cause) && answers_signed(client, now).await {
+                return Ok(());
+            }
             Err(other(client, names, now, status, cause, &head).await)
         }
+    }
+}
+
+/// Whether something answers in place of WHMCS that may do so to strangers alone.
+fn is_guarded(cause: Cause) -> bool {
+    matches!(cause, Cause::Firewall | Cause::BadAnswer)
+}
+
+/// Whether WHMCS answers at the configured address, and there alone, once the credentials are shown: that is where they
+/// belong. They do not go over the network in the clear for it, nor to an address that is not the API's.
+async fn answers_signed(client: &Client, now: Timestamp) -> bool {
+    let url = client.url();
+    if is_open_http(url) || !url.path().ends_with("/includes/api.php") {
+        return false;
+    }
+    let params = [("limitnum".to_owned(), "1".to_owned())];
+    let never = CancellationToken::new();
+    match client.call("GetProducts", &params, now, &never).await {
+        Some(Ok(_)) => true,
+        Some(Err(uncalled)) => {
+            let of_whmcs = [
+                Cause::Credentials,
+                Cause::Ip,
+                Cause::Permission,
+                Cause::Encoding,
+                Cause::TooLarge,
+            ];
+            uncalled.of_the_request || of_whmcs.contains(&uncalled.failure.cause)
+        }
+        None => false,
     }
 }
 

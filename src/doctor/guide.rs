@@ -131,7 +131,9 @@ pub fn only_as_xml() -> Wrong {
     .about("WHMCS_RESPONSE_TYPE")
 }
 
-fn in_brackets(detail: &str) -> String {
+/// What was seen, as it stands behind a sentence; nothing of nothing.
+#[must_use]
+pub fn in_brackets(detail: &str) -> String {
     if detail.is_empty() {
         String::new()
     } else {

@@ -1,6 +1,7 @@
 //! What WHMCS, or something in front of it, refuses.
 
 use whmcs_stock_monitor::doctor::finding::Id;
+use whmcs_stock_monitor::simulator::faults::Asker;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
@@ -18,6 +19,7 @@ use crate::world::stocked;
 pub fn all() -> Vec<Case> {
     let mut all = credentials();
     all.extend(guarded());
+    all.extend(spoilt());
     all.extend(answers());
     all
 }
@@ -123,12 +125,29 @@ fn body(status: u16, content_type: &str, body: &str) -> Fault {
 /// It happens to signed requests for the products alone.
 fn signed(fault: Fault) -> World {
     let world = World::new();
-    world.shop.faults().keep(Some("GetProducts"), fault);
+    world
+        .shop
+        .faults()
+        .keep_for(Asker::Signed, Some("GetProducts"), fault);
     world
 }
 
 fn guarded() -> Vec<Case> {
     vec![
+        case(
+            "signed requests alone are redirected",
+            Id::UrlRedirects,
+            &[
+                "HTTP 302 to https://shop.example/login.php",
+                "though a request without credentials is not",
+            ],
+            || {
+                signed(Fault::Redirect {
+                    status: 302,
+                    location: "https://shop.example/login.php?token=canary-webhook-path".to_owned(),
+                })
+            },
+        ),
         case(
             "Cloudflare challenges under 503",
             Id::FirewallPage,
@@ -211,6 +230,11 @@ fn guarded() -> Vec<Case> {
                 ))
             },
         ),
+    ]
+}
+
+fn spoilt() -> Vec<Case> {
+    vec![
         case(
             "a comment stands before the answer",
             Id::PrintedBeforeAnswer,
