@@ -170,8 +170,8 @@ pub mod jobs {
 }
 pub mod doctor {
     pub mod finding;
-    pub mod way;
     pub mod guide;
+    pub mod way;
     pub mod stock;
     pub mod connection;
     pub mod shop;
