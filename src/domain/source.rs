@@ -106,7 +106,7 @@ impl Cause {
             Self::Maintenance => "WHMCS is in maintenance mode.",
             Self::Encoding => "WHMCS could not encode its answer: the shop's data hold malformed characters.",
             Self::RateLimited => "Too many requests: WHMCS or a proxy in front of it asks us to wait.",
-            Self::Server => "The server answered with an error of its own (5xx).",
+            Self::Server => "The server, or something within WHMCS, reported an error of its own.",
             Self::Dns => "The server's name could not be resolved.",
             Self::Connect => "No connection to the server could be made.",
             Self::Tls => "The secure connection (TLS) failed.",
