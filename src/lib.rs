@@ -85,6 +85,7 @@ pub mod whmcs {
     pub mod answer;
     pub mod retry;
     pub mod fault;
+    pub mod proxy;
     pub mod api;
     pub mod details;
     pub mod listings;
@@ -177,8 +178,8 @@ pub mod jobs {
 }
 pub mod doctor {
     pub mod finding;
-    pub mod way;
     pub mod guide;
+    pub mod way;
     pub mod stock;
     pub mod mail;
     pub mod placeholder;

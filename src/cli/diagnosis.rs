@@ -64,6 +64,7 @@ pub fn text(report: &Report, colours: bool, width: usize) -> String {
 fn passed(text: &mut String, check: &Check, names: &str, colours: bool, width: usize) {
     let (mark, style, words) = match check.state {
         State::Ok => ("✓", AnsiColor::Green.on_default(), check.detail.clone()),
+        State::Unknown => ("–", Style::new().dimmed(), check.detail.clone()),
         State::NotChecked => (
             "–",
             Style::new().dimmed(),

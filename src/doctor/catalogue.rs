@@ -23,26 +23,28 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Companion;
+use crate::domain::catalogue::Product;
 use crate::domain::draw::Uses;
 use crate::domain::pattern::Pattern;
 use crate::domain::source::Cause;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
+use crate::whmcs::call;
 use crate::whmcs::client::Client;
 use crate::whmcs::client::Standing;
 
-/// The catalogue, who tells the details, and what is known of the stock; the memory as after a poll.
-pub async fn walk(
-    shop: &Shop,
-    names: &Names,
-    version: Option<&str>,
-    now: Timestamp,
-    walk: &mut Walk,
-) -> Option<Arc<Memory>> {
-    let (rules, capacities) = match &shop.policy {
-        Some((rules, capacities)) => (Arc::clone(rules), Arc::clone(capacities)),
-        None => (Arc::new(Rules::new(0, 0, Vec::new(), Vec::new())), Arc::default()),
-    };
+/// A look at the catalogue, judged as a poll judges it.
+#[derive(Debug)]
+pub struct Looked {
+    client: Client,
+    checked: Checked,
+    /// Why it says nothing.
+    pub wrong: Option<Wrong>,
+}
+
+/// Looks once; nothing is recorded.
+pub async fn look(shop: &Shop, names: &Names, now: Timestamp) -> Option<Looked> {
+    let (rules, capacities) = policy(shop);
     let policy = Policy {
         instance: &shop.name,
         rules: &rules,
@@ -51,15 +53,46 @@ pub async fn walk(
     };
     // A large catalogue may take as long as a poll's may.
     let client = shop.client(shop.api.timeout).ok()?;
-    let cancel = CancellationToken::new();
-    let look = client.look(now, STEP, &cancel).await?;
+    let look = client.look(now, STEP, &CancellationToken::new()).await?;
     let checked = check::dry(policy, &shop.memory, look);
-    if let Some(wrong) = unread(&checked, names) {
+    let wrong = unread(&checked, names);
+    Some(Looked {
+        client,
+        checked,
+        wrong,
+    })
+}
+
+fn policy(shop: &Shop) -> (Arc<Rules>, Arc<Capacities>) {
+    match &shop.policy {
+        Some((rules, capacities)) => (Arc::clone(rules), Arc::clone(capacities)),
+        None => (Arc::new(Rules::new(0, 0, Vec::new(), Vec::new())), Arc::default()),
+    }
+}
+
+/// The catalogue, who tells the details, and what is known of the stock; the memory as after a poll.
+pub async fn walk(
+    shop: &Shop,
+    names: &Names,
+    looked: Looked,
+    version: Option<&str>,
+    now: Timestamp,
+    walk: &mut Walk,
+) -> Option<Arc<Memory>> {
+    let Looked {
+        client,
+        checked,
+        wrong,
+    } = looked;
+    if let Some(wrong) = wrong {
         walk.found("products", wrong);
         return None;
     }
-    let listed = checked.look.result.as_ref();
-    let count = listed.map_or(0, |snapshot| snapshot.products.len());
+    let products = checked
+        .look
+        .result
+        .as_ref()
+        .map_or(&[][..], |snapshot| &snapshot.products);
     let attempts = &checked.look.attempts;
     if attempts
         .iter()
@@ -67,14 +100,15 @@ pub async fn walk(
     {
         walk.found("products", guide::only_as_xml());
     } else {
-        walk.ok("products", format!("{count} products listed"));
+        walk.ok("products", format!("{} products listed", products.len()));
     }
-    let details = details(&client, &checked, version, names, now).await;
+    let details = details(&client, products, version, names, now).await;
     let known = Known {
         memory: &checked.memory,
+        products,
         details,
         version,
-        counts: counts(&capacities, &shop.name),
+        counts: counts(&policy(shop).1, &shop.name),
         had_companion: shop.memory.source.had_companion == Some(Companion::Contract1),
     };
     levels(shop, known, walk);
@@ -105,7 +139,7 @@ fn unread(checked: &Checked, names: &Names) -> Option<Wrong> {
                 detail: &failure.detail,
                 body: "",
             };
-            Some(stock::broken(refused).unwrap_or_else(|| guide::refused(refused, names)))
+            Some(stock::broken(refused, names).unwrap_or_else(|| guide::refused(refused, names)))
         }
         Ok(snapshot) if snapshot.products.is_empty() => Some(
             Wrong::warning(
@@ -130,33 +164,29 @@ fn unread(checked: &Checked, names: &Names) -> Option<Wrong> {
     }
 }
 
-/// Who answers GetProductDetails, asked once more where nobody did, to hear why.
+/// Who answers GetProductDetails, asked once more for one product: to hear why nobody does, or by which contract.
 async fn details(
     client: &Client,
-    checked: &Checked,
+    products: &[Arc<Product>],
     version: Option<&str>,
     names: &Names,
     now: Timestamp,
 ) -> Details {
-    match client.standing() {
-        Standing::Contract1 => return Details::Contract1,
-        Standing::Foreign => return Details::Foreign,
-        Standing::NotAsked { .. } | Standing::Absent { .. } | Standing::Vanished { .. } => {}
+    if client.standing() == Standing::Foreign {
+        return Details::Foreign;
     }
-    let first = checked
-        .look
-        .result
-        .as_ref()
-        .ok()
-        .and_then(|snapshot| snapshot.products.first());
-    let id = first.map_or_else(String::new, |product| product.id().to_string());
+    let id = products
+        .first()
+        .map_or_else(String::new, |product| product.id().to_string());
     let params = [("productid".to_owned(), id)];
     let answer = client
         .call("GetProductDetails", &params, now, &CancellationToken::new())
         .await;
-    match answer {
-        Some(Err(uncalled)) => stock::absence(&uncalled.failure.detail, version, !names.is_admin),
-        Some(Ok(_)) | None => Details::Foreign,
+    match (client.standing(), answer) {
+        (Standing::Contract1, Some(Ok(called))) if call::contract(&called.body) > Some(1) => Details::Newer,
+        (Standing::Contract1, _) => Details::Contract1,
+        (_, Some(Err(uncalled))) => stock::absence(&uncalled.failure.detail, version, !names.is_admin),
+        (_, Some(Ok(_)) | None) => Details::Foreign,
     }
 }
 
@@ -168,7 +198,7 @@ fn levels(shop: &Shop, known: Known<'_>, walk: &mut Walk) {
     match wrong {
         Some(wrong) => walk.found("companion", wrong),
         None if known.details == Details::Contract1 => walk.ok("companion", "answers (contract 1)"),
-        None => walk.ok("companion", "not available"),
+        None => walk.unknown("companion", "not available"),
     }
     if shop.policy.is_none() {
         walk.not_checked(&["stock"], "the rules cannot be read");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::Url;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
@@ -15,11 +16,14 @@ use crate::doctor::way;
 use crate::doctor::way::Place;
 use crate::domain::source::Cause;
 use crate::whmcs::client::Client;
+use crate::whmcs::fault::Broken;
 use crate::whmcs::probe;
 use crate::whmcs::probe::Knock;
 
 /// The longest that another address is waited for.
 const KNOCK: Duration = Duration::from_secs(5);
+/// What a proxy means by 407.
+const ASKS_A_PASSWORD: &str = "HTTP 407: it asks for a user and a password";
 /// The longest that the search of the neighbours may take.
 const SEARCH: Duration = Duration::from_secs(10);
 
@@ -70,10 +74,48 @@ pub async fn connection(client: &Client, place: &Place, names: &Names, now: Time
     match client.knock(url, now).await {
         Err(broken) => Err(way::unreached(&broken, place)),
         Ok(Knock::LikeWhmcs) => Ok(()),
+        Ok(Knock::Redirect { status, to }) if to.is_empty() => Err(aimless(url, status, names)),
         Ok(Knock::Redirect { status, to }) => Err(redirect(client, names, now, status, to).await),
+        Ok(Knock::Other { status: 407, .. }) if place.proxy.is_some() => Err(way::unreached(
+            &Broken::Connect(ASKS_A_PASSWORD.to_owned()),
+            place,
+        )),
         Ok(Knock::Other { status, cause, head }) => {
+            if is_guarded(cause) && answers_signed(client, now).await {
+                return Ok(());
+            }
             Err(other(client, names, now, status, cause, &head).await)
         }
+    }
+}
+
+/// Whether something answers in place of WHMCS that may do so to strangers alone.
+fn is_guarded(cause: Cause) -> bool {
+    matches!(cause, Cause::Firewall | Cause::BadAnswer)
+}
+
+/// Whether WHMCS answers at the configured address, and there alone, once the credentials are shown: that is where they
+/// belong. They do not go over the network in the clear for it, nor to an address that is not the API's.
+async fn answers_signed(client: &Client, now: Timestamp) -> bool {
+    let url = client.url();
+    if is_open_http(url) || !url.path().ends_with("/includes/api.php") {
+        return false;
+    }
+    let params = [("limitnum".to_owned(), "1".to_owned())];
+    let never = CancellationToken::new();
+    match client.call("GetProducts", &params, now, &never).await {
+        Some(Ok(_)) => true,
+        Some(Err(uncalled)) => {
+            let of_whmcs = [
+                Cause::Credentials,
+                Cause::Ip,
+                Cause::Permission,
+                Cause::Encoding,
+                Cause::TooLarge,
+            ];
+            uncalled.of_the_request || of_whmcs.contains(&uncalled.failure.cause)
+        }
+        None => false,
     }
 }
 
@@ -191,6 +233,22 @@ fn redirected(url: &Url, status: u16, to: &str, found: Option<&Url>, names: &Nam
         Id::UrlRedirects,
         format!("{url} redirects to {to} (HTTP {status}). Credentials are never sent along, so nothing is followed."),
         mend,
+    )
+    .about(names.url.clone())
+}
+
+/// A redirect without a target.
+fn aimless(url: &Url, status: u16, names: &Names) -> Wrong {
+    Wrong::failure(
+        Id::UrlRedirects,
+        format!(
+            "{url} answers with a redirect (HTTP {status}) that names no target. Credentials are never sent along, so \
+             nothing is followed."
+        ),
+        format!(
+            "Take the redirect off the API's path on the web server, firewall or CDN of WHMCS, and check {}.",
+            names.url
+        ),
     )
     .about(names.url.clone())
 }

@@ -35,6 +35,7 @@ ids! {
     UrlNotFound => "url-not-found",
     UrlRedirects => "url-redirects",
     UrlHttp => "url-http",
+    Proxy => "proxy",
     DnsNotFound => "dns-not-found",
     ConnectRefused => "connect-refused",
     Timeout => "timeout",
@@ -72,6 +73,8 @@ ids! {
     CompanionMissing => "companion-missing",
     CompanionOtherAction => "companion-other-action",
     CompanionBroken => "companion-broken",
+    CompanionIncomplete => "companion-incomplete",
+    CompanionNewer => "companion-newer",
     RuleMatchesNothing => "rule-matches-nothing",
     ThresholdAboveAnythingSeen => "threshold-above-anything-seen",
     DatabaseFolder => "database-folder",
@@ -137,6 +140,8 @@ pub struct Finding {
 pub enum State {
     Ok,
     Finding,
+    /// It could not be learnt, which is no fault.
+    Unknown,
     /// Something it needs has failed before.
     NotChecked,
 }
@@ -225,6 +230,11 @@ impl Walk {
     /// A step found nothing wrong.
     pub fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
         self.check(name, State::Ok, detail.into());
+    }
+
+    /// A step could not learn what it asked for, which is no fault.
+    pub fn unknown(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.check(name, State::Unknown, detail.into());
     }
 
     /// A step found something.

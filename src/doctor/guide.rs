@@ -3,6 +3,7 @@
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
 use crate::domain::source::Cause;
+use crate::whmcs::refusal;
 
 /// The screen of the address list.
 const IP_SCREEN: &str =
@@ -58,6 +59,7 @@ pub fn refused(refused: Refused<'_>, names: &Names) -> Wrong {
         Cause::RateLimited => rate_limited(&said, names),
         Cause::Server if is_printed(refused) => printed(),
         Cause::BadAnswer if is_printed(refused) => printed(),
+        Cause::BadAnswer if is_plain_to_tls(refused) => plain_to_tls(names),
         Cause::Server => Wrong::failure(
             Id::ServerError,
             format!("The web server answers with an error of its own{said}."),
@@ -91,7 +93,21 @@ pub fn refused(refused: Refused<'_>, names: &Names) -> Wrong {
             format!("Check the load of the WHMCS host, or raise {}.", names.timeout),
         )
         .about(names.timeout.clone()),
-        Cause::Dns | Cause::Connect | Cause::Tls | Cause::Reset | Cause::Redirect => Wrong::failure(
+        Cause::Redirect => Wrong::failure(
+            Id::UrlRedirects,
+            format!(
+                "{} is redirected{said}, though a request without credentials is not. Credentials are never sent along, \
+                 so nothing is followed.",
+                refused.action
+            ),
+            format!(
+                "Take the redirect off the API's path on the web server, firewall or CDN of WHMCS; or, if it leads to the \
+                 shop's own address, write that into {}.",
+                names.url
+            ),
+        )
+        .about(names.url.clone()),
+        Cause::Dns | Cause::Connect | Cause::Tls | Cause::Reset => Wrong::failure(
             Id::ConnectionBroken,
             format!("{} {}{said}", refused.cause.words(), refused.action),
             refused.cause.mend(),
@@ -115,7 +131,9 @@ pub fn only_as_xml() -> Wrong {
     .about("WHMCS_RESPONSE_TYPE")
 }
 
-fn in_brackets(detail: &str) -> String {
+/// What was seen, as it stands behind a sentence; nothing of nothing.
+#[must_use]
+pub fn in_brackets(detail: &str) -> String {
     if detail.is_empty() {
         String::new()
     } else {
@@ -188,6 +206,18 @@ fn address(refused: Refused<'_>) -> Wrong {
         );
     }
     let named = named_address(refused.detail).unwrap_or("the address this host goes out by");
+    if let Some(short) = mapped(named) {
+        return Wrong::failure(
+            Id::IpNotListed,
+            format!(
+                "This host's address, {short} (WHMCS sees it as {named}), is not on the list of those that may use the API."
+            ),
+            format!(
+                "In WHMCS open {IP_SCREEN}, Add IP, enter {short}, and Save Changes. If it is refused still, add {named}, \
+                 too: the web server of WHMCS writes IPv4 addresses in IPv6's form."
+            ),
+        );
+    }
     if named.contains(':') {
         return Wrong::failure(
             Id::IpNotListedIpv6,
@@ -215,6 +245,11 @@ fn named_address(detail: &str) -> Option<&str> {
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':'));
     let named = &rest[..end.unwrap_or(rest.len())];
     named.parse::<std::net::IpAddr>().is_ok().then_some(named)
+}
+
+/// The IPv4 address within one such as `::ffff:192.0.2.4`.
+fn mapped(named: &str) -> Option<std::net::Ipv4Addr> {
+    named.parse::<std::net::Ipv6Addr>().ok()?.to_ipv4_mapped()
 }
 
 fn permission(refused: Refused<'_>) -> Wrong {
@@ -290,16 +325,9 @@ fn is_printed(refused: Refused<'_>) -> bool {
         "output has been emitted",
         "emitterexception",
         "headers already sent",
+        "something printed before the answer",
     ];
-    let notice = [
-        "<b>warning</b>",
-        "<b>notice</b>",
-        "<b>deprecated</b>",
-        "warning: ",
-        "notice: ",
-    ];
-    marks.iter().any(|mark| text.contains(mark))
-        || (notice.iter().any(|mark| text.contains(mark)) && text.contains("\"result\""))
+    marks.iter().any(|mark| text.contains(mark)) || refusal::is_behind_print(refused.body)
 }
 
 fn printed() -> Wrong {
@@ -310,6 +338,23 @@ fn printed() -> Wrong {
          modules changed last: a file saved with a BOM, a blank line before <?php, an echo. Keep display_errors off \
          (Configuration > System Settings > General Settings > Other > Display Errors).",
     )
+}
+
+/// Whether a port of https was spoken to in http.
+fn is_plain_to_tls(refused: Refused<'_>) -> bool {
+    let text = lower(refused);
+    // nginx's words, and Apache's.
+    text.contains("plain http request was sent to https port")
+        || text.contains("speaking plain http to an ssl-enabled server port")
+}
+
+fn plain_to_tls(names: &Names) -> Wrong {
+    Wrong::failure(
+        Id::UrlHttp,
+        "The port speaks https, and the address is written with http.",
+        format!("Write https:// instead of http:// in {}.", names.url),
+    )
+    .about(names.url.clone())
 }
 
 fn lower(refused: Refused<'_>) -> String {

@@ -15,6 +15,7 @@ use crate::domain::capacity::Capacities;
 use crate::whmcs::client::ApiSettings;
 use crate::whmcs::client::Client;
 use crate::whmcs::form::SignIn;
+use crate::whmcs::proxy;
 
 /// The longest that a single request may take.
 pub const STEP: Duration = Duration::from_secs(10);
@@ -79,6 +80,7 @@ impl Shop {
             url_setting: names.url.clone(),
             ca_setting: self.setting("WHMCS_CA_FILE", "ca_file"),
             timeout_setting: names.timeout.clone(),
+            proxy: proxy::of(url),
         }
     }
 

@@ -1,13 +1,18 @@
 //! What can be known of the stock: who answers GetProductDetails, what stays unknown, and the ways out.
 
+use std::sync::Arc;
+
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
 use crate::doctor::guide;
+use crate::doctor::guide::Names;
 use crate::doctor::guide::Refused;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Figure;
 use crate::domain::catalogue::Level;
+use crate::domain::catalogue::Product;
+use crate::domain::source::Cause;
 
 /// Products that are listed by name.
 pub const LISTED: usize = 10;
@@ -19,6 +24,8 @@ const INSTALL: &str = "install the companion (whmcs-stock-monitor companion expo
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Details {
     Contract1,
+    /// A companion that keeps a later contract.
+    Newer,
     Foreign,
     /// WHMCS says that there is no such action.
     Missing,
@@ -59,6 +66,8 @@ fn major(version: &str) -> Option<u32> {
 pub struct Known<'a> {
     /// As after a poll.
     pub memory: &'a Memory,
+    /// As they were answered.
+    pub products: &'a [Arc<Product>],
     pub details: Details,
     pub version: Option<&'a str>,
     /// Whether capacities or pools count its services.
@@ -78,7 +87,8 @@ pub fn companion(known: Known<'_>) -> Option<Wrong> {
         (_, true) => "Without it the stock of some products, and capacities and pools, stay unknown",
     };
     match known.details {
-        Details::Contract1 => None,
+        Details::Contract1 => incomplete(known.products),
+        Details::Newer => Some(incomplete(known.products).unwrap_or_else(newer)),
         Details::Foreign if known.counts => Some(foreign(Wrong::warning)),
         Details::Foreign => Some(foreign(Wrong::note)),
         Details::NotPermitted => Some(Wrong::warning(
@@ -112,23 +122,87 @@ pub fn companion(known: Known<'_>) -> Option<Wrong> {
     }
 }
 
-/// Where the companion is what fails, rather than WHMCS as a whole; `None` where it is not.
-#[must_use]
-pub fn broken(refused: Refused<'_>) -> Option<Wrong> {
-    (refused.action == "GetProductDetails").then(|| {
-        Wrong::failure(
-            Id::CompanionBroken,
+/// What our companion leaves out of what it is asked for.
+fn incomplete(products: &[Arc<Product>]) -> Option<Wrong> {
+    let lacking: Vec<&Arc<Product>> = products
+        .iter()
+        .filter(|product| match &product.details {
+            None => true,
+            Some(details) => details.controlled == Some(true) && details.quantity == Figure::Absent,
+        })
+        .collect();
+    let first = lacking
+        .iter()
+        .take(5)
+        .map(|product| (product.listing.name.shown(), product.id()));
+    let named: Vec<String> = first.map(|(name, id)| format!("{name} ({id})")).collect();
+    let more = match lacking.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!lacking.is_empty()).then(|| {
+        Wrong::warning(
+            Id::CompanionIncomplete,
             format!(
-                "GetProducts is answered, but GetProductDetails (the companion) fails: {} ({})",
-                refused.cause.words(),
-                refused.detail
+                "The companion answers, but says nothing of the stock of products that WHMCS lists: {}{more}.",
+                named.join(", ")
             ),
-            "Look into PHP's error log on the WHMCS host, and at what it answers (whmcs-stock-monitor call \
-             GetProductDetails productid=…). Copy the companion's files into the WHMCS folder again \
-             (whmcs-stock-monitor companion export DIR writes them), or remove includes/api/getproductdetails.php to do \
-             without.",
+            format!(
+                "Look at what it answers (whmcs-stock-monitor call GetProductDetails productid={}). Copy its files into \
+                 the WHMCS folder again (whmcs-stock-monitor companion export DIR writes them): a file that was changed, \
+                 or is of another version, does this. Then look into PHP's error log on the WHMCS host.",
+                lacking.first().map_or(0, |product| product.id())
+            ),
         )
     })
+}
+
+fn newer() -> Wrong {
+    Wrong::note(
+        Id::CompanionNewer,
+        "The companion keeps a later contract than 1, and this monitor knows contract 1 only: what it understands of the \
+         answer is used.",
+        "Upgrade whmcs-stock-monitor, or copy the companion's files that belong to this version into the WHMCS folder \
+         (whmcs-stock-monitor companion export DIR writes them).",
+    )
+}
+
+/// Where the companion is what fails, rather than WHMCS as a whole; `None` where it is not.
+#[must_use]
+pub fn broken(refused: Refused<'_>, names: &Names) -> Option<Wrong> {
+    if refused.action != "GetProductDetails" {
+        return None;
+    }
+    let foremost = matches!(
+        refused.cause,
+        Cause::Firewall | Cause::RateLimited | Cause::Maintenance | Cause::Redirect
+    );
+    if foremost {
+        let wrong = guide::refused(refused, names);
+        return Some(Wrong {
+            problem: format!(
+                "GetProducts is answered, but GetProductDetails (the companion) is not. {}",
+                wrong.problem
+            ),
+            ..wrong
+        });
+    }
+    let words = if refused.detail.to_lowercase().contains("getproductdetails: ") {
+        "it reports a fault of its own"
+    } else {
+        refused.cause.words().trim_end_matches('.')
+    };
+    Some(Wrong::failure(
+        Id::CompanionBroken,
+        format!(
+            "GetProducts is answered, but GetProductDetails (the companion) fails: {words}{}.",
+            guide::in_brackets(refused.detail)
+        ),
+        "Look into PHP's error log on the WHMCS host, and at what it answers (whmcs-stock-monitor call \
+         GetProductDetails productid=…). Copy the companion's files into the WHMCS folder again \
+         (whmcs-stock-monitor companion export DIR writes them), or remove includes/api/getproductdetails.php to do \
+         without.",
+    ))
 }
 
 fn absent(known: Known<'_>, unknown: usize, costs: &str) -> Option<Wrong> {

@@ -12,9 +12,7 @@ use crate::doctor::connection;
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
-use crate::doctor::guide;
 use crate::doctor::guide::Names;
-use crate::doctor::guide::Refused;
 use crate::doctor::placeholder;
 use crate::doctor::shop::STEP;
 use crate::doctor::shop::Shop;
@@ -22,8 +20,9 @@ use crate::doctor::way;
 use crate::domain::alerting::state::Memory;
 use crate::domain::source::Cause;
 use crate::whmcs::call;
+use crate::whmcs::call::Called;
 use crate::whmcs::call::Exchange;
-use crate::whmcs::client::Client;
+use crate::whmcs::call::Uncalled;
 
 /// The longest that a walk may take, beside the catalogue.
 const WALK: Duration = Duration::from_secs(60);
@@ -118,74 +117,79 @@ async fn steps(shop: &Shop, now: Timestamp, walk: &mut Walk) -> Option<Arc<Memor
         walk.found("sign-in", wrong);
         return None;
     }
-    let (version, exchange) = sign_in(&client, &names, now, walk).await?;
-    match way::certificate(&exchange, &place, now) {
+    let never = CancellationToken::new();
+    // It is asked for the version alone: whatever comes of it, only GetProducts decides.
+    let told = client.call("WhmcsDetails", &[], now, &never).await?;
+    let mut looked = catalogue::look(shop, &names, now).await?;
+    if let Some(wrong) = looked.wrong.take_if(|wrong| is_of_sign_in(wrong.id)) {
+        walk.found("sign-in", wrong);
+        return None;
+    }
+    let exchange = match &told {
+        Ok(called) => &called.exchange,
+        Err(uncalled) => &uncalled.exchange,
+    };
+    if looked.wrong.is_none() || is_accepted(&told) {
+        let by_ipv6 = exchange.address.is_some_and(|address| address.is_ipv6());
+        walk.ok("sign-in", if by_ipv6 { "accepted; by IPv6" } else { "accepted" });
+    }
+    match way::certificate(exchange, &place, now) {
         Ok(detail) => walk.ok("certificate", detail),
         Err(wrong) => walk.found("certificate", wrong),
     }
-    clock(&exchange, walk);
-    match &version {
-        Some(version) => walk.ok("version", version.clone()),
-        None => walk.ok(
-            "version",
-            "unknown: the role lacks WhmcsDetails, which nothing needs",
-        ),
-    }
-    catalogue::walk(shop, &names, version.as_deref(), now, walk).await
+    clock(exchange, walk);
+    let version = version(told, walk);
+    catalogue::walk(shop, &names, looked, version.as_deref(), now, walk).await
 }
 
-/// The version where it is told, and how the exchange went; nothing where the sign-in failed.
-async fn sign_in(
-    client: &Client,
-    names: &Names,
-    now: Timestamp,
-    walk: &mut Walk,
-) -> Option<(Option<String>, Exchange)> {
-    let answer = client
-        .call("WhmcsDetails", &[], now, &CancellationToken::new())
-        .await?;
-    let seen = match answer {
-        Ok(called) => {
-            let exchange = called.exchange.clone();
-            let version = call::version(called).ok();
-            Ok((version, exchange))
-        }
+/// Whether a finding is one of the credentials, the admin or the address.
+fn is_of_sign_in(id: Id) -> bool {
+    [
+        Id::CredentialsWrongSecret,
+        Id::CredentialsWrongIdentifier,
+        Id::AdminDeactivated,
+        Id::ApiAccessDenied,
+        Id::IpNotListed,
+        Id::IpNotListedIpv6,
+        Id::IpBanned,
+    ]
+    .contains(&id)
+}
+
+/// Whether WHMCS knew who asked.
+fn is_accepted(told: &Result<Called, Box<Uncalled>>) -> bool {
+    match told {
+        Ok(_) => true,
         Err(uncalled) => {
-            let refused = guide::refused(
-                Refused {
-                    action: "WhmcsDetails",
-                    cause: uncalled.failure.cause,
-                    detail: &uncalled.failure.detail,
-                    body: &uncalled.body,
-                },
-                names,
-            );
-            let signed_in = refused.id == Id::PermissionGetProducts
-                || uncalled.failure.cause == Cause::ActionMissing
-                || uncalled.of_the_request;
-            if signed_in {
-                Ok((None, uncalled.exchange))
-            } else {
-                Err(refused)
-            }
-        }
-    };
-    match seen {
-        Ok(seen) => {
-            let by_ipv6 = seen.1.address.is_some_and(|address| address.is_ipv6());
-            walk.ok("sign-in", if by_ipv6 { "accepted; by IPv6" } else { "accepted" });
-            Some(seen)
-        }
-        Err(wrong) => {
-            walk.found("sign-in", wrong);
-            None
+            uncalled.of_the_request
+                || matches!(
+                    uncalled.failure.cause,
+                    Cause::Permission | Cause::ActionMissing | Cause::Encoding
+                )
         }
     }
+}
+
+fn version(told: Result<Called, Box<Uncalled>>, walk: &mut Walk) -> Option<String> {
+    let failure = match told.and_then(call::version) {
+        Ok(version) => {
+            walk.ok("version", version.clone());
+            return Some(version);
+        }
+        Err(uncalled) => uncalled.failure,
+    };
+    let why = match failure.cause {
+        Cause::Permission | Cause::ActionMissing => "the role lacks WhmcsDetails".to_owned(),
+        cause if failure.detail.is_empty() => cause.words().trim_end_matches('.').to_owned(),
+        _ => failure.detail,
+    };
+    walk.unknown("version", format!("unknown: {why} (nothing needs it)"));
+    None
 }
 
 fn clock(exchange: &Exchange, walk: &mut Walk) {
     let Some(theirs) = exchange.date else {
-        walk.ok("clock", "unknown: the server sends no date");
+        walk.unknown("clock", "unknown: no date was sent");
         return;
     };
     let ahead = theirs.duration_since(Timestamp::now()).as_secs();

@@ -7,8 +7,10 @@ use rustls::Error;
 
 use crate::doctor::finding::Id;
 use crate::doctor::finding::Wrong;
+use crate::doctor::guide;
 use crate::whmcs::call::Exchange;
 use crate::whmcs::fault::Broken;
+use crate::whmcs::proxy::Proxy;
 
 /// A certificate that ends within this time is worth a warning.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -110,12 +112,21 @@ pub struct Place {
     pub url_setting: String,
     pub ca_setting: String,
     pub timeout_setting: String,
+    /// What the environment puts in between.
+    pub proxy: Option<Proxy>,
 }
 
 /// What no answer from the shop means.
 #[must_use]
 pub fn unreached(broken: &Broken, place: &Place) -> Wrong {
     let Place { host, port, .. } = place;
+    match (&place.proxy, broken) {
+        (Some(proxy), Broken::Dns) => {
+            return by_proxy(proxy, place, "its name cannot be resolved to an address");
+        }
+        (Some(proxy), Broken::Connect(said)) => return by_proxy(proxy, place, said),
+        (Some(_), Broken::Timeout | Broken::Reset | Broken::Tls(_)) | (None, _) => {}
+    }
     let wrong = match broken {
         Broken::Dns => Wrong::failure(
             Id::DnsNotFound,
@@ -128,7 +139,7 @@ pub fn unreached(broken: &Broken, place: &Place) -> Wrong {
         ),
         Broken::Connect(said) => Wrong::failure(
             Id::ConnectRefused,
-            format!("No connection to {host}, port {port}, can be made ({said})."),
+            format!("No connection to {host}, port {port}, can be made{}.", guide::in_brackets(said)),
             format!(
                 "Check host and port in {}, that the web server runs, and that no firewall stands between (curl -v {}).",
                 place.url_setting, place.url
@@ -156,6 +167,33 @@ pub fn unreached(broken: &Broken, place: &Place) -> Wrong {
         Some(_) => wrong,
         None => wrong.about(place.url_setting.clone()),
     }
+}
+
+/// The way by a proxy of the environment does not lead to the shop: `said` is what was seen, "" for nothing.
+#[must_use]
+pub fn by_proxy(proxy: &Proxy, place: &Place, said: &str) -> Wrong {
+    let (variable, host) = (proxy.variable, &place.host);
+    let said = guide::in_brackets(said);
+    let direct =
+        format!("or, if {host} can be reached without a proxy, unset {variable} or add {host} to NO_PROXY");
+    let (problem, mend) = match &proxy.address {
+        Some(address) => (
+            format!("{variable} sends requests for {host} by the proxy {address}, and that fails{said}."),
+            format!(
+                "Check host, port, user and password of the proxy in {variable}, and that it lets this host connect to \
+                 {host}, port {}; {direct}.",
+                place.port
+            ),
+        ),
+        None => (
+            format!(
+                "{variable} holds no address of a proxy that can be used, so it is ignored, and no direct connection to \
+                 {host} can be made{said}."
+            ),
+            format!("Write {variable}=http://proxy-host:port (https and socks5 will do, too); {direct}."),
+        ),
+    };
+    Wrong::failure(Id::Proxy, problem, mend).about(variable)
 }
 
 fn insecure(trouble: &TlsTrouble, place: &Place) -> Wrong {

@@ -106,7 +106,7 @@ impl Cause {
             Self::Maintenance => "WHMCS is in maintenance mode.",
             Self::Encoding => "WHMCS could not encode its answer: the shop's data hold malformed characters.",
             Self::RateLimited => "Too many requests: WHMCS or a proxy in front of it asks us to wait.",
-            Self::Server => "The server answered with an error of its own (5xx).",
+            Self::Server => "The server, or something within WHMCS, reported an error of its own.",
             Self::Dns => "The server's name could not be resolved.",
             Self::Connect => "No connection to the server could be made.",
             Self::Tls => "The secure connection (TLS) failed.",
@@ -124,7 +124,7 @@ impl Cause {
     pub fn mend(self) -> &'static str {
         match self {
             Self::Credentials => {
-                "Check the shop's WHMCS_API_IDENTIFIER and WHMCS_API_SECRET or WHMCS_API_USERNAME and WHMCS_API_PASSWORD (of an [[instance]]: its identifier and secret, or username and password, in the configuration file) against Configuration > System Settings > API Credentials, and that the admin behind them is active."
+                "Check the shop's WHMCS_API_IDENTIFIER and WHMCS_API_SECRET or WHMCS_API_USERNAME and WHMCS_API_PASSWORD (of an [[instance]]: its identifier and secret, or username and password, in the configuration file) against Configuration > System Settings > Manage API Credentials, and that the admin behind them is active."
             }
             Self::Ip => {
                 "Add the address WHMCS names (IPv6 too) under Configuration > System Settings > General Settings > Security > API IP Access Restriction."

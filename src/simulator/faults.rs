@@ -183,9 +183,20 @@ pub struct Faults {
     standing: Vec<Waiting>,
 }
 
+/// Whose requests a fault happens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// One that sends credentials, right or wrong.
+    Signed,
+    /// One that sends none.
+    Unsigned,
+}
+
 #[derive(Debug)]
 struct Waiting {
     action: Option<String>,
+    /// `None`: everybody.
+    asker: Option<Asker>,
     fault: Fault,
     left: usize,
 }
@@ -200,8 +211,18 @@ impl Faults {
 
     /// The fault happens to every request (of one action, if named) for which none is queued, until `heal`.
     pub fn keep(&mut self, action: Option<&str>, fault: Fault) {
-        self.standing.retain(|kept| kept.action.as_deref() != action);
+        self.standing
+            .retain(|kept| kept.action.as_deref() != action || kept.asker.is_some());
         self.standing.push(Waiting::new(action, usize::MAX, fault));
+    }
+
+    /// The same for the requests of some askers alone.
+    pub fn keep_for(&mut self, asker: Asker, action: Option<&str>, fault: Fault) {
+        let asker = Some(asker);
+        self.standing.push(Waiting {
+            asker,
+            ..Waiting::new(action, usize::MAX, fault)
+        });
     }
 
     /// Forgets all faults.
@@ -218,8 +239,12 @@ impl Faults {
 
     /// Takes the fault for a request of this action: the first queued one that fits, else a standing one, that
     /// of the action before the general.
-    pub fn take(&mut self, action: &str) -> Option<Fault> {
-        if let Some(at) = self.queue.iter().position(|waiting| waiting.fits(action)) {
+    pub fn take(&mut self, action: &str, asker: Asker) -> Option<Fault> {
+        let waiting = self.queue.iter();
+        if let Some(at) = waiting
+            .map(|waiting| waiting.fits(action, asker))
+            .position(|fits| fits)
+        {
             self.queue[at].left -= 1;
             let fault = self.queue[at].fault.clone();
             if self.queue[at].left == 0 {
@@ -227,7 +252,7 @@ impl Faults {
             }
             return Some(fault);
         }
-        let fitting = self.standing.iter().filter(|kept| kept.fits(action));
+        let fitting = self.standing.iter().filter(|kept| kept.fits(action, asker));
         fitting
             .max_by_key(|kept| kept.action.is_some())
             .map(|kept| kept.fault.clone())
@@ -237,13 +262,18 @@ impl Faults {
 impl Waiting {
     fn new(action: Option<&str>, left: usize, fault: Fault) -> Self {
         let action = action.map(str::to_owned);
-        Self { action, fault, left }
+        Self {
+            action,
+            asker: None,
+            fault,
+            left,
+        }
     }
 
-    fn fits(&self, action: &str) -> bool {
-        self.action
-            .as_ref()
-            .is_none_or(|own| own.eq_ignore_ascii_case(action))
+    fn fits(&self, action: &str, asker: Asker) -> bool {
+        let of_action = self.action.as_ref();
+        of_action.is_none_or(|own| own.eq_ignore_ascii_case(action))
+            && self.asker.is_none_or(|own| own == asker)
     }
 }
 
@@ -258,13 +288,16 @@ mod tests {
         faults.queue(None, 2, Fault::Null);
         faults.queue(Some("GetProductDetails"), 1, Fault::Reset);
         assert_eq!(faults.waiting(), 3);
-        assert_eq!(faults.take("GetProducts"), Some(Fault::Null));
-        assert_eq!(faults.take("getproductdetails"), Some(Fault::Null));
-        assert_eq!(faults.take("GetProducts"), Some(Fault::Hang));
-        assert_eq!(faults.take("getproductdetails"), Some(Fault::Reset));
-        assert_eq!(faults.take("getproductdetails"), Some(Fault::Hang));
+        assert_eq!(faults.take("GetProducts", Asker::Signed), Some(Fault::Null));
+        assert_eq!(faults.take("getproductdetails", Asker::Signed), Some(Fault::Null));
+        assert_eq!(faults.take("GetProducts", Asker::Signed), Some(Fault::Hang));
+        assert_eq!(
+            faults.take("getproductdetails", Asker::Signed),
+            Some(Fault::Reset)
+        );
+        assert_eq!(faults.take("getproductdetails", Asker::Signed), Some(Fault::Hang));
         faults.heal();
-        assert_eq!(faults.take("GetProducts"), None);
+        assert_eq!(faults.take("GetProducts", Asker::Signed), None);
     }
 
     #[test]
@@ -272,9 +305,9 @@ mod tests {
         let mut faults = Faults::default();
         faults.keep(Some("GetProducts"), Fault::Null);
         faults.keep(None, Fault::Hang);
-        assert_eq!(faults.take("GetProducts"), Some(Fault::Null));
+        assert_eq!(faults.take("GetProducts", Asker::Signed), Some(Fault::Null));
         faults.keep(Some("GetProducts"), Fault::EmptyList);
-        assert_eq!(faults.take("GetProducts"), Some(Fault::EmptyList));
-        assert_eq!(faults.take("WhmcsDetails"), Some(Fault::Hang));
+        assert_eq!(faults.take("GetProducts", Asker::Signed), Some(Fault::EmptyList));
+        assert_eq!(faults.take("WhmcsDetails", Asker::Signed), Some(Fault::Hang));
     }
 }

@@ -24,6 +24,7 @@ use crate::simulator::api::Params;
 use crate::simulator::delivery;
 use crate::simulator::delivery::Afterwards;
 use crate::simulator::delivery::Coding;
+use crate::simulator::faults::Asker;
 use crate::simulator::faults::Fault;
 use crate::simulator::faults::Faults;
 use crate::simulator::faults::Refusal;
@@ -290,7 +291,11 @@ impl Inside {
     async fn answer(&self, stream: &mut TcpStream, request: &HttpRequest) -> io::Result<Afterwards> {
         let params = request.form();
         let action = params.get("action").cloned().unwrap_or_default();
-        let fault = lock(&self.faults).take(&action);
+        let is_signed = ["identifier", "username"]
+            .iter()
+            .any(|name| params.contains_key(*name));
+        let asker = if is_signed { Asker::Signed } else { Asker::Unsigned };
+        let fault = lock(&self.faults).take(&action, asker);
         let under_way = self.account.begin(request, &params, fault.as_ref());
         let answer = self.compose(request, &params, fault.as_ref());
         if fault.as_ref().is_none_or(|fault| tells_the_truth(fault, &answer)) && !answer.levels.is_empty() {

@@ -327,6 +327,7 @@ pub fn reply(response: &reqwest::Response, now: Timestamp) -> Reply {
         content_type: header(headers, &CONTENT_TYPE).unwrap_or_default().to_owned(),
         retry_after: header(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(value, now)),
         location: header(headers, &LOCATION).map(str::to_owned),
+        challenged: headers.contains_key("cf-mitigated"),
         framed: [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING]
             .iter()
             .any(|name| headers.contains_key(name)),

@@ -161,15 +161,29 @@ struct Heard {
     exchange: Exchange,
 }
 
-/// WHMCS's version, such as "8.12.0", from an answer of WhmcsDetails.
-pub fn version(details: Called) -> Result<String, Box<Uncalled>> {
-    let body = details.body.trim_start_matches('\u{feff}').trim_start();
+/// The contract that an answer of GetProductDetails says it keeps.
+#[must_use]
+pub fn contract(body: &str) -> Option<i64> {
+    let contract = answer(body)?.get("contract")?.clone();
+    match contract {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_i64(),
+    }
+}
+
+/// An answer in JSON or XML.
+fn answer(body: &str) -> Option<Value> {
+    let body = body.trim_start_matches('\u{feff}').trim_start();
     let json = match body.starts_with('<') {
-        true => xml::to_json(body.as_bytes()).unwrap_or_default(),
+        true => xml::to_json(body.as_bytes()).ok()?,
         false => body.as_bytes().to_vec(),
     };
-    let version = serde_json::from_slice::<Value>(&json)
-        .ok()
+    serde_json::from_slice(&json).ok()
+}
+
+/// WHMCS's version, such as "8.12.0", from an answer of WhmcsDetails.
+pub fn version(details: Called) -> Result<String, Box<Uncalled>> {
+    let version = answer(&details.body)
         .and_then(|answer| Some(answer.get("whmcs")?.get("version")?.as_str()?.to_owned()));
     version.ok_or_else(|| {
         Box::new(Uncalled {

@@ -25,6 +25,19 @@ pub struct Reply {
     pub framed: bool,
     /// Where a redirect points.
     pub location: Option<String>,
+    /// Whether a guard says that it challenges the caller instead of letting the request pass.
+    pub challenged: bool,
+}
+
+impl Reply {
+    /// The cause where the body, which begins like this, is no answer of the API.
+    #[must_use]
+    pub fn cause(&self, head: &str) -> Cause {
+        if self.challenged {
+            return Cause::Firewall;
+        }
+        refusal::of_body(self.status, &self.content_type, head)
+    }
 }
 
 /// Why an answer was none.
@@ -97,7 +110,7 @@ impl Judge<'_> {
 
     /// Not an answer of the API.
     fn body(&self) -> Refusal {
-        let cause = refusal::of_body(self.reply.status, &self.reply.content_type, self.head);
+        let cause = self.reply.cause(self.head);
         if let (Cause::Redirect, Some(location)) = (cause, &self.reply.location) {
             // What follows the path may hold a token.
             let place = location.split(['?', '#']).next().unwrap_or_default();
@@ -108,7 +121,13 @@ impl Judge<'_> {
             let detail = "the answer came as name=value pairs, not as JSON or XML: something between here and WHMCS takes responsetype out of the request. Let it pass, or try the other WHMCS_RESPONSE_TYPE";
             return self.refuse(cause, detail.into());
         }
-        self.refuse(cause, format!("HTTP {}, {}", self.reply.status, self.describe()))
+        let printed = if cause == Cause::BadAnswer && refusal::is_behind_print(self.head) {
+            "something printed before the answer, "
+        } else {
+            ""
+        };
+        let described = self.describe();
+        self.refuse(cause, format!("HTTP {}, {printed}{described}", self.reply.status))
     }
 
     fn broken(&self, error: ScanError) -> Refusal {
@@ -143,6 +162,7 @@ impl Judge<'_> {
                 );
                 Err(self.refuse(Cause::BadAnswer, detail))
             }
+            None if self.reply.cause(self.head) != Cause::BadAnswer => Err(self.body()),
             None => Err(self.refuse(Cause::BadAnswer, "the answer has no result".into())),
         }
     }

@@ -88,8 +88,8 @@ fn judge(reply: &Reply, head: &str) -> Knock {
     }
     Knock::Other {
         status,
-        cause: refusal::of_body(status, &reply.content_type, head),
-        head: head.chars().take(2000).collect(),
+        cause: reply.cause(head),
+        head: head.chars().take(16 * 1024).collect(),
     }
 }
 

@@ -5,9 +5,10 @@ use crate::domain::source::Cause;
 /// What a message of WHMCS means, whatever the status it came under; `None` for one we do not know.
 #[must_use]
 pub fn of_message(message: &str) -> Option<Cause> {
-    const KNOWN: [(&str, Cause); 21] = [
+    const KNOWN: [(&str, Cause); 20] = [
         // A fault within our companion: it says nothing of the products asked for.
         ("getproductdetails: ", Cause::Server),
+        ("imunify360", Cause::Firewall),
         ("malformed utf-8", Cause::Encoding),
         ("error generating json", Cause::Encoding),
         ("invalid api action", Cause::ActionMissing),
@@ -26,12 +27,12 @@ pub fn of_message(message: &str) -> Option<Cause> {
         ("permission denied", Cause::Permission),
         ("too many requests", Cause::RateLimited),
         ("rate limit", Cause::RateLimited),
-        ("maintenance mode", Cause::Maintenance),
-        ("performing maintenance", Cause::Maintenance),
     ];
     let message = message.to_lowercase();
+    let maintenance = MAINTENANCE.iter().map(|text| (*text, Cause::Maintenance));
     KNOWN
         .into_iter()
+        .chain(maintenance)
         .find(|(text, _)| message.contains(text))
         .map(|(_, cause)| cause)
 }
@@ -52,11 +53,17 @@ pub fn of_body(status: u16, content_type: &str, head: &str) -> Cause {
     if (300..400).contains(&status) {
         return Cause::Redirect;
     }
+    let text = head.to_lowercase();
+    let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    if holds(CHALLENGES) {
+        return Cause::Firewall;
+    }
     if status == 429 {
         return Cause::RateLimited;
     }
-    let text = head.to_lowercase();
-    let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    if is_behind_print(head) {
+        return Cause::BadAnswer;
+    }
     if holds(MAINTENANCE) {
         return Cause::Maintenance;
     }
@@ -76,6 +83,16 @@ pub fn of_body(status: u16, content_type: &str, head: &str) -> Cause {
     }
 }
 
+// Of pages that only a guard shows, whatever their status. A page's mere mention of Cloudflare says nothing: it puts
+// scripts of its own into the pages of the servers behind it.
+const CHALLENGES: &[&str] = &[
+    "<title>just a moment",
+    "<title>attention required! | cloudflare",
+    "cf_chl_opt",
+    "cf-browser-verification",
+    "checking your browser before accessing",
+    "imunify360",
+];
 // Apache's own 503 page speaks of "maintenance downtime": that alone says nothing.
 const MAINTENANCE: &[&str] = &[
     "maintenance mode",
@@ -152,6 +169,31 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     })
 }
 
+/// Whether an answer of the API stands in a body behind something else, which was printed before it.
+#[must_use]
+pub fn is_behind_print(head: &str) -> bool {
+    let text = head.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with(['{', '[']) {
+        return false;
+    }
+    text.char_indices()
+        .filter(|(_, character)| *character == '{')
+        .filter_map(|(at, _)| text.get(at..))
+        .any(starts_answer)
+}
+
+/// Whether a text begins like `{"result":"`, the way WHMCS begins every answer.
+fn starts_answer(text: &str) -> bool {
+    let mut rest = text;
+    for part in ["{", "\"result\"", ":", "\""] {
+        match rest.trim_start().strip_prefix(part) {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.starts_with("success") || rest.starts_with("error")
+}
+
 /// Whether a body is in the deprecated format of `name=value` pairs.
 #[must_use]
 pub fn is_nvp(head: &str) -> bool {
@@ -195,6 +237,13 @@ mod tests {
             (403, "Administrator Account Disabled", Cause::Credentials),
             (403, "Access Denied", Cause::Permission),
             (403, "IP Banned", Cause::Ip),
+            (503, "Down for Maintenance (Err 3)", Cause::Maintenance),
+            (200, "Down for Maintenance", Cause::Maintenance),
+            (
+                403,
+                "Access denied by Imunify360 bot-protection. IPs used for automation should be whitelisted",
+                Cause::Firewall,
+            ),
             (200, "Client ID Not Found", Cause::BadAnswer),
             (
                 200,
@@ -241,12 +290,6 @@ mod tests {
                 Cause::Server,
             ),
             (
-                403,
-                "text/html",
-                "<html><title>Just a moment...</title>",
-                Cause::Firewall,
-            ),
-            (
                 200,
                 "text/html",
                 "<!doctype html><title>Login</title>",
@@ -268,6 +311,54 @@ mod tests {
         ];
         for (status, content_type, head, cause) in cases {
             assert_eq!(of_body(status, content_type, head), cause, "{status} {head:?}");
+        }
+    }
+
+    #[test]
+    fn a_guards_page_is_one_under_every_status() {
+        let challenge = "<!DOCTYPE html><html lang=\"en-US\"><head><title>Just a moment...</title>";
+        let imunify = r#"{"message":"Access denied by Imunify360 bot-protection."}"#;
+        for status in [200, 403, 415, 429, 500, 503] {
+            assert_eq!(
+                of_body(status, "text/html", challenge),
+                Cause::Firewall,
+                "{status}"
+            );
+            assert_eq!(
+                of_body(status, "application/json", imunify),
+                Cause::Firewall,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_behind_something_printed_is_told_from_a_page() {
+        let answer = r#"{"result":"error","message":"Authentication Failed"}"#;
+        for before in [
+            "<br />\n<b>Warning</b>:  Undefined variable $x in <b>/a.php</b> on line <b>3</b><br />\n",
+            "Notice: x in /a.php on line 3\n",
+            "<!-- x -->",
+            "here1",
+        ] {
+            let body = format!("{before}{answer}");
+            assert!(is_behind_print(&body), "{body}");
+            for status in [200, 403, 500] {
+                assert_eq!(
+                    of_body(status, "text/html", &body),
+                    Cause::BadAnswer,
+                    "{status} {body}"
+                );
+            }
+        }
+        for body in [
+            answer,
+            "\u{feff}\r\n{ \"result\": \"success\"}",
+            "[]",
+            "<html>{a}</html>",
+            "é{",
+        ] {
+            assert!(!is_behind_print(body), "{body}");
         }
     }
 

@@ -1,5 +1,8 @@
 //! Healthy set-ups: nothing is found, nothing is sent, nothing is recorded.
 
+use whmcs_stock_monitor::simulator::faults::Asker;
+use whmcs_stock_monitor::simulator::faults::Fault;
+use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
 use whmcs_stock_monitor::simulator::product::Product;
@@ -166,16 +169,85 @@ fn the_version_is_optional() {
 }
 
 #[test]
-fn no_credentials_go_where_whmcs_does_not_answer() {
-    let mut world = World::new();
-    let url = format!("http://{}/shop/includes/api.php", world.hook.address());
-    world.set("WHMCS_API_URL", &url);
-    let (_, report) = world.doctor(&[]);
-    assert_eq!(report["findings"][0]["id"], "url-not-found");
-    let asked = world.hook.requests();
-    assert!(asked.len() > 5, "{}", asked.len());
-    for request in asked {
-        assert!(!request.text().contains("simulated"), "{request:?}");
-        assert_eq!(request.text(), "action=GetProducts&responsetype=json");
+fn whatever_the_version_is_answered_stops_nothing() {
+    let malformed = Fault::Refused(Refusal::MalformedUtf8);
+    let denied = Fault::Refused(Refusal::AccessDenied);
+    for fault in [
+        Fault::Status(500, None),
+        Fault::FirewallPage,
+        malformed,
+        denied,
+        Fault::Hang,
+    ] {
+        let mut world = World::new();
+        world.set("WHMCS_API_TIMEOUT", "2s");
+        world.shop.faults().keep(Some("WhmcsDetails"), fault.clone());
+        let report = well(&world, &[]);
+        let mut checks = report["checks"].as_array().expect("checks").iter();
+        let version = checks.find(|check| check["name"] == "version").expect("a check");
+        assert_eq!(version["state"], "unknown", "{fault:?}: {report:#}");
+        let said = version["detail"].as_str().expect("words");
+        assert!(said.starts_with("unknown: ") && said.len() > 30, "{said}");
+        assert!(world.home.run(&["doctor"]).out.contains("– version: unknown: "));
+    }
+}
+
+#[test]
+fn a_guard_that_stops_strangers_alone_is_no_mistake() {
+    for status in [403, 404] {
+        let world = World::new();
+        let page = Fault::Body {
+            status,
+            content_type: "text/html".to_owned(),
+            body: "<html><title>Not for you</title></html>".into(),
+        };
+        world.shop.faults().keep_for(Asker::Unsigned, None, page);
+        well(&world, &[]);
+    }
+}
+
+#[test]
+fn a_companion_of_a_later_contract_is_noted() {
+    let world = World::new();
+    let product =
+        |id: i64, name: &str| format!(r#"{{"pid":{id},"gid":1,"name":"{name}","stockcontrol":1,"qty":12}}"#);
+    let products = format!("{},{}", product(1, "DS-64"), product(2, "DS-128"));
+    let details = Fault::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: format!(
+            r#"{{"result":"success","contract":2,"totalresults":2,"products":{{"product":[{products}]}}}}"#
+        )
+        .into(),
+    };
+    world.shop.faults().keep(Some("GetProductDetails"), details);
+    let report = well(&world, &[]);
+    assert_eq!(report["notes"][0]["id"], "companion-newer", "{report:#}");
+    assert!(
+        report["notes"][0]["problem"]
+            .as_str()
+            .expect("words")
+            .contains("contract 1 only")
+    );
+}
+
+#[test]
+fn credentials_go_to_the_configured_address_alone() {
+    for (path, at_most) in [("/shop/includes/api.php", 1), ("/shop/api.php", 0)] {
+        let mut world = World::new();
+        let url = format!("http://{}{path}", world.hook.address());
+        world.set("WHMCS_API_URL", &url);
+        let (_, report) = world.doctor(&[]);
+        assert_eq!(report["findings"][0]["id"], "url-not-found");
+        let asked = world.hook.requests();
+        assert!(asked.len() > 5, "{}", asked.len());
+        let (signed, plain): (Vec<_>, Vec<_>) = asked
+            .iter()
+            .partition(|request| request.text().contains("simulated"));
+        assert_eq!(signed.len(), at_most, "{path}");
+        assert!(signed.iter().all(|request| request.path == path));
+        for request in plain {
+            assert_eq!(request.text(), "action=GetProducts&responsetype=json");
+        }
     }
 }

@@ -20,7 +20,91 @@ pub fn all() -> Vec<Case> {
     let mut all = reached();
     all.extend(led_elsewhere());
     all.extend(certificates());
+    all.extend(proxies());
     all
+}
+
+/// A shop that is reached by a proxy.
+fn proxied(variable: &str, proxy: &str, url: &str) -> World {
+    let mut world = World::new();
+    world.home.export(variable, proxy);
+    world.set("WHMCS_API_URL", url);
+    world
+}
+
+fn proxies() -> Vec<Case> {
+    const SHOP: &str = "https://shop.invalid/includes/api.php";
+    vec![
+        case(
+            "the proxy is down",
+            Id::Proxy,
+            &["HTTPS_PROXY", "127.0.0.1:", "NO_PROXY"],
+            || {
+                let port = World::new().closed_port();
+                proxied(
+                    "HTTPS_PROXY",
+                    &format!("http://user:canary-wrong-proof@127.0.0.1:{port}"),
+                    SHOP,
+                )
+            },
+        ),
+        case(
+            "the proxy's name is misspelt",
+            Id::Proxy,
+            &[
+                "all_proxy",
+                "no-such-proxy.invalid:3128",
+                "name cannot be resolved",
+            ],
+            || {
+                proxied(
+                    "all_proxy",
+                    "http://user:canary-wrong-proof@no-such-proxy.invalid:3128",
+                    SHOP,
+                )
+            },
+        ),
+        case(
+            "the proxy asks for a password",
+            Id::Proxy,
+            &["HTTP_PROXY", "HTTP 407", "user and password"],
+            || {
+                let mut world = failing(Fault::Status(407, None));
+                let proxy = format!("http://{}", world.shop.address());
+                world.home.export("HTTP_PROXY", &proxy);
+                world.set("WHMCS_API_URL", "http://shop.invalid/includes/api.php");
+                world
+            },
+        ),
+        case(
+            "the proxy refuses the way to https",
+            Id::Proxy,
+            &["HTTPS_PROXY", "fails."],
+            || {
+                let mut world = failing(Fault::Status(407, None));
+                let proxy = format!("http://{}", world.shop.address());
+                world.home.export("HTTPS_PROXY", &proxy);
+                world.set("WHMCS_API_URL", SHOP);
+                world
+            },
+        ),
+        case(
+            "the proxy is no address",
+            Id::Proxy,
+            &["HTTPS_PROXY holds no address of a proxy"],
+            || proxied("HTTPS_PROXY", "ftp://user:canary-wrong-proof@proxy.invalid", SHOP),
+        ),
+        case(
+            "a proxy that does not apply is not blamed",
+            Id::DnsNotFound,
+            &["shop.invalid"],
+            || {
+                let mut world = proxied("HTTPS_PROXY", "http://127.0.0.1:9", SHOP);
+                world.home.export("NO_PROXY", "shop.invalid");
+                world
+            },
+        ),
+    ]
 }
 
 fn reached() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! What WHMCS, or something in front of it, refuses.
 
 use whmcs_stock_monitor::doctor::finding::Id;
+use whmcs_stock_monitor::simulator::faults::Asker;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::faults::Refusal;
 use whmcs_stock_monitor::simulator::habits::Companion;
@@ -17,6 +18,8 @@ use crate::world::stocked;
 /// All of them.
 pub fn all() -> Vec<Case> {
     let mut all = credentials();
+    all.extend(guarded());
+    all.extend(spoilt());
     all.extend(answers());
     all
 }
@@ -113,6 +116,195 @@ fn credentials() -> Vec<Case> {
             },
         )
         .warning(),
+    ]
+}
+
+/// The same body to every request, with or without credentials.
+fn body(status: u16, content_type: &str, body: &str) -> Fault {
+    Fault::Body {
+        status,
+        content_type: content_type.to_owned(),
+        body: body.into(),
+    }
+}
+
+/// It happens to signed requests for the products alone.
+fn signed(fault: Fault) -> World {
+    let world = World::new();
+    world
+        .shop
+        .faults()
+        .keep_for(Asker::Signed, Some("GetProducts"), fault);
+    world
+}
+
+fn guarded() -> Vec<Case> {
+    vec![
+        case(
+            "signed requests alone are redirected",
+            Id::UrlRedirects,
+            &[
+                "HTTP 302 to https://shop.example/login.php",
+                "though a request without credentials is not",
+            ],
+            || {
+                signed(Fault::Redirect {
+                    status: 302,
+                    location: "https://shop.example/login.php?token=canary-webhook-path".to_owned(),
+                })
+            },
+        ),
+        case(
+            "Cloudflare challenges under 503",
+            Id::FirewallPage,
+            &["Skip for this address"],
+            || {
+                failing(body(
+                    503,
+                    "text/html",
+                    "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>",
+                ))
+            },
+        ),
+        case(
+            "Cloudflare challenges without a page",
+            Id::FirewallPage,
+            &["Skip for this address"],
+            || {
+                failing(Fault::Raw(
+                b"HTTP/1.1 503 Service Unavailable\r\nServer: cloudflare\r\ncf-mitigated: challenge\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            ))
+            },
+        ),
+        case(
+            "Imunify360 refuses in JSON under 200",
+            Id::FirewallPage,
+            &["WAF"],
+            || {
+                failing(body(
+                    200,
+                    "application/json",
+                    r#"{"message":"Access denied by Imunify360 bot-protection. IPs used for automation should be whitelisted"}"#,
+                ))
+            },
+        ),
+        case(
+            "Imunify360 refuses in JSON under 415",
+            Id::FirewallPage,
+            &["WAF"],
+            || {
+                failing(body(
+                    415,
+                    "application/json",
+                    r#"{"message":"Access denied by Imunify360 bot-protection."}"#,
+                ))
+            },
+        ),
+        case(
+            "Imunify360 refuses signed requests alone",
+            Id::FirewallPage,
+            &["WAF"],
+            || {
+                signed(body(
+                    200,
+                    "application/json",
+                    r#"{"message":"Access denied by Imunify360 bot-protection."}"#,
+                ))
+            },
+        ),
+        case(
+            "maintenance in JSON",
+            Id::Maintenance,
+            &["Maintenance Mode"],
+            || {
+                failing(body(
+                    503,
+                    "application/json",
+                    r#"{"result":"error","message":"Down for Maintenance"}"#,
+                ))
+            },
+        ),
+        case(
+            "maintenance in JSON under 200",
+            Id::Maintenance,
+            &["Maintenance Mode"],
+            || {
+                failing(body(
+                    200,
+                    "application/json",
+                    r#"{"result":"error","message":"Down for Maintenance"}"#,
+                ))
+            },
+        ),
+    ]
+}
+
+fn spoilt() -> Vec<Case> {
+    vec![
+        case(
+            "a comment stands before the answer",
+            Id::PrintedBeforeAnswer,
+            &["includes/hooks"],
+            || {
+                failing(body(
+                    200,
+                    "text/html",
+                    r#"<!-- x -->{"result":"error","message":"Authentication Failed"}"#,
+                ))
+            },
+        ),
+        case(
+            "a word stands before a refusal under 403",
+            Id::PrintedBeforeAnswer,
+            &["display_errors"],
+            || {
+                failing(body(
+                    403,
+                    "text/html",
+                    r#"here1{"result":"error","message":"Invalid or missing credentials"}"#,
+                ))
+            },
+        ),
+        case(
+            "a notice stands before the products alone",
+            Id::PrintedBeforeAnswer,
+            &["display_errors"],
+            || {
+                signed(body(
+                    200,
+                    "text/html",
+                    "Notice: Undefined index in /hooks/a.php on line 3\n{\"result\":\"success\",\"totalresults\":0}",
+                ))
+            },
+        ),
+        case(
+            "the address is written in IPv6's form of IPv4",
+            Id::IpNotListed,
+            &["enter 203.0.113.9", "add ::ffff:203.0.113.9"],
+            || refusing(Refusal::InvalidIp("::ffff:203.0.113.9".to_owned())),
+        ),
+        case(
+            "a redirect without a target",
+            Id::UrlRedirects,
+            &["names no target"],
+            || {
+                failing(Fault::Raw(
+                    b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+                ))
+            },
+        ),
+        case(
+            "http to a port of https",
+            Id::UrlHttp,
+            &["Write https://"],
+            || {
+                failing(body(
+                    400,
+                    "text/html",
+                    "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+                ))
+            },
+        ),
     ]
 }
 

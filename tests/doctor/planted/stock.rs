@@ -18,7 +18,49 @@ use crate::world::stocked;
 pub fn all() -> Vec<Case> {
     let mut all = catalogue();
     all.extend(companion());
+    all.extend(companion_answers());
     all
+}
+
+/// What GetProductDetails alone is answered.
+fn details(fault: Fault) -> World {
+    let world = World::new();
+    world.shop.faults().keep(Some("GetProductDetails"), fault);
+    world
+}
+
+fn details_body(body: &str) -> World {
+    details(Fault::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: body.into(),
+    })
+}
+
+fn companion_answers() -> Vec<Case> {
+    vec![
+        case("the companion alone is rate-limited", Id::RateLimited, &["GetProductDetails (the companion) is not", "POLL_SCHEDULE"], || {
+            details(Fault::RateLimited(Some(60)))
+        }),
+        case("a firewall answers for the companion alone", Id::FirewallPage, &["GetProductDetails (the companion) is not", "WAF"], || {
+            details(Fault::FirewallPage)
+        }),
+        case("the companion reports a fault", Id::CompanionBroken, &["it reports a fault of its own (HTTP 200: GetProductDetails: no table)"], || {
+            details_body(r#"{"result":"error","message":"GetProductDetails: no table"}"#)
+        }),
+        case("the companion answers an empty list", Id::CompanionIncomplete, &["DS-64 (1), DS-128 (2)", "productid=1"], || {
+            details_body(r#"{"result":"success","contract":1,"totalresults":0,"products":{"product":[]}}"#)
+        })
+        .warning(),
+        case("the companion leaves a product out", Id::CompanionIncomplete, &["lists: DS-128 (2)."], || {
+            details_body(r#"{"result":"success","contract":1,"totalresults":1,"products":{"product":[{"pid":1,"gid":1,"name":"DS-64","stockcontrol":1,"qty":12}]}}"#)
+        })
+        .warning(),
+        case("the companion knows no quantity of a controlled product", Id::CompanionIncomplete, &["lists: DS-64 (1)."], || {
+            details_body(r#"{"result":"success","contract":1,"totalresults":2,"products":{"product":[{"pid":1,"gid":1,"name":"DS-64","stockcontrol":1,"qty":null},{"pid":2,"gid":1,"name":"DS-128","stockcontrol":0,"qty":null}]}}"#)
+        })
+        .warning(),
+    ]
 }
 
 fn catalogue() -> Vec<Case> {
