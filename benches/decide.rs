@@ -21,7 +21,9 @@ use whmcs_stock_monitor::domain::catalogue::Listing;
 use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
+use whmcs_stock_monitor::domain::forecast::Forecasts;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::people::People;
 
 fn product(id: i64, level: i64) -> Arc<Product> {
     Arc::new(Product {
@@ -49,6 +51,7 @@ fn rules() -> Rules {
         name: "mail".to_owned(),
         severities: Vec::new(),
         default: true,
+        quiet: None,
     };
     Rules::new(5, 1, vec![dedicated], vec![mail])
 }
@@ -60,6 +63,8 @@ fn look(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
         rules,
         capacities: &capacities,
         pools: None,
+        people: &People::default(),
+        forecasts: &Forecasts::default(),
     };
     let mut ids = 0;
     let mut new_id = || {

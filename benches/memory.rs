@@ -28,6 +28,8 @@ use whmcs_stock_monitor::domain::catalogue::Details;
 use whmcs_stock_monitor::domain::catalogue::Listing;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
+use whmcs_stock_monitor::domain::forecast::Forecasts;
+use whmcs_stock_monitor::domain::people::People;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::db::StoreSettings;
 use whmcs_stock_monitor::store::save::PollRecord;
@@ -118,6 +120,8 @@ fn decided(rules: &Rules, before: &Memory, snapshot: &Snapshot) -> Decision {
         rules,
         capacities: &Capacities::default(),
         pools: None,
+        people: &People::default(),
+        forecasts: &Forecasts::default(),
     };
     decide(
         policy,

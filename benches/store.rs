@@ -25,7 +25,7 @@ use whmcs_stock_monitor::domain::catalogue::CombinationKey;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::delivery::Medium;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::store::db::Opened;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::db::StoreSettings;

@@ -7,7 +7,11 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod offer;
+    pub mod forecast;
+    pub mod stand;
+    pub mod report;
     pub mod message;
+    pub mod people;
     pub mod pool;
     pub mod limit;
     pub mod draw;

@@ -36,12 +36,14 @@ use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
 use whmcs_stock_monitor::domain::catalogue::options::Options;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::forecast::Forecasts;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::people::People;
 use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::pool::PoolRule;
 use whmcs_stock_monitor::domain::pool::PoolUse;
 use whmcs_stock_monitor::domain::pool::PoolUser;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::domain::taking;
 
 const SHOPS: usize = 3;
@@ -286,6 +288,7 @@ impl Estate {
             name: "mail".to_owned(),
             severities: Vec::new(),
             default: true,
+            quiet: None,
         };
         let capacities = Capacities {
             capacities: capacities.collect(),
@@ -533,6 +536,8 @@ impl Monitor {
             rules: &self.rules,
             capacities: &self.capacities,
             pools: Some(&self.pools),
+            people: &People::default(),
+            forecasts: &Forecasts::default(),
         };
         let decision = decide(policy, &self.memories[shop], seen, self.now, &mut Uuid::new_v4);
         assert_eq!(decision.outcome, Outcome::Accepted);

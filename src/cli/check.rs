@@ -35,8 +35,10 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::unmatched;
 use crate::domain::alerting::unmatched::MATCHING;
 use crate::domain::capacity::Capacities;
-use crate::domain::message::Severity;
+use crate::domain::forecast::Forecasts;
+use crate::domain::people::People;
 use crate::domain::pool::Board;
+use crate::domain::stand::Severity;
 use crate::jobs::check;
 use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
@@ -265,7 +267,9 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
     for (instance, (memory, look)) in looks {
-        let checked = check::dry(policy(config, &instance, pools.as_ref()), &memory, look);
+        let (people, forecasts) = (People::default(), Forecasts::default());
+        let policy = policy(config, &instance, pools.as_ref(), &people, &forecasts);
+        let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
             pools = Some(next.clone());
         }
@@ -287,8 +291,10 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
 fn count(config: &Config, looks: &[(String, (Memory, Look))], pools: &mut Pools) {
     for (instance, (memory, look)) in looks {
         let snapshot = look.result.as_ref().ok();
-        let parts =
-            snapshot.and_then(|snapshot| counted(policy(config, instance, Some(&*pools)), memory, snapshot));
+        // Neither says anything of services.
+        let (people, forecasts) = (People::default(), Forecasts::default());
+        let policy = policy(config, instance, Some(&*pools), &people, &forecasts);
+        let parts = snapshot.and_then(|snapshot| counted(policy, memory, snapshot));
         if let Some(parts) = parts {
             let parts = parts.into_iter().map(Arc::new).collect();
             pools.put(instance, look.observed_at, parts);
@@ -296,12 +302,20 @@ fn count(config: &Config, looks: &[(String, (Memory, Look))], pools: &mut Pools)
     }
 }
 
-fn policy<'a>(config: &'a Config, instance: &'a str, pools: Option<&'a Pools>) -> Policy<'a> {
+fn policy<'a>(
+    config: &'a Config,
+    instance: &'a str,
+    pools: Option<&'a Pools>,
+    people: &'a People,
+    forecasts: &'a Forecasts,
+) -> Policy<'a> {
     Policy {
         instance,
         rules: &config.rules,
         capacities: &config.capacities,
         pools,
+        people,
+        forecasts,
     }
 }
 

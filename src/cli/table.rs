@@ -11,7 +11,7 @@ use comfy_table::presets;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 
 /// Columns below which a table is not fitted any more.

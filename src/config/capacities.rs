@@ -135,7 +135,7 @@ fn pool(
     };
     let low = threshold(reader, section, "low");
     let critical = threshold(reader, section, "critical");
-    let channels = rules::channels(reader, section, &names.channels);
+    let channels = rules::channels(reader, section, "channels", &names.channels);
     rules::warn_of_thresholds(reader, section, low, critical);
     let name = name.good().filter(|_| named)?.value;
     Some(PoolRule {

@@ -25,7 +25,7 @@ use crate::config::smtp::Server;
 use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
 use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
@@ -56,6 +56,7 @@ impl ChannelConfig {
             name: self.name.clone(),
             severities: self.severities.clone(),
             default: self.default,
+            quiet: None,
         }
     }
 }

@@ -264,10 +264,12 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let config = || {
         let zone = zone?;
         let (reminder_at, flap_limit) = reminders?;
+        let mut rules = rules::under(rules?, &capacities);
+        rules.flap_limit = flap_limit;
         Some(Config {
             instances: shops.good,
             channels: telling.good,
-            rules: Arc::new(rules::under(rules?, &capacities)),
+            rules: Arc::new(rules),
             capacities: Arc::new(capacities),
             timezone: zone.zone,
             timezone_name: zone.name,

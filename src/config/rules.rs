@@ -138,7 +138,9 @@ fn rule(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option
     rule.cover = one(reader, section, "cover", values::time_limit);
     rule.stock_control = one(reader, section, "stock_control", stock_control);
     rule.ignore_hidden = one(reader, section, "hidden", hidden);
-    rule.channels = channels(reader, section, &names.channels);
+    rule.channels = channels(reader, section, "channels", &names.channels);
+    rule.escalate_after = one(reader, section, "escalate_after", values::duration);
+    rule.escalate_to = channels(reader, section, "escalate_to", &names.channels);
     rule.max_combinations = one(reader, section, "max_combinations", values::positive);
     rule.combine = section.patterns(reader, "combine").good();
     if reader.findings.problems.len() > broken_before {
@@ -185,15 +187,20 @@ pub fn instances(reader: &mut Reader, section: &mut Section<'_>, names: &[String
     patterns.iter().map(|text| Pattern::text(text)).collect()
 }
 
-/// The channels of `channels`; one that is not there is an error. `None` where the key is not given.
-pub fn channels(reader: &mut Reader, section: &mut Section<'_>, names: &[String]) -> Option<Vec<String>> {
-    let wanted = section.list(reader, "channels", values::name).good()?;
+/// The channels that `key` names; one that is not there is an error. `None` where the key is not given.
+pub fn channels(
+    reader: &mut Reader,
+    section: &mut Section<'_>,
+    key: &str,
+    names: &[String],
+) -> Option<Vec<String>> {
+    let wanted = section.list(reader, key, values::name).good()?;
     for channel in &wanted {
         if !names.contains(channel) {
             let place = reader.line(
                 section
                     .table
-                    .get("channels")
+                    .get(key)
                     .map_or(section.table.line, |entry| entry.line),
             );
             let mend = match names {
@@ -203,7 +210,7 @@ pub fn channels(reader: &mut Reader, section: &mut Section<'_>, names: &[String]
             let problem = format!("names {channel:?}, and there is no such channel");
             reader
                 .findings
-                .wrong(section.key("channels"), place, Wrong::new(problem, mend));
+                .wrong(section.key(key), place, Wrong::new(problem, mend));
         }
     }
     Some(wanted)

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::findings::Wrong;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::hints::signature::Key;
 use crate::scheduler::parse_duration;
 use crate::whmcs::intake::Format;

@@ -25,7 +25,9 @@ use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Product;
 use crate::domain::draw::Uses;
+use crate::domain::forecast::Forecasts;
 use crate::domain::pattern::Pattern;
+use crate::domain::people::People;
 use crate::domain::source::Cause;
 use crate::jobs::check;
 use crate::jobs::check::Checked;
@@ -50,6 +52,8 @@ pub async fn look(shop: &Shop, names: &Names, now: Timestamp) -> Option<Looked> 
         rules: &rules,
         capacities: &capacities,
         pools: None,
+        people: &People::default(),
+        forecasts: &Forecasts::default(),
     };
     // A large catalogue may take as long as a poll's may.
     let client = shop.client(shop.api.timeout).ok()?;

@@ -4,64 +4,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
+use crate::domain::report::Report;
 use crate::domain::source::Cause;
-
-/// How bad a series stands. `Ok < Low < Critical < Out`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    #[default]
-    Ok,
-    Low,
-    Critical,
-    Out,
-}
-
-impl Severity {
-    /// All four, mildest first.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Low, Self::Critical, Self::Out];
-
-    /// The fixed name: `ok`, `low`, `critical`, `out`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Low => "low",
-            Self::Critical => "critical",
-            Self::Out => "out",
-        }
-    }
-
-    /// The severity of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
-    }
-
-    /// 0 ok, 1 low, 2 critical, 3 out: the value of `whmcs_stock_severity`.
-    #[must_use]
-    pub fn rank(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Low => 1,
-            Self::Critical => 2,
-            Self::Out => 3,
-        }
-    }
-
-    /// The severity of that rank; anything past 3 is `Out`.
-    #[must_use]
-    pub fn from_rank(rank: i64) -> Self {
-        match rank {
-            i64::MIN..=0 => Self::Ok,
-            1 => Self::Low,
-            2 => Self::Critical,
-            3.. => Self::Out,
-        }
-    }
-}
+use crate::domain::stand::AckRef;
+use crate::domain::stand::CombinationRef;
+use crate::domain::stand::Counts;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::ProductRef;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 
 /// Why an alert speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -81,6 +33,12 @@ pub enum Reason {
     RuleChanged,
     /// The series is no longer there or no longer watched.
     Withdrawn,
+    /// Nobody has taken it on for a while: told to a further channel.
+    Escalated,
+    /// What was ordered did not come in time.
+    Overdue,
+    /// It went to and fro too often: only what is worst is told until it is calm.
+    Flapping,
 }
 
 impl Reason {
@@ -95,36 +53,11 @@ impl Reason {
             Self::Reminder => "reminder",
             Self::RuleChanged => "rule_changed",
             Self::Withdrawn => "withdrawn",
+            Self::Escalated => "escalated",
+            Self::Overdue => "overdue",
+            Self::Flapping => "flapping",
         }
     }
-}
-
-/// Effective thresholds and where they come from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Thresholds {
-    pub low: i64,
-    pub critical: i64,
-    /// "global", "rule 2", or one per threshold where they differ.
-    pub origin: String,
-}
-
-/// The product an alert or event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProductRef {
-    pub id: ProductId,
-    /// The readable name.
-    pub name: String,
-    /// The group's readable name, where known.
-    pub group: Option<String>,
-}
-
-/// The combination an alert or item is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CombinationRef {
-    /// `4=11;5=20`
-    pub key: String,
-    /// `RAM: 32 GB, Disk: 2x NVMe`
-    pub label: String,
 }
 
 /// A pool, as an alert names it.
@@ -163,6 +96,24 @@ pub struct HeldBack {
 /// The most that a [`PoolRef`] lists as held back.
 pub const HELD_LISTED: usize = 20;
 
+/// Where a mute comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteKind {
+    Silence,
+    /// A window of the configuration.
+    Maintenance,
+}
+
+/// The mute that ended before an alert was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedMute {
+    pub kind: MuteKind,
+    pub id: String,
+    pub by: String,
+    pub comment: String,
+}
+
 /// One series that speaks (or is still open).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
@@ -190,8 +141,14 @@ pub struct Alert {
     /// When the series left ok.
     pub started_at: Option<Timestamp>,
     pub observed_at: Timestamp,
-    /// Forecasts fill this.
+    /// How many days the level will last; `None` without enough history.
     pub days_of_cover: Option<f64>,
+    /// Who has taken it on, and what was ordered.
+    pub ack: Option<AckRef>,
+    /// The mute that ended since the channel was last told.
+    pub after: Option<EndedMute>,
+    /// It got this bad and was over again while the channel was not to be told.
+    pub meanwhile: bool,
     /// A zero that may also mean that stock control was switched off.
     pub ambiguous_zero: bool,
 }
@@ -253,68 +210,6 @@ pub struct ProductEvent {
     pub level: Option<i64>,
     /// Null where the state has none.
     pub severity: Option<Severity>,
-}
-
-/// The kinds of product events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProductEventKind {
-    New,
-    Gone,
-    Returned,
-    Renamed,
-    OptionsChanged,
-    ControlOn,
-    ControlOff,
-}
-
-impl ProductEventKind {
-    /// The fixed name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Gone => "gone",
-            Self::Returned => "returned",
-            Self::Renamed => "renamed",
-            Self::OptionsChanged => "options_changed",
-            Self::ControlOn => "control_on",
-            Self::ControlOff => "control_off",
-        }
-    }
-}
-
-/// How many products, combinations or pools stand where, for the baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Counts {
-    pub ok: usize,
-    pub low: usize,
-    pub critical: usize,
-    pub out: usize,
-    pub not_controlled: usize,
-    pub unknown: usize,
-}
-
-impl Counts {
-    /// How many were counted.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        self.ok + self.low + self.critical + self.out + self.not_controlled + self.unknown
-    }
-
-    /// Counts one.
-    pub fn add(&mut self, level: Level, severity: Severity) {
-        match level {
-            Level::NotControlled => self.not_controlled += 1,
-            Level::Unknown => self.unknown += 1,
-            Level::Known(_) => match severity {
-                Severity::Ok => self.ok += 1,
-                Severity::Low => self.low += 1,
-                Severity::Critical => self.critical += 1,
-                Severity::Out => self.out += 1,
-            },
-        }
-    }
 }
 
 /// What a source (one WHMCS) lost.
@@ -382,6 +277,8 @@ pub enum Body {
     SourceDegraded { lost: Capability },
     /// `source.restored`
     SourceRestored { regained: Capability, since: Timestamp },
+    /// `report.digest`
+    Report(Box<Report>),
     /// `test.ping`
     Ping,
 }
@@ -398,6 +295,7 @@ impl Body {
             Self::SourceUp { .. } => "source.up",
             Self::SourceDegraded { .. } => "source.degraded",
             Self::SourceRestored { .. } => "source.restored",
+            Self::Report(_) => "report.digest",
             Self::Ping => "test.ping",
         }
     }

@@ -11,9 +11,9 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::message::HELD_LISTED;
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
-use crate::domain::message::Severity;
-use crate::domain::message::Thresholds;
 use crate::domain::pattern::Pattern;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 
 /// The most users of a pool that are kept by name, those that need most first.
 pub const USERS_KEPT: usize = 100;

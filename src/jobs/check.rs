@@ -23,6 +23,8 @@ use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
+use crate::domain::forecast::Forecasts;
+use crate::domain::people::People;
 use crate::domain::pool::Board;
 use crate::jobs::firsts::First;
 use crate::jobs::shop;
@@ -125,7 +127,8 @@ impl Check {
         let snapshot = look.result.as_ref().ok();
         let guard = shelf.hold(&self.store, &self.rules, look.observed_at).await?;
         // Who took of the pools before is followed.
-        let policy = self.policy(guard.as_ref().map(|known| &known.pools));
+        let (people, forecasts) = (People::default(), Forecasts::default());
+        let policy = self.policy(guard.as_ref().map(|known| &known.pools), &people, &forecasts);
         let parts = snapshot.and_then(|snapshot| counted(policy, &before, snapshot));
         drop(guard);
         let is_counted = parts.is_some();
@@ -212,7 +215,8 @@ impl Check {
         let known = shelf.as_ref().and_then(|guard| guard.as_ref());
         let beside = known.and_then(|known| self.pools.as_ref()?.beside(&self.shop.name, known));
         let pools = beside.as_ref().or_else(|| known.map(|known| &known.pools));
-        let decision = decided(self.policy(pools), &before, &look);
+        let (people, forecasts) = (People::default(), Forecasts::default());
+        let decision = decided(self.policy(pools, &people, &forecasts), &before, &look);
         let queued = self.telling.queue(&decision.messages)?;
         let next = decision.pools.as_ref().zip(known);
         let next = next.map(|(pools, known)| known.after(pools, &self.shop.name));
@@ -257,12 +261,19 @@ impl Check {
         }
     }
 
-    fn policy<'a>(&'a self, pools: Option<&'a Pools>) -> Policy<'a> {
+    fn policy<'a>(
+        &'a self,
+        pools: Option<&'a Pools>,
+        people: &'a People,
+        forecasts: &'a Forecasts,
+    ) -> Policy<'a> {
         Policy {
             instance: &self.shop.name,
             rules: &self.rules,
             capacities: &self.capacities,
             pools,
+            people,
+            forecasts,
         }
     }
 

@@ -7,9 +7,9 @@ use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
 use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
-use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::Severity;
 use crate::notify::clean;
 use crate::notify::words;
 
@@ -153,7 +153,14 @@ impl Reading<'_> {
             let span = words::span(started, self.at);
             match alert.reason {
                 Reason::Recovered | Reason::Withdrawn => facts.push(format!("was not ok for {span}")),
-                Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => {
+                Reason::First
+                | Reason::Worse
+                | Reason::Better
+                | Reason::Reminder
+                | Reason::RuleChanged
+                | Reason::Escalated
+                | Reason::Overdue
+                | Reason::Flapping => {
                     if self.at.as_second() - started.as_second() >= 60 {
                         facts.push(format!(
                             "not ok since {} ({span})",
@@ -258,9 +265,14 @@ impl Reading<'_> {
 /// The colour of an alert.
 pub(crate) fn tone(alert: &Alert) -> Tone {
     match alert.reason {
-        Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => {
-            Tone::of(alert.severity)
-        }
+        Reason::First
+        | Reason::Worse
+        | Reason::Better
+        | Reason::Reminder
+        | Reason::RuleChanged
+        | Reason::Escalated
+        | Reason::Overdue
+        | Reason::Flapping => Tone::of(alert.severity),
         Reason::Recovered => Tone::Good,
         Reason::Withdrawn => Tone::Plain,
     }
@@ -273,7 +285,9 @@ fn label(alert: &Alert) -> &'static str {
         Reason::Better => "BETTER",
         Reason::Recovered => "RECOVERED",
         Reason::Withdrawn => "WITHDRAWN",
-        Reason::Reminder => match alert.severity {
+        Reason::Overdue => "OVERDUE",
+        Reason::Flapping => "UNSTEADY",
+        Reason::Reminder | Reason::Escalated => match alert.severity {
             Severity::Ok => "OK",
             Severity::Low => "STILL LOW",
             Severity::Critical => "STILL CRITICAL",
@@ -328,6 +342,12 @@ fn explained(alert: &Alert) -> Option<String> {
             alert.previous_severity.as_str()
         )),
         Reason::Withdrawn => Some("no longer there, or no longer watched".to_owned()),
+        Reason::Escalated => Some("nobody has taken it on".to_owned()),
+        Reason::Overdue => Some("what was ordered has not come in time".to_owned()),
+        Reason::Flapping => Some(
+            "it went to and fro: from now on only what is worse is told, until it was calm for 6 hours"
+                .to_owned(),
+        ),
     }
 }
 

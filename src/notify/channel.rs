@@ -171,6 +171,7 @@ impl Channel {
                     text,
                     html,
                     thread,
+                    attachments,
                 },
             ) => {
                 let draft = Draft {
@@ -179,6 +180,7 @@ impl Channel {
                     text,
                     html,
                     thread,
+                    attachments,
                     recorded_at: outgoing.recorded_at,
                 };
                 mailer.send(recipient, &draft).await?

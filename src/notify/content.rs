@@ -16,11 +16,24 @@ pub enum Content {
         html: String,
         /// Names the thread the mail belongs to: mails of one thread name the same root.
         thread: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
     },
     Http {
         content_type: String,
         body: String,
     },
+}
+
+/// Something beside a mail's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Shown in the HTML as `cid:NAME` where it is `inline`; else a file of that name.
+    pub name: String,
+    pub inline: bool,
+    pub content_type: String,
+    /// In base64, so that it can be stored.
+    pub data: String,
 }
 
 /// A content on its way to a recipient.

@@ -21,6 +21,7 @@ use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::domain::message::ProductEvent;
 use crate::notify::clean;
+use crate::notify::content::Attachment;
 use crate::notify::content::Content;
 use crate::notify::view::View;
 
@@ -77,6 +78,7 @@ pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, severa
         html: Html { view: &view }.render().unwrap_or_default(),
         subject: view.subject,
         thread: thread(message),
+        attachments: Vec::new(),
     }
 }
 
@@ -97,6 +99,7 @@ fn thread(message: &Message) -> String {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
+        | Body::Report(_)
         | Body::Ping => None,
     };
     let instance = message.instance.as_deref().unwrap_or_default();
@@ -118,6 +121,7 @@ pub struct Draft<'a> {
     pub text: &'a str,
     pub html: &'a str,
     pub thread: &'a str,
+    pub attachments: &'a [Attachment],
     pub recorded_at: Timestamp,
 }
 

@@ -7,19 +7,20 @@ use serde::Serializer;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
-use crate::domain::message::CombinationRef;
-use crate::domain::message::Counts;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
 use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
-use crate::domain::message::ProductEventKind;
-use crate::domain::message::ProductRef;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::message::Status;
-use crate::domain::message::Thresholds;
+use crate::domain::report::Report;
 use crate::domain::source::Cause;
+use crate::domain::stand::CombinationRef;
+use crate::domain::stand::Counts;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::ProductRef;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 use crate::notify::words;
 
 /// The version of the payload; receivers look at it before anything else.
@@ -110,6 +111,7 @@ enum Particulars<'a> {
         until: Timestamp,
         seconds: i64,
     },
+    Report(&'a Report),
     Ping {
         text: &'static str,
     },
@@ -171,6 +173,7 @@ fn particulars(message: &Message) -> Particulars<'_> {
             until: message.at,
             seconds: message.at.as_second() - since.as_second(),
         },
+        Body::Report(report) => Particulars::Report(report),
         Body::Ping => Particulars::Ping { text: words::PING },
     }
 }

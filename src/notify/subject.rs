@@ -6,14 +6,15 @@ use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
-use crate::domain::message::Counts;
 use crate::domain::message::Message;
 use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
-use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
+use crate::domain::report::Report;
 use crate::domain::source::Cause;
+use crate::domain::stand::Counts;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::Severity;
 use crate::notify::clean;
 use crate::notify::words;
 
@@ -55,9 +56,29 @@ pub fn subject(message: &Message, several: bool) -> String {
         }
         Body::SourceDegraded { lost } => format!("{source}: {}", lost_line(*lost)),
         Body::SourceRestored { regained, .. } => format!("{source}: {}", regained_line(*regained)),
+        Body::Report(report) => report_line(report) + &suffix,
         Body::Ping => format!("Test message of the stock monitor{suffix}"),
     };
     clean::line(&text, LIMIT)
+}
+
+/// `Report weekly: 2 out, 5 low` or that all is well.
+fn report_line(report: &Report) -> String {
+    let Counts {
+        low, critical, out, ..
+    } = report.products;
+    let open: Vec<String> = [(out, "out"), (critical, "critical"), (low, "low")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let how = match (report.all_is_well, open.is_empty()) {
+        (true, true) => "all is well".to_owned(),
+        (true, false) => format!("all is well ({})", open.join(", ")),
+        (false, true) => "something to look at".to_owned(),
+        (false, false) => open.join(", "),
+    };
+    format!("Report {}: {how}", clean::line(&report.name, NAME))
 }
 
 /// Alerts in one line, without the shop that stands beside it.
@@ -84,7 +105,14 @@ fn one(alert: &Alert, beside: Beside<'_>) -> String {
 /// Whether what limits it still matters.
 fn is_open(reason: Reason) -> bool {
     match reason {
-        Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => true,
+        Reason::First
+        | Reason::Worse
+        | Reason::Better
+        | Reason::Reminder
+        | Reason::RuleChanged
+        | Reason::Escalated
+        | Reason::Overdue
+        | Reason::Flapping => true,
         Reason::Recovered | Reason::Withdrawn => false,
     }
 }
@@ -128,6 +156,14 @@ fn plainly(alert: &Alert) -> String {
             alert.severity.as_str()
         ),
         Reason::Withdrawn => format!("withdrawn: {title} is no longer watched"),
+        Reason::Escalated => {
+            format!(
+                "nobody on it: {title} is still {}, {left}",
+                alert.severity.as_str()
+            )
+        }
+        Reason::Overdue => format!("overdue: {title}, {left}"),
+        Reason::Flapping => format!("unsteady: {title}, {left}"),
     }
 }
 
@@ -176,6 +212,9 @@ fn heading(alert: &Alert) -> &'static str {
         Reason::Better => "better",
         Reason::Recovered => "recovered",
         Reason::Withdrawn => "withdrawn",
+        Reason::Escalated => "nobody on it",
+        Reason::Overdue => "overdue",
+        Reason::Flapping => "unsteady",
     }
 }
 

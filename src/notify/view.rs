@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
-use crate::domain::message::Counts;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
 use crate::domain::source::Cause;
+use crate::domain::stand::Counts;
 use crate::notify::cards;
 use crate::notify::cards::Card;
 use crate::notify::cards::Reading;
@@ -130,6 +130,13 @@ impl View {
                 self.tone = Tone::Good;
                 self.headline = format!("{source} is whole again");
                 self.intro = vec![words::regained(*regained).to_owned(), reading.gap(*since)];
+            }
+            Body::Report(report) => {
+                self.tone = if report.all_is_well {
+                    Tone::Good
+                } else {
+                    Tone::Plain
+                };
             }
             Body::Ping => {
                 self.tone = Tone::Good;

@@ -12,12 +12,12 @@ use crate::domain::message::Body;
 use crate::domain::message::Capability;
 use crate::domain::message::Message;
 use crate::domain::message::PoolRef;
-use crate::domain::message::ProductEventKind;
-use crate::domain::message::ProductRef;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
-use crate::domain::message::Thresholds;
 use crate::domain::pool::Limited;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::ProductRef;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 use crate::notify::clean;
 
 /// What a 0 means where stock control may have been switched off.

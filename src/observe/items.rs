@@ -14,16 +14,16 @@ use crate::domain::limit;
 use crate::domain::limit::Sentence;
 use crate::domain::limit::Style;
 use crate::domain::message::Alert;
-use crate::domain::message::CombinationRef;
 use crate::domain::message::PoolRef;
-use crate::domain::message::ProductRef;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::message::Status;
-use crate::domain::message::Thresholds;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Limited;
+use crate::domain::stand::CombinationRef;
+use crate::domain::stand::ProductRef;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 use crate::domain::taking;
 use crate::observe::pools::LimitingPool;
 
@@ -329,6 +329,9 @@ impl<'a> Entry<'a> {
             started_at: series.started_at,
             observed_at: self.observed_at.unwrap_or(series.since),
             days_of_cover: None,
+            ack: None,
+            after: None,
+            meanwhile: false,
             ambiguous_zero: self.product.ambiguous_zero,
         })
     }

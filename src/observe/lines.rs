@@ -3,10 +3,10 @@
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
-use crate::domain::message::CombinationRef;
 use crate::domain::offer::Offer;
 use crate::domain::offer::Offered;
 use crate::domain::pool::Board;
+use crate::domain::stand::CombinationRef;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
 use crate::observe::items::of_product;

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
+use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::entries;
 use crate::observe::pools;

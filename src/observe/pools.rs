@@ -9,14 +9,14 @@ use crate::domain::message::Alert;
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::message::Status;
-use crate::domain::message::Thresholds;
 use crate::domain::pool::Board;
 use crate::domain::pool::Limited;
 use crate::domain::pool::Pool;
 use crate::domain::pool::Standing;
 use crate::domain::pool::User;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 
 /// An item of `/api/v1/pools`, and of `pools` in `check --json` and `status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -174,6 +174,9 @@ fn open_alert(pool: &Pool, need: Option<i64>, voice: &Standing) -> Alert {
         started_at: voice.started_at,
         observed_at: pool.observed_at.unwrap_or(voice.since),
         days_of_cover: None,
+        ack: None,
+        after: None,
+        meanwhile: false,
         ambiguous_zero: false,
     }
 }

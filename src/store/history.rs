@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::ProductId;
-use crate::domain::message::Severity;
 use crate::domain::source::Attempt;
 use crate::domain::source::Cause;
+use crate::domain::stand::Severity;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;

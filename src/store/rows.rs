@@ -8,8 +8,8 @@ use sqlx::query_builder::Separated;
 
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
-use crate::domain::message::Severity;
 use crate::domain::pool::Bottleneck;
+use crate::domain::stand::Severity;
 use crate::store::differences::SeriesRow;
 use crate::store::differences::group_name;
 use crate::store::value::InstanceId;

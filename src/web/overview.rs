@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::domain::alerting::state::Memory;
 use crate::domain::catalogue::Level;
 use crate::domain::message::Capability;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::entries;
 use crate::observe::view::Instance;

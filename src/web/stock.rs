@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::domain::alerting::state::Memory;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
 use crate::observe::items::of_product;

@@ -77,6 +77,7 @@ impl Running {
             name: "hook".to_owned(),
             severities: Vec::new(),
             default: true,
+            quiet: None,
         };
         let mut rules = Rules::new(5, 1, Vec::new(), vec![channel]);
         rules.epoch = 1 + pools.iter().map(|pool| pool.uses.len() as u64).sum::<u64>();

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use whmcs_stock_monitor::domain::alerting::rules::StockControl;
 use whmcs_stock_monitor::domain::catalogue::Level;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;

@@ -80,6 +80,7 @@ impl World {
             name: "hook".to_owned(),
             severities: Vec::new(),
             default: true,
+            quiet: None,
         };
         let check = Check {
             shop: Arc::new(Watched::new("default", id)),

@@ -5,8 +5,8 @@ use whmcs_stock_monitor::domain::alerting::rules::Rule;
 use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::message::Body;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::channel;
@@ -44,6 +44,7 @@ fn route(products: &[i64], channels: &[&str]) -> Rule {
 fn named(name: &str) -> ChannelPolicy {
     ChannelPolicy {
         default: false,
+        quiet: None,
         ..channel(name, &[])
     }
 }

@@ -6,9 +6,9 @@ use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::catalogue::Companion;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::catalogue::Level;
-use whmcs_stock_monitor::domain::message::ProductEventKind;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::stand::ProductEventKind;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::alerts;

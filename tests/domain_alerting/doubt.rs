@@ -6,8 +6,8 @@ use whmcs_stock_monitor::domain::catalogue::Companion;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::message::Body;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::alerts;

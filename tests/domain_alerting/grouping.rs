@@ -5,7 +5,7 @@ use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::message::Reason;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::minutes;
@@ -102,6 +102,7 @@ fn more_than_a_hundred_events_go_in_further_messages_too() {
             | Body::SourceUp { .. }
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
+            | Body::Report(_)
             | Body::Ping => 0,
         })
         .collect();

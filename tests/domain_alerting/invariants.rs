@@ -12,10 +12,10 @@ use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::catalogue::Companion;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::message::Body;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::message::Status;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::channel;
@@ -164,7 +164,7 @@ fn replay(told: &mut ToldBy, decision: &Decision, after: &ToldBy, shop: &Shop) {
         match &message.body {
             Body::Baseline { .. } => take_over("default/"),
             Body::Products { events } => {
-                use whmcs_stock_monitor::domain::message::ProductEventKind as Kind;
+                use whmcs_stock_monitor::domain::stand::ProductEventKind as Kind;
                 for event in events {
                     if matches!(event.kind, Kind::New | Kind::Returned | Kind::ControlOn) {
                         take_over(&format!("default/{}/", event.product.id));
@@ -176,6 +176,7 @@ fn replay(told: &mut ToldBy, decision: &Decision, after: &ToldBy, shop: &Shop) {
             | Body::SourceUp { .. }
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
+            | Body::Report(_)
             | Body::Ping => {}
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use whmcs_stock_monitor::domain::alerting::decide::can_take_part;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::heard;

@@ -22,13 +22,13 @@ use whmcs_stock_monitor::domain::catalogue::Name;
 use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Open;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::pool::Board;
 use whmcs_stock_monitor::domain::pool::PoolRule;
 use whmcs_stock_monitor::domain::pool::PoolUse;
 use whmcs_stock_monitor::domain::pool::PoolUser;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::alerts;
@@ -201,6 +201,7 @@ fn open(decision: &Decision) -> Vec<String> {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
+        | Body::Report(_)
         | Body::Ping => None,
     };
     let open = decision.messages.iter().filter_map(|message| open(&message.body));

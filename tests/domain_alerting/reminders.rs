@@ -14,10 +14,10 @@ use whmcs_stock_monitor::domain::catalogue::Companion;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Reason;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::message::Status;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::channel;

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use whmcs_stock_monitor::domain::alerting::rules::Rule;
 use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::catalogue::Figure;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::message::Status;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::shop::Shop;
 use crate::shop::alerts;

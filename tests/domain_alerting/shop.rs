@@ -33,15 +33,17 @@ use whmcs_stock_monitor::domain::catalogue::OptionKind;
 use whmcs_stock_monitor::domain::catalogue::Product;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
 use whmcs_stock_monitor::domain::catalogue::options::Options;
+use whmcs_stock_monitor::domain::forecast::Forecasts;
 use whmcs_stock_monitor::domain::message::ALERTS_PER_MESSAGE;
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::OPEN_LISTED;
 use whmcs_stock_monitor::domain::message::ProductEvent;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::people::People;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::domain::source::Failure;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 /// A product as the shop shows it; without `detailed` only what GetProducts sends.
 #[derive(Debug, Clone)]
@@ -133,6 +135,7 @@ pub fn channel(name: &str, severities: &[Severity]) -> ChannelPolicy {
         name: name.to_owned(),
         severities: severities.to_vec(),
         default: true,
+        quiet: None,
     }
 }
 
@@ -150,6 +153,8 @@ pub struct Shop {
     pub name: String,
     pub rules: Rules,
     /// What is remembered of the pools, where there are some.
+    pub people: People,
+    pub forecasts: Forecasts,
     pub pools: Option<Pools>,
     pub capacities: Capacities,
     pub companion: Companion,
@@ -166,6 +171,8 @@ impl Shop {
         Self {
             name: "default".to_owned(),
             rules,
+            people: People::default(),
+            forecasts: Forecasts::default(),
             pools: None,
             capacities: Capacities::default(),
             companion: Companion::Absent,
@@ -285,6 +292,8 @@ impl Shop {
             rules: &self.rules,
             capacities: &self.capacities,
             pools: self.pools.as_ref(),
+            people: &self.people,
+            forecasts: &self.forecasts,
         };
         let run = |first: u128| {
             let mut ids = first;
@@ -393,6 +402,7 @@ fn check_message(message: &Message) {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
+        | Body::Report(_)
         | Body::Ping => {}
     }
 }
@@ -450,6 +460,7 @@ fn lines(body: &Body) -> Vec<String> {
         }
         Body::SourceDegraded { lost } => vec![format!("lost {}", lost.as_str())],
         Body::SourceRestored { regained, .. } => vec![format!("regained {}", regained.as_str())],
+        Body::Report(_) => vec!["report".to_owned()],
         Body::Ping => vec!["ping".to_owned()],
     }
 }
@@ -507,6 +518,7 @@ pub fn alerts(decision: &Decision, channel: &str) -> Vec<Alert> {
             | Body::SourceUp { .. }
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
+            | Body::Report(_)
             | Body::Ping => None,
         })
         .flatten()

@@ -8,21 +8,21 @@ use secrecy::SecretString;
 use uuid::Uuid;
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
-use whmcs_stock_monitor::domain::message::CombinationRef;
-use whmcs_stock_monitor::domain::message::Counts;
 use whmcs_stock_monitor::domain::message::HELD_LISTED;
 use whmcs_stock_monitor::domain::message::HeldBack;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::message::PoolRef;
 use whmcs_stock_monitor::domain::message::ProductEvent;
-use whmcs_stock_monitor::domain::message::ProductEventKind;
-use whmcs_stock_monitor::domain::message::ProductRef;
 use whmcs_stock_monitor::domain::message::Reason;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::message::Status;
-use whmcs_stock_monitor::domain::message::Thresholds;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::CombinationRef;
+use whmcs_stock_monitor::domain::stand::Counts;
+use whmcs_stock_monitor::domain::stand::ProductEventKind;
+use whmcs_stock_monitor::domain::stand::ProductRef;
+use whmcs_stock_monitor::domain::stand::Severity;
+use whmcs_stock_monitor::domain::stand::Thresholds;
 use whmcs_stock_monitor::notify::channel::Channel;
 use whmcs_stock_monitor::notify::channel::ChannelKind;
 use whmcs_stock_monitor::notify::channel::ChannelSettings;
@@ -76,9 +76,14 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
         reason,
         status: match reason {
             Reason::Recovered | Reason::Withdrawn => Status::Resolved,
-            Reason::First | Reason::Worse | Reason::Better | Reason::Reminder | Reason::RuleChanged => {
-                Status::Firing
-            }
+            Reason::First
+            | Reason::Worse
+            | Reason::Better
+            | Reason::Reminder
+            | Reason::RuleChanged
+            | Reason::Escalated
+            | Reason::Overdue
+            | Reason::Flapping => Status::Firing,
         },
         severity,
         previous_severity: Severity::Ok,
@@ -100,6 +105,9 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
         started_at: Some(now()),
         observed_at: now(),
         days_of_cover: None,
+        ack: None,
+        after: None,
+        meanwhile: false,
         ambiguous_zero: false,
     }
 }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use whmcs_stock_monitor::domain::delivery::SendError;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Reason;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::notify::channel::Channel;
 use whmcs_stock_monitor::notify::channel::ChannelKind;
 use whmcs_stock_monitor::notify::channel::ChannelSettings;

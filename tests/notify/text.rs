@@ -8,8 +8,8 @@ use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::message::PoolRef;
 use whmcs_stock_monitor::domain::message::Reason;
-use whmcs_stock_monitor::domain::message::Severity;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::samples;
 use crate::samples::alert;

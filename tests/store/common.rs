@@ -19,7 +19,7 @@ use whmcs_stock_monitor::domain::alerting::state::SourceState;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::db::StoreSettings;
 use whmcs_stock_monitor::store::error::OpenError;

@@ -12,7 +12,7 @@ use whmcs_stock_monitor::domain::alerting::state::SeriesState;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
-use whmcs_stock_monitor::domain::message::Severity;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 /// A moment, minutes after an arbitrary one.
 pub fn minute(n: i64) -> Timestamp {

@@ -12,13 +12,13 @@ use whmcs_stock_monitor::domain::alerting::state::Memory;
 use whmcs_stock_monitor::domain::alerting::state::Told;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
-use whmcs_stock_monitor::domain::message::Severity;
-use whmcs_stock_monitor::domain::message::Thresholds;
 use whmcs_stock_monitor::domain::pool::Board;
 use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::pool::Pool;
 use whmcs_stock_monitor::domain::pool::Standing;
 use whmcs_stock_monitor::domain::pool::User;
+use whmcs_stock_monitor::domain::stand::Severity;
+use whmcs_stock_monitor::domain::stand::Thresholds;
 
 use crate::fixture::combination;
 use crate::fixture::frozen;

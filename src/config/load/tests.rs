@@ -14,7 +14,7 @@ use crate::config::keys;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::rules::Repeat;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
 use crate::notify::webhook::WebhookSettings;

@@ -7,8 +7,8 @@ use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
-use crate::domain::message::ProductRef;
 use crate::domain::pool::Bottleneck;
+use crate::domain::stand::ProductRef;
 
 /// What an alert is about, beside its series.
 #[derive(Debug, Clone, Copy)]

@@ -21,8 +21,8 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::draw::Pooled;
-use crate::domain::message::Severity;
 use crate::domain::offer;
+use crate::domain::stand::Severity;
 
 impl Walk<'_> {
     /// Brings the combinations in line with what is derived now.

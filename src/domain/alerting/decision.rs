@@ -13,11 +13,11 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::ProductId;
 use crate::domain::message::Capability;
 use crate::domain::message::Message;
-use crate::domain::message::ProductEventKind;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::domain::source::Cause;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::Severity;
 
 /// How a poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::domain::alerting::telling::Telling;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
 use crate::domain::message::Message;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 
 /// What is to be recorded and said of shops that are gone.
 #[derive(Debug, Default)]

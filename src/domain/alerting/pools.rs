@@ -31,7 +31,6 @@ use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
 use crate::domain::draw::Draw;
 use crate::domain::draw::Uses;
-use crate::domain::message::Severity;
 use crate::domain::pattern::Pattern;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
@@ -40,6 +39,7 @@ use crate::domain::pool::PoolUser;
 use crate::domain::pool::Standing;
 use crate::domain::pool::USERS_KEPT;
 use crate::domain::pool::User;
+use crate::domain::stand::Severity;
 
 /// Everything remembered of the pools.
 #[derive(Debug, Clone, Default)]

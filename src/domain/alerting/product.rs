@@ -24,8 +24,10 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::draw::Uses;
-use crate::domain::message::ProductEventKind;
-use crate::domain::message::Severity;
+use crate::domain::forecast::Forecasts;
+use crate::domain::people::People;
+use crate::domain::stand::ProductEventKind;
+use crate::domain::stand::Severity;
 
 /// Under which rules a look is judged.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,10 @@ pub struct Policy<'a> {
     pub capacities: &'a Capacities,
     /// What is remembered of the pools; where it is `None` they are left out of account.
     pub pools: Option<&'a Pools>,
+    /// What people said that is in force now.
+    pub people: &'a People,
+    /// How fast the series sell.
+    pub forecasts: &'a Forecasts,
 }
 
 impl Walk<'_> {

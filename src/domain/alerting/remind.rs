@@ -27,9 +27,9 @@ use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
-use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::domain::pool::PoolRule;
+use crate::domain::stand::Severity;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

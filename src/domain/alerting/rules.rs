@@ -9,9 +9,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::domain::catalogue::Name;
-use crate::domain::message::Severity;
-use crate::domain::message::Thresholds;
 use crate::domain::pattern::Pattern;
+use crate::domain::people::Quiet;
+use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 
 /// How the operator settles an ambiguous zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -62,6 +63,9 @@ pub struct Rule {
     /// Hidden products say nothing.
     pub ignore_hidden: Option<bool>,
     pub channels: Option<Vec<String>>,
+    /// What nobody has taken on for so long is told to further channels, where it is critical or out.
+    pub escalate_after: Option<Duration>,
+    pub escalate_to: Option<Vec<String>>,
     /// The most combinations followed per product.
     pub max_combinations: Option<usize>,
     /// The options (by name or id) whose choices make combinations; all where none is named.
@@ -76,6 +80,16 @@ pub struct ChannelPolicy {
     pub severities: Vec<Severity>,
     /// Whether a rule that names no channels speaks on it.
     pub default: bool,
+    /// Hours in which it is left in peace.
+    pub quiet: Option<Quiet>,
+}
+
+/// What nobody takes on is told to further channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    pub after: Duration,
+    /// Indices into [`Rules::channels`].
+    pub channels: Vec<usize>,
 }
 
 impl ChannelPolicy {
@@ -104,6 +118,7 @@ pub struct Effective {
     pub ignore_hidden: bool,
     /// Indices into [`Rules::channels`].
     pub channels: Vec<usize>,
+    pub escalation: Option<Escalation>,
     pub max_combinations: usize,
     pub combine: Vec<Pattern>,
     /// Of what decides a severity (low, critical, for, hold, margin, cover, `stock_control`; not channels, not origin).
@@ -161,6 +176,8 @@ pub struct Rules {
     pub first_run_alerts: bool,
     pub source_down_after: Duration,
     pub source_down_polls: u32,
+    /// More flips of a series than this in a day count as flapping; 0 turns that off.
+    pub flap_limit: u32,
     /// Changes with each loaded configuration, so that what was decided under another one is decided anew.
     pub epoch: u64,
     /// Distinct results are few; sharing them keeps a large catalogue small.
@@ -175,6 +192,8 @@ pub mod defaults {
     pub const HOLD: Duration = Duration::from_secs(300);
     /// Above `low`, exclusive.
     pub const RECOVER_MARGIN: i64 = 1;
+    /// Flips of a series in a day.
+    pub const FLAP_LIMIT: u32 = 6;
     /// Combinations followed per product.
     pub const MAX_COMBINATIONS: usize = 256;
 }
@@ -191,6 +210,7 @@ impl Rules {
             first_run_alerts: false,
             source_down_after: Duration::from_secs(900),
             source_down_polls: 3,
+            flap_limit: defaults::FLAP_LIMIT,
             epoch: 0,
             cache: Mutex::default(),
         }
@@ -242,6 +262,12 @@ impl Rules {
             Some(names) => self.channel_indices(|channel| names.contains(&channel.name)),
             None => self.channel_indices(|channel| channel.default),
         };
+        let after = most_specific().find_map(|rule| rule.escalate_after);
+        let to = most_specific().find_map(|rule| rule.escalate_to.as_ref());
+        let escalation = after.zip(to).map(|(after, names)| Escalation {
+            after,
+            channels: self.channel_indices(|channel| names.contains(&channel.name)),
+        });
         let mut effective = Effective {
             thresholds: Thresholds {
                 low,
@@ -267,6 +293,7 @@ impl Rules {
                 .find_map(|rule| rule.ignore_hidden)
                 .unwrap_or_default(),
             channels,
+            escalation,
             max_combinations: most_specific()
                 .find_map(|rule| rule.max_combinations)
                 .unwrap_or(defaults::MAX_COMBINATIONS),

@@ -15,15 +15,15 @@ use crate::domain::alerting::telling::Telling;
 use crate::domain::message::ALERTS_PER_MESSAGE;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
-use crate::domain::message::CombinationRef;
 use crate::domain::message::Message;
 use crate::domain::message::OPEN_LISTED;
 use crate::domain::message::Open;
 use crate::domain::message::PoolRef;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::message::Status;
 use crate::domain::pool::Limited;
+use crate::domain::stand::CombinationRef;
+use crate::domain::stand::Severity;
 
 impl Telling<'_> {
     pub(super) fn alert(
@@ -63,6 +63,9 @@ impl Telling<'_> {
             started_at: series.started_at,
             observed_at: self.now,
             days_of_cover: None,
+            ack: None,
+            after: None,
+            meanwhile: false,
             ambiguous_zero: match about {
                 About::Product(product) => {
                     series.last_level == Some(0)

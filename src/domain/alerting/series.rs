@@ -7,7 +7,7 @@ use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::catalogue::Level;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
+use crate::domain::stand::Severity;
 
 /// A confirmed severity that moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Snapshot;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
-use crate::domain::message::Counts;
+use crate::domain::stand::Counts;
 
 /// What the accepted look says of the source: up again, baseline, capabilities lost and regained.
 pub(super) fn accept_source(

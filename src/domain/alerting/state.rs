@@ -13,9 +13,9 @@ use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::draw::Draw;
 use crate::domain::message::Capability;
-use crate::domain::message::Severity;
 use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
+use crate::domain::stand::Severity;
 use crate::domain::taking::Taker;
 
 /// What is remembered of one series: a product, or a combination with a figure of its own.

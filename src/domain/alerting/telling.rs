@@ -17,9 +17,9 @@ use crate::domain::catalogue::Level;
 use crate::domain::message::Alert;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::Reason;
-use crate::domain::message::Severity;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
+use crate::domain::stand::Severity;
 use crate::domain::taking;
 
 /// How a series is told of.

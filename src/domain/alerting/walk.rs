@@ -22,8 +22,8 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
 use crate::domain::draw::Uses;
 use crate::domain::message::ProductEvent;
-use crate::domain::message::ProductEventKind;
 use crate::domain::pool::Bottleneck;
+use crate::domain::stand::ProductEventKind;
 
 /// One product of an accepted catalogue beside what is remembered of it.
 pub(super) struct Look<'a> {

@@ -1,0 +1,159 @@
+//! The people's side of alerts: who has taken one on, and what is not to be told for a while.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::domain::message::MuteKind;
+use crate::domain::pattern::Pattern;
+use crate::domain::stand::AckRef;
+use crate::domain::stand::Severity;
+
+/// Somebody has taken a series on: its reminders are muted until it recovers, what was ordered has arrived, or the time
+/// for that has passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// Given once, never reused.
+    pub id: i64,
+    /// The series' number within its instance (pools: within the instance of pools).
+    pub series: u32,
+    pub made_at: Timestamp,
+    pub by: Arc<str>,
+    /// "" where none.
+    pub note: Arc<str>,
+    /// How many were ordered.
+    pub quantity: Option<i64>,
+    /// When they are to be there.
+    pub eta: Option<Timestamp>,
+    /// How many came since: the sum of all rises.
+    pub arrived: i64,
+    /// When it was told that the time for it had passed.
+    pub overdue_at: Option<Timestamp>,
+}
+
+/// Why an ack ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckEnd {
+    /// The series is ok again.
+    Recovered,
+    /// As many came as were ordered.
+    Arrived,
+    /// The series is gone or no longer watched.
+    Withdrawn,
+    /// Another ack of the series took its place.
+    Replaced,
+    /// Somebody ended it.
+    Ended,
+}
+
+impl AckEnd {
+    /// The fixed name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::Arrived => "arrived",
+            Self::Withdrawn => "withdrawn",
+            Self::Replaced => "replaced",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Which series something is about; what is empty does not matter. All that is given must match.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matcher {
+    pub instances: Vec<Pattern>,
+    pub groups: Vec<Pattern>,
+    pub products: Vec<Pattern>,
+    /// Option and choice; makes it one for combinations.
+    pub options: Vec<(Pattern, Pattern)>,
+    /// Makes it one for pools, and for nothing else.
+    pub pools: Vec<Pattern>,
+}
+
+/// Something that keeps series from being told of, in force at the time of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mute {
+    pub kind: MuteKind,
+    /// The silence's number, or the window's name: what is stored with a muted series.
+    pub id: Arc<str>,
+    pub matcher: Matcher,
+    /// "" where nobody in particular.
+    pub by: Arc<str>,
+    pub comment: Arc<str>,
+    pub until: Timestamp,
+}
+
+/// A silence as somebody made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    pub id: i64,
+    pub matcher: Matcher,
+    pub made_at: Timestamp,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub by: Arc<str>,
+    pub comment: Arc<str>,
+    /// When somebody ended it before its time.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What people said that holds for one instance at the time of a decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct People {
+    /// Those in force, ascending by series.
+    pub acks: Vec<Ack>,
+    /// Those in force, the one that ends last first.
+    pub mutes: Vec<Mute>,
+}
+
+impl People {
+    /// The ack of the series.
+    #[must_use]
+    pub fn ack(&self, series: u32) -> Option<&Ack> {
+        let at = self.acks.binary_search_by_key(&series, |ack| ack.series);
+        at.ok().map(|at| &self.acks[at])
+    }
+}
+
+/// Hours in which a channel is left in peace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    pub from: Time,
+    /// Exclusive; before or at `from` it is the next day's.
+    pub until: Time,
+    /// The days on which they begin; all where empty.
+    pub days: Vec<Weekday>,
+    pub zone: TimeZone,
+    /// The severities that are told all the same.
+    pub pierce: Vec<Severity>,
+}
+
+impl Ack {
+    /// As it is shown at `now`.
+    #[must_use]
+    pub fn shown(&self, now: Timestamp) -> AckRef {
+        AckRef {
+            id: self.id,
+            by: self.by.to_string(),
+            at: self.made_at,
+            note: self.note.to_string(),
+            quantity: self.quantity,
+            arrived: self.arrived,
+            eta: self.eta,
+            overdue: self.is_overdue(now),
+        }
+    }
+
+    /// Whether the time for it has passed.
+    #[must_use]
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.overdue_at.is_some() || self.eta.is_some_and(|eta| eta <= now)
+    }
+}
