@@ -113,6 +113,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod forecast;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
