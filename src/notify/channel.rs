@@ -13,6 +13,7 @@ use crate::notify::content::Receipt;
 use crate::notify::email;
 use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
+use crate::notify::format::alertmanager;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::smtp::Stuck;
@@ -142,6 +143,10 @@ impl Channel {
                 WebhookFormat::Standard => Content::Http {
                     content_type: "application/json".to_owned(),
                     body: standard::body(message),
+                },
+                WebhookFormat::Alertmanager => Content::Http {
+                    content_type: "application/json".to_owned(),
+                    body: alertmanager::body(message, zone, page_url, self.several),
                 },
             },
         }
