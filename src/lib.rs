@@ -131,6 +131,9 @@ pub mod notify {
     pub mod smtp;
     pub mod standard;
     pub mod address;
+    pub mod format {
+        pub mod alertmanager;
+    }
     pub mod webhook;
     pub mod channel;
 }
