@@ -161,7 +161,9 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod quiet;
     pub mod channels;
+    pub mod escalation;
     pub mod rules;
     pub mod capacities;
     pub mod daemon;
