@@ -147,6 +147,11 @@ impl Telling<'_> {
                 news.label("report", &report.name);
                 vec![news]
             }
+            Body::ReportOverdue { report, .. } => {
+                let mut news = self.news("WhmcsStockReportOverdue", NEWS);
+                news.label("report", report);
+                vec![news]
+            }
             Body::Ping => vec![self.news("WhmcsStockTest", TEST)],
         }
     }
