@@ -47,6 +47,7 @@ pub mod domain {
     }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -113,6 +114,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;

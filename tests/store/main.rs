@@ -6,4 +6,5 @@ mod common;
 mod catalogue;
 mod opening;
 mod outbox;
+mod people;
 mod recording;
