@@ -170,11 +170,7 @@ impl Reading<'_> {
                 }
             }
         }
-        facts.extend(
-            alert
-                .days_of_cover
-                .map(|days| format!("lasts about {days:.1} days at the present rate")),
-        );
+        facts.extend(words::cover(alert));
         facts
     }
 

@@ -101,6 +101,7 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
             low: 5,
             critical: 1,
             origin: "global".to_owned(),
+            cover: None,
         },
         started_at: Some(now()),
         observed_at: now(),
@@ -220,6 +221,7 @@ pub fn thresholds(low: i64, critical: i64, origin: &str) -> Thresholds {
         low,
         critical,
         origin: origin.to_owned(),
+        cover: None,
     }
 }
 
