@@ -131,6 +131,7 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {

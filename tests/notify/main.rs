@@ -13,3 +13,4 @@ mod text;
 mod json;
 mod smtp;
 mod http;
+mod heartbeat;
