@@ -214,7 +214,8 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
 fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
     match text.trim().to_lowercase().as_str() {
         "standard" => Ok(WebhookFormat::Standard),
-        "slack" | "discord" | "teams" | "telegram" | "ntfy" | "alertmanager" => Err(Wrong::new(
+        "alertmanager" => Ok(WebhookFormat::Alertmanager),
+        "slack" | "discord" | "teams" | "telegram" | "ntfy" => Err(Wrong::new(
             "is a format that this version does not have yet",
             "Write standard.",
         )),
