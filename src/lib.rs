@@ -122,6 +122,7 @@ pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;

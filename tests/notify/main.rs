@@ -14,3 +14,4 @@ mod json;
 mod smtp;
 mod http;
 mod heartbeat;
+mod people;
