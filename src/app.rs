@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod settings;
+pub mod heartbeat;
 pub mod loops;
 
 use crate::app::loops::Loops;

@@ -124,6 +124,7 @@ pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
@@ -137,6 +138,7 @@ pub mod notify {
         pub mod alertmanager;
     }
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {

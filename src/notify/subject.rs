@@ -148,6 +148,10 @@ fn plainly(alert: &Alert) -> String {
         Some(previous) => format!("{text} (was {previous})"),
         None => text.to_owned(),
     };
+    if alert.meanwhile {
+        let (was, now) = (alert.previous_severity.as_str(), alert.severity.as_str());
+        return format!("meanwhile {was}, now {now}: {title}, {left}");
+    }
     match alert.reason {
         Reason::First | Reason::Worse if alert.ambiguous_zero => match alert.previous_level {
             Some(previous) => format!("OUT?: {title} (shows 0, was {previous})"),
