@@ -174,10 +174,10 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: [&str; 6] = ["instance", "channel", "rule", "capacity", "pool", "report"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 51] = [
+const WORDS: [&str; 63] = [
     "name",
     "url",
     "url_file",
@@ -229,6 +229,18 @@ const WORDS: [&str; 51] = [
     "combine",
     "capacity",
     "uses",
+    "every",
+    "at",
+    "weekday",
+    "day",
+    "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
 ];
 
 fn is_a_key(word: &str) -> bool {
