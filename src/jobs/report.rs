@@ -244,9 +244,11 @@ pub async fn made(
                 product,
             }));
         }
-        let polls = reader
-            .poll_tally(stretch, source.interval.saturating_mul(3))
-            .await?;
+        let seen = Stretch {
+            until: span.now,
+            ..stretch
+        };
+        let polls = reader.poll_tally(seen, source.interval.saturating_mul(3)).await?;
         health.polls += polls.polls;
         health.failed_polls += polls.failed;
         let gaps = polls.gaps.into_iter();

@@ -107,7 +107,8 @@ impl Reader {
         rows.into_iter().filter_map(told).collect()
     }
 
-    /// How the shop's polls went, and the times of at least `gap` without an accepted one.
+    /// How the shop's polls went, and the times of at least `gap` without an accepted one; a shop that was never read
+    /// has one from the beginning on.
     pub async fn poll_tally(&self, stretch: Stretch, gap: Duration) -> Result<PollTally, StoreError> {
         let mut view = self.pool.begin().await?;
         let first = poll_at(&mut view, stretch.instance, stretch.from).await?;
@@ -126,7 +127,8 @@ impl Reader {
              AND observed_at < ?3 AND id >= coalesce((SELECT id FROM polls WHERE instance_id = ?1 \
              AND outcome = 0 AND part = 0 AND observed_at <= ?2 ORDER BY id DESC LIMIT 1), 0)), \
              spans AS (SELECT observed_at AS since, lead(observed_at) OVER (ORDER BY id) AS until FROM seen) \
-             SELECT since, until FROM spans WHERE coalesce(until, ?3) - since >= ?4 ORDER BY since",
+             SELECT since, until FROM spans WHERE coalesce(until, ?3) - since >= ?4 \
+             UNION ALL SELECT ?2, NULL WHERE NOT EXISTS (SELECT 1 FROM seen) ORDER BY since",
         )
         .bind(stretch.instance.0)
         .bind(stretch.from.as_millisecond())
