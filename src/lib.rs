@@ -45,6 +45,12 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
 pub mod maintenance;
@@ -119,6 +125,8 @@ pub mod store {
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
 }
 pub mod notify {
     pub mod clean;
@@ -171,6 +179,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
     pub mod sheet;
     pub mod draft;
@@ -189,6 +198,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;
