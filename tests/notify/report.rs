@@ -48,7 +48,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     Monday report
     16 to 22 November 2026 · Europe/Berlin
 
-    2 out, 1 critical, 5 low, 2 ordered, 1 overdue.
+    2 to act on now, 1 will run out before a restock, 1 of 2 ordered overdue.
 
            2 out
            1 critical
@@ -61,20 +61,20 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     -----------
     OUT: DS-64 [RAM: 64 GB, Disk: 2x NVMe], 0 left
         out since 19 November (3 days)
-        Dedicated · product 42
         sells 1.4 a day
         fell by 17, rose by 6 in this time
         limited by pool 64 GB DIMM kits
         low ≤ 5, critical ≤ 1 (global)
+        Dedicated · product 42
         16 November to 22 November: DS-64 [RAM: 64 GB, Disk: 2x NVMe]: from 11 to 0
           in 7 days, at times not known, low at 5
 
     CRITICAL: DS-128 AMD EPYC, 1 left
         critical since 19 November (3 days)
-        Dedicated · product 43
         sells 4.2 a week; lasts about 2 days (1 to 3)
         fell by 4 in this time
         low ≤ 5, critical ≤ 1 (global)
+        Dedicated · product 43
         16 November to 22 November: DS-128 AMD EPYC: from 5 to 1 in 7 days, low at 5
 
     WILL RUN OUT BEFORE A RESTOCK (1)
@@ -83,9 +83,9 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
 
     RUNS OUT: VPS L, 6 days
         12 left; lasts about 6 days (4 to 9); a restock takes 10 days
-        Dedicated · product 44
         sells 2 a day
         fell by 14 in this time
+        Dedicated · product 44
         16 November to 22 November: VPS L: from 26 to 12 in 7 days, low at 5
 
     ORDERED AND WAITING (2)
@@ -93,17 +93,17 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     OVERDUE: GPU-1, 0 left
         20 ordered, due 18 November (4 days ago), 12 came so far
         by Ann Example, 17 November: PO 881, two pallets
-        Dedicated · product 46
         out since 19 November (3 days)
         sells 3 a day
+        Dedicated · product 46
         16 November to 22 November: GPU-1: 0 at both ends of 7 days, 12 at the most,
           low at 8
 
     ORDERED: VPS XL, 2 left
         20 ordered, expected 12 December
         by Ann Example, 17 November: PO 881, two pallets
-        Dedicated · product 45
         low since 19 November (3 days)
+        Dedicated · product 45
 
     WHAT CHANGED (5)
     ----------------
@@ -154,7 +154,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     2,016 polls, 3 of them failed.
     Not read: default for 9 h 5 min, from 18 November, 13:00 to 18 November, 22:05.
     2 products have no known level.
-    1 message was refused for good: `whmcs-stock-monitor deliveries` lists them.
+    1 message was refused for good: whmcs-stock-monitor deliveries lists them.
     A silence of Bob ends 25 November, 18:00: rack 12 moves
 
     -- 
@@ -224,3 +224,4 @@ fn the_same_level_makes_the_same_small_picture() {
     assert_eq!(Some(&first), png::png(&level::svg(&chart)).as_ref());
     assert!(first.len() < 10_000, "{} bytes", first.len());
 }
+

@@ -3,6 +3,8 @@
 //! RFC 4180 in UTF-8, with a byte order mark: it is opened by a double click, and Excel takes what has none for another
 //! encoding. Numbers are plain, times RFC 3339 in UTC, and no text is taken for a formula.
 
+use std::collections::HashMap;
+
 use csv::Terminator;
 use csv::WriterBuilder;
 use jiff::Timestamp;
@@ -61,11 +63,17 @@ pub const COLUMNS: [&str; 40] = [
     "event_at",
     "name",
 ];
-/// How much of a text a cell holds, in characters.
-const CELL: usize = 1000;
+/// How much of a text a cell holds, in characters: less where the list would be too large to be sent.
+const CELL: [usize; 3] = [clean::NAME, 60, 20];
+/// The largest list, in bytes.
+const LIST: usize = 4_000_000;
 
 /// One row, its cells in the columns' order.
-struct Cells(Vec<String>);
+struct Cells {
+    cells: Vec<String>,
+    /// How much of a text a cell holds.
+    limit: usize,
+}
 
 /// The file's name: `report-weekly-2026-11-21.csv`, of plain letters and digits.
 #[must_use]
@@ -97,27 +105,37 @@ pub fn file_name(report: &Report, zone: &TimeZone) -> String {
     format!("report-{name}-{day}.csv")
 }
 
-/// The list.
+/// The list: every row, the longest names cut.
 #[must_use]
 pub fn csv(report: &Report) -> String {
+    let mut list = written(report, CELL[0]);
+    for cell in &CELL[1..] {
+        if list.len() > LIST {
+            list = written(report, *cell);
+        }
+    }
+    list
+}
+
+fn written(report: &Report, cell: usize) -> String {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
     // Into memory, and each record has as many cells as the first: it cannot fail.
     let _ = writer.write_record(COLUMNS);
     for (line, sections) in series(report) {
-        let _ = writer.write_record(Cells::series(line, &sections).0);
+        let _ = writer.write_record(Cells::series(line, &sections, cell).cells);
     }
     for section in &report.sections {
         match section {
             Section::Pools { lines } => {
                 for line in lines {
-                    let _ = writer.write_record(Cells::pool(line).0);
+                    let _ = writer.write_record(Cells::pool(line, cell).cells);
                 }
             }
             Section::Changed(changed) => {
                 for event in &changed.events {
-                    let _ = writer.write_record(Cells::event(event).0);
+                    let _ = writer.write_record(Cells::event(event, cell).cells);
                 }
             }
             Section::ActNow { .. }
@@ -147,7 +165,7 @@ fn key(line: &Line) -> Series<'_> {
 fn series(report: &Report) -> Vec<(&Line, String)> {
     let mut found: Vec<(&Line, Vec<&'static str>)> =
         report.all.iter().map(|line| (line, Vec::new())).collect();
-    let mut places: std::collections::HashMap<Series<'_>, usize> = report
+    let mut places: HashMap<Series<'_>, usize> = report
         .all
         .iter()
         .enumerate()
@@ -198,21 +216,24 @@ fn lines(section: &Section) -> Option<(&'static str, &[Line])> {
 }
 
 impl Cells {
-    fn new(row: &str) -> Self {
-        let mut cells = Self(vec![String::new(); COLUMNS.len()]);
+    fn new(row: &str, limit: usize) -> Self {
+        let mut cells = Self {
+            cells: vec![String::new(); COLUMNS.len()],
+            limit,
+        };
         cells.set("row", row.to_owned());
         cells
     }
 
     fn set(&mut self, column: &str, value: String) {
         if let Some(place) = COLUMNS.iter().position(|name| *name == column) {
-            self.0[place] = value;
+            self.cells[place] = value;
         }
     }
 
     /// A text, on one line, that no spreadsheet takes for a formula.
     fn text(&mut self, column: &str, text: &str) {
-        self.set(column, clean::defused(&clean::line(text, CELL)));
+        self.set(column, clean::defused(&clean::line(text, self.limit)));
     }
 
     fn number(&mut self, column: &str, number: Option<f64>) {
@@ -228,8 +249,8 @@ impl Cells {
         self.set(column, format!("{at:.0}"));
     }
 
-    fn series(line: &Line, sections: &str) -> Self {
-        let mut cells = Self::new("series");
+    fn series(line: &Line, sections: &str, cell: usize) -> Self {
+        let mut cells = Self::new("series", cell);
         cells.set("sections", sections.to_owned());
         cells.product(
             &line.instance,
@@ -273,8 +294,8 @@ impl Cells {
         cells
     }
 
-    fn pool(line: &PoolLine) -> Self {
-        let mut cells = Self::new("pool");
+    fn pool(line: &PoolLine, cell: usize) -> Self {
+        let mut cells = Self::new("pool", cell);
         cells.set("sections", "pools".to_owned());
         cells.text("name", &line.name);
         cells.set("severity", line.severity.as_str().to_owned());
@@ -290,8 +311,8 @@ impl Cells {
         cells
     }
 
-    fn event(event: &Happened) -> Self {
-        let mut cells = Self::new("event");
+    fn event(event: &Happened, cell: usize) -> Self {
+        let mut cells = Self::new("event", cell);
         cells.set("sections", "changed".to_owned());
         let product = &event.product;
         cells.product(

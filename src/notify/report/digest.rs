@@ -69,7 +69,7 @@ impl Digest {
             } else {
                 Tone::Plain
             },
-            verdict: verdict(report, standing),
+            verdict: verdict(report),
             tallies: tallies(report.products),
             parts: report
                 .sections
@@ -100,7 +100,7 @@ pub fn standing(report: &Report) -> String {
     if !open.is_empty() {
         said.push(open);
     }
-    let (ordered, overdue) = ordered(report);
+    let (ordered, overdue) = counted_in(report, Topic::Ordered);
     if ordered > 0 {
         said.push(format!("{ordered} ordered"));
     }
@@ -113,33 +113,51 @@ pub fn standing(report: &Report) -> String {
     said.join(", ")
 }
 
-/// How many were ordered, and how many of them are overdue.
-fn ordered(report: &Report) -> (usize, usize) {
-    let lines = report.sections.iter().find_map(|section| match section {
-        Section::Ordered { lines } => Some(lines),
-        Section::ActNow { .. }
-        | Section::RunningOut { .. }
-        | Section::Changed(_)
-        | Section::Idle { .. }
-        | Section::Pools { .. }
-        | Section::Money(_)
-        | Section::Health(_) => None,
+/// How many stand in a section, and how many of them wait longer than they should.
+fn counted_in(report: &Report, topic: Topic) -> (usize, usize) {
+    let found = report.sections.iter().find_map(|section| match section {
+        Section::ActNow { lines } => (topic == Topic::ActNow).then_some(lines),
+        Section::RunningOut { lines, .. } => (topic == Topic::RunningOut).then_some(lines),
+        Section::Ordered { lines } => (topic == Topic::Ordered).then_some(lines),
+        Section::Idle { lines } => (topic == Topic::Idle).then_some(lines),
+        Section::Changed(_) | Section::Pools { .. } | Section::Money(_) | Section::Health(_) => None,
     });
-    let lines = lines.map(Vec::as_slice).unwrap_or_default();
+    let Some(lines) = found else { return (0, 0) };
     let late = |line: &&Line| line.ack.as_ref().is_some_and(|ack| ack.overdue);
-    let overdue = lines.iter().filter(late).count();
-    (lines.len() + left_out(report, Topic::Ordered), overdue)
+    (
+        lines.len() + left_out(report, topic),
+        lines.iter().filter(late).count(),
+    )
 }
 
-fn verdict(report: &Report, standing: String) -> String {
+/// What is to be done, in a sentence.
+fn verdict(report: &Report) -> String {
     if report.all_is_well {
-        "All is well: nothing to act on, nothing running out, nothing overdue, and the monitor itself is well."
-            .to_owned()
-    } else {
+        return "All is well: nothing to act on, nothing running out, nothing overdue, and the monitor itself is well."
+            .to_owned();
+    }
+    let (act_now, _) = counted_in(report, Topic::ActNow);
+    let (running_out, _) = counted_in(report, Topic::RunningOut);
+    let (waiting, overdue) = counted_in(report, Topic::Ordered);
+    let said: Vec<String> = [
+        (act_now, format!("{act_now} to act on now")),
+        (
+            running_out,
+            format!("{running_out} will run out before a restock"),
+        ),
+        (overdue, format!("{overdue} of {waiting} orders overdue")),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(_, words)| words)
+    .collect();
+    if said.is_empty() {
+        let standing = standing(report);
         let mut letters = standing.chars();
         let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-        format!("{first}{}.", letters.as_str())
+        return format!("{first}{}.", letters.as_str());
     }
+    format!("{}.", said.join(", "))
 }
 
 /// How many lines the report itself lacks in a section.
@@ -230,6 +248,7 @@ fn part(report: &Report, section: &Section, lines: &mut Lines<'_>) -> Part {
         }
         Section::Changed(changed) => changed_part(lines, changed, beyond(Topic::Changed)),
         Section::Idle { lines: all } => Part {
+            compact: true,
             none: "None: everything in stock sells.",
             ..listed(
                 "In stock and not selling",
@@ -240,6 +259,7 @@ fn part(report: &Report, section: &Section, lines: &mut Lines<'_>) -> Part {
             )
         },
         Section::Pools { lines: all } => Part {
+            compact: true,
             none: "None: no pools are configured.",
             ..listed("Pools", all, beyond(Topic::Pools), lines, Lines::pool)
         },
@@ -271,6 +291,7 @@ fn changed_part(lines: &mut Lines<'_>, changed: &Changed, beyond: usize) -> Part
         lead: Vec::new(),
         more: more(total, entries.len()),
         entries,
+        compact: true,
         none: "None: nothing was sold or restocked, and nothing came or went.",
         notes: Vec::new(),
     }
@@ -287,6 +308,7 @@ fn money_part(lines: &mut Lines<'_>, money: &Money, beyond: usize) -> Part {
         .map(|note| clean::line(note, 240));
     Part {
         lead: lead.into_iter().collect(),
+        compact: true,
         none: "None: nothing with a price was sold out.",
         notes: notes.collect(),
         ..listed(
@@ -316,6 +338,7 @@ fn listed<'a, T>(
         lead: Vec::new(),
         more: more(total, entries.len()),
         entries,
+        compact: false,
         none: "None.",
         notes: Vec::new(),
     }

@@ -53,6 +53,7 @@ pub fn part(health: &Health, shown: Shown<'_>) -> Part {
         count: None,
         lead,
         entries: Vec::new(),
+        compact: true,
         more: String::new(),
         none: "",
         notes: Vec::new(),
@@ -80,7 +81,7 @@ fn outbox(health: &Health) -> Vec<String> {
         usize::try_from(health.dead_letters).unwrap_or(usize::MAX),
         "message was",
         "messages were",
-        "refused for good: `whmcs-stock-monitor deliveries` lists them.",
+        "refused for good: whmcs-stock-monitor deliveries lists them.",
     );
     let mut said: Vec<String> = waiting.into_iter().chain(dead).collect();
     if said.is_empty() {

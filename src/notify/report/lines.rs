@@ -59,11 +59,11 @@ impl<'a> Lines<'a> {
 
     /// Out or critical, and nobody on it.
     pub fn act_now(&mut self, line: &Line) -> Entry {
-        let mut facts = vec![self.place(line)];
-        facts.extend(sells(line));
+        let mut facts: Vec<String> = sells(line).into_iter().collect();
         facts.extend(moved(line));
         facts.extend(bottleneck(line));
         facts.push(words::thresholds(&line.thresholds));
+        facts.push(self.place(line));
         Entry {
             lead: self.since(line),
             facts,
@@ -74,10 +74,10 @@ impl<'a> Lines<'a> {
 
     /// It will not last until it can be restocked.
     pub fn running_out(&mut self, line: &Line) -> Entry {
-        let mut facts = vec![self.place(line)];
-        facts.extend(line.rate.as_ref().map(say::rate));
+        let mut facts: Vec<String> = line.rate.as_ref().map(say::rate).into_iter().collect();
         facts.extend(moved(line));
         facts.extend(bottleneck(line));
+        facts.push(self.place(line));
         let lasts = line
             .cover
             .as_ref()
@@ -119,9 +119,9 @@ impl<'a> Lines<'a> {
             }
             None => "taken on".to_owned(),
         };
-        facts.push(self.place(line));
         facts.push(self.since(line));
         facts.extend(sells(line));
+        facts.push(self.place(line));
         let label = match (&line.ack, overdue) {
             (_, true) => "OVERDUE",
             (Some(ack), false) if ack.quantity.is_some() => "ORDERED",

@@ -14,6 +14,8 @@ pub struct Part {
     /// What holds for all of it.
     pub lead: Vec<String>,
     pub entries: Vec<Entry>,
+    /// Each takes as little room as it can.
+    pub compact: bool,
     /// `+12 more, in the CSV`; "" where all are shown.
     pub more: String,
     /// What is said where there is nothing.
