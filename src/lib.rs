@@ -128,6 +128,11 @@ pub mod store {
     pub mod digest;
     pub mod reports;
 }
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
+}
 pub mod notify {
     pub mod clean;
     pub mod words;
@@ -136,6 +141,18 @@ pub mod notify {
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;

@@ -42,6 +42,19 @@ pub fn name(text: &str) -> String {
     line(text, NAME)
 }
 
+/// What makes a spreadsheet take a text for a formula; and the sign that keeps it from it, so that that can be undone.
+pub const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+
+/// A text that no spreadsheet takes for a formula: with a `'` before it where it looks like one.
+#[must_use]
+pub fn defused(text: &str) -> String {
+    if text.starts_with(FORMULA) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}')
