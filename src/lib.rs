@@ -130,6 +130,18 @@ pub mod notify {
     pub mod smtp;
     pub mod standard;
     pub mod address;
+    pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
+    }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
     pub mod channel;
 }
@@ -157,6 +169,7 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod channels;
     pub mod rules;
     pub mod capacities;
