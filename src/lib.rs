@@ -113,6 +113,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod forecast;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
@@ -139,6 +140,7 @@ pub mod notify {
         pub mod teams;
         pub mod telegram;
         pub mod ntfy;
+        pub mod alertmanager;
     }
     pub mod webhook_format;
     pub mod verdict;
@@ -170,7 +172,9 @@ pub mod config {
     pub mod sign_in;
     pub mod instances;
     pub mod receivers;
+    pub mod quiet;
     pub mod channels;
+    pub mod escalation;
     pub mod rules;
     pub mod capacities;
     pub mod daemon;

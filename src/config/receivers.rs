@@ -39,13 +39,10 @@ pub fn format(text: &str) -> Result<WebhookFormat, Wrong> {
         "teams" => Ok(WebhookFormat::Teams),
         "telegram" => Ok(WebhookFormat::Telegram),
         "ntfy" => Ok(WebhookFormat::Ntfy),
-        "alertmanager" => Err(Wrong::new(
-            "is a format that this version does not have yet",
-            "Write standard.",
-        )),
+        "alertmanager" => Ok(WebhookFormat::Alertmanager),
         _ => Err(Wrong::new(
             "is not a webhook format",
-            "Write standard, slack, discord, teams, telegram or ntfy.",
+            "Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
         )),
     }
 }
@@ -100,6 +97,7 @@ impl Receiver {
         self.misplaced(reader, format, owner)?;
         match format {
             WebhookFormat::Standard
+            | WebhookFormat::Alertmanager
             | WebhookFormat::Slack
             | WebhookFormat::Discord
             | WebhookFormat::Teams => Some((url.value, Addressing::default())),

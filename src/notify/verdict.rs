@@ -110,7 +110,7 @@ const TELEGRAM: [Refusal; 3] = [
 /// What the answer of a receiver of this format means.
 pub(crate) fn judge(format: WebhookFormat, answer: Answer) -> Result<String, SendError> {
     match format {
-        WebhookFormat::Standard | WebhookFormat::Ntfy => plain(&answer),
+        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Ntfy => plain(&answer),
         WebhookFormat::Slack => slack(answer),
         WebhookFormat::Discord => discord(answer),
         WebhookFormat::Teams => teams(answer),

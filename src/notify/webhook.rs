@@ -153,10 +153,11 @@ impl Webhook {
     /// The settings cannot be used.
     pub fn new(settings: &WebhookSettings) -> Result<Self, WebhookError> {
         let url = Url::parse(settings.url.expose_secret()).map_err(|_| WebhookError::Url)?;
-        let host = url.host_str().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default().to_owned();
         if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
             return Err(WebhookError::Url);
         }
+        let url = settings.format.endpoint(url);
         // A literal address never reaches the resolver.
         let literal = host
             .trim_start_matches('[')
@@ -183,7 +184,7 @@ impl Webhook {
         let telltales = telltales(&url, &settings.addressing);
         Ok(Self {
             client,
-            url: settings.format.endpoint(url),
+            url,
             format: settings.format,
             addressing: settings.addressing.clone(),
             allow_link_local: settings.allow_link_local,

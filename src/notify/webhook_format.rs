@@ -2,11 +2,15 @@
 
 use reqwest::Url;
 
+use crate::notify::format::alertmanager;
+
 /// The form of a webhook's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookFormat {
     /// Standard Webhooks (<https://www.standardwebhooks.com>), schema 1 of `docs/webhook.md`.
     Standard,
+    /// API v2 of an Alertmanager: `/api/v2/alerts`.
+    Alertmanager,
     /// An incoming webhook of Slack.
     Slack,
     /// A channel's webhook of Discord.
@@ -24,7 +28,7 @@ impl WebhookFormat {
     #[must_use]
     pub fn is_ours(self) -> bool {
         match self {
-            Self::Standard => true,
+            Self::Standard | Self::Alertmanager => true,
             Self::Slack | Self::Discord | Self::Teams | Self::Telegram | Self::Ntfy => false,
         }
     }
@@ -34,6 +38,7 @@ impl WebhookFormat {
     pub fn endpoint(self, mut url: Url) -> Url {
         match self {
             Self::Standard | Self::Slack | Self::Teams | Self::Telegram | Self::Ntfy => {}
+            Self::Alertmanager => return alertmanager::endpoint(url),
             // Discord answers before it has looked at the message unless it is asked to wait.
             Self::Discord => {
                 if !url.query_pairs().any(|(key, _)| key == "wait") {
