@@ -160,8 +160,18 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
     pub mod heartbeat;
     pub mod channel;
@@ -190,6 +200,7 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
