@@ -16,6 +16,7 @@ use crate::setup::OK;
 use crate::setup::OUT;
 use crate::setup::Setup;
 use crate::setup::Terms;
+use crate::shop::Figures;
 use crate::shop::Shown;
 
 /// Something that must be said.
@@ -132,7 +133,7 @@ impl<'a> Model<'a> {
         });
     }
 
-    fn accepted(&mut self, shown: &BTreeMap<i64, (i64, Option<i64>)>, now: Timestamp) {
+    fn accepted(&mut self, shown: &BTreeMap<i64, Figures>, now: Timestamp) {
         self.failing = None;
         if std::mem::take(&mut self.down) {
             self.of_the_source("source.up", now);
