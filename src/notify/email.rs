@@ -100,6 +100,7 @@ fn thread(message: &Message) -> String {
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
         | Body::Report(_)
+        | Body::ReportOverdue { .. }
         | Body::Ping => None,
     };
     let instance = message.instance.as_deref().unwrap_or_default();
