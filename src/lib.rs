@@ -113,6 +113,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
     pub mod outbox;
     pub mod deliveries;
@@ -168,6 +169,7 @@ pub mod config {
     pub mod capacities;
     pub mod daemon;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -185,6 +187,8 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    mod past;
+    pub mod rehearse;
 }
 pub mod doctor {
     pub mod finding;

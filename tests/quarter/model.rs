@@ -29,6 +29,13 @@ pub struct Said {
     pub text: String,
 }
 
+impl Said {
+    /// The product it is about.
+    pub fn id(&self) -> Option<i64> {
+        self.text.split(' ').next()?.parse().ok()
+    }
+}
+
 /// Everything the rules remember.
 pub struct Model<'a> {
     setup: &'a Setup,

@@ -19,7 +19,7 @@ use crate::random::Random;
 
 pub const PRODUCTS: i64 = 200;
 /// Products whose stock goes to and fro.
-const FLAPPING: i64 = 5;
+pub const FLAPPING: i64 = 5;
 const DAY: i64 = 24 * 60;
 
 /// What one poll shows.
