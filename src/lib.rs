@@ -45,8 +45,15 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -115,14 +122,18 @@ pub mod store {
     pub mod past;
     pub mod timeline;
     pub mod forecast;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
 }
 pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
@@ -136,6 +147,7 @@ pub mod notify {
         pub mod alertmanager;
     }
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {
@@ -168,6 +180,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
     pub mod lenient;
     pub mod sheet;
@@ -189,6 +202,7 @@ pub mod jobs {
     pub mod depart;
     mod past;
     pub mod rehearse;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;

@@ -382,7 +382,7 @@ fn reason(code: u16) -> &'static str {
 }
 
 /// Why no status came. Nothing of the error's own text is used: it holds the URL.
-fn unsent(error: &reqwest::Error) -> SendError {
+pub(super) fn unsent(error: &reqwest::Error) -> SendError {
     let (reason, detail) = if chain(error).any(|cause| cause.is::<Refused>()) {
         (
             "address_refused",

@@ -13,3 +13,5 @@ mod text;
 mod json;
 mod smtp;
 mod http;
+mod heartbeat;
+mod people;
