@@ -120,6 +120,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
     pub mod people;
     pub mod outbox;
@@ -209,6 +210,7 @@ pub mod config {
     pub mod daemon;
     pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -226,6 +228,8 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    mod past;
+    pub mod rehearse;
     pub mod report;
 }
 pub mod doctor {
