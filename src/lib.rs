@@ -170,6 +170,7 @@ pub mod config {
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
+    pub mod maintenance;
     pub mod daemon;
     pub mod load;
     pub mod sheet;

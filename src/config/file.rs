@@ -174,10 +174,10 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: [&str; 6] = ["instance", "channel", "rule", "capacity", "pool", "maintenance"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 57] = [
+const WORDS: [&str; 61] = [
     "name",
     "url",
     "url_file",
@@ -235,6 +235,10 @@ const WORDS: [&str; 57] = [
     "combine",
     "capacity",
     "uses",
+    "lasts",
+    "zone",
+    "pools",
+    "comment",
 ];
 
 fn is_a_key(word: &str) -> bool {
