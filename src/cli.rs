@@ -12,6 +12,9 @@ pub mod run;
 pub mod check;
 pub mod status;
 pub mod history;
+mod people;
+pub mod ack;
+pub mod silence;
 pub mod config;
 pub mod import;
 pub mod suggest;
@@ -78,6 +81,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Check(options) => check::check(&sources, &options).await,
         Command::Status(options) => status::status(&sources, &options).await,
         Command::History(options) => history::history(&sources, &options).await,
+        Command::Ack(options) => ack::ack(&sources, &options).await,
+        Command::Silence { what } => silence::silence(&sources, &what).await,
         Command::Config {
             what: ConfigCommand::Check,
         } => config::check(&sources),
