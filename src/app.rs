@@ -333,6 +333,11 @@ impl Generation {
         }
         let telling = Arc::new(Telling {
             channels,
+            quiet: config
+                .channels
+                .iter()
+                .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)))
+                .collect(),
             zone: config.timezone.clone(),
             page_url: None,
         });
@@ -377,6 +382,7 @@ impl Generation {
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
             pools: self.pools.clone(),
+            windows: Arc::clone(&self.config.windows),
             telling: Arc::clone(&self.telling),
             details_budget,
         }

@@ -44,6 +44,7 @@ use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::shop;
+use crate::maintenance;
 use crate::maintenance::Window;
 use crate::observe::items;
 use crate::observe::pools;
@@ -271,7 +272,9 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
     for (instance, (memory, look)) in looks {
-        let people = People::default();
+        let people = people(config, reader.as_ref(), &instance, look.observed_at)
+            .await
+            .map_err(broken)?;
         let policy = policy(config, &instance, pools.as_ref(), &people, &memory.forecasts);
         let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
@@ -321,6 +324,20 @@ fn policy<'a>(
         people,
         forecasts,
     }
+}
+
+/// What people said that holds for the shop at `now`.
+async fn people(
+    config: &Config,
+    reader: Option<&Reader>,
+    instance: &str,
+    now: Timestamp,
+) -> Result<People, StoreError> {
+    let Some(reader) = reader else {
+        return Ok(People::default().with_mutes(maintenance::mutes(&config.windows, now)));
+    };
+    let id = reader.instance(instance).await?;
+    shop::people(reader, id, &config.windows, now).await
 }
 
 /// What the database remembers of the pools; `None` where none is configured.
@@ -477,8 +494,8 @@ async fn said(shown_in: &Shown, shops: &[(&str, &Memory)]) -> Said {
     let Ok(reader) = Reader::open(&shown_in.path).await else {
         return Said::default();
     };
-    let names = shops.iter().map(|(name, _)| *name);
-    let said = Said::read(&reader, names, &shown_in.windows, Timestamp::now()).await;
+    let names: Vec<&str> = shops.iter().map(|(name, _)| *name).collect();
+    let said = Said::read(&reader, &names, &shown_in.windows, Timestamp::now()).await;
     reader.close().await;
     said.unwrap_or_default()
 }

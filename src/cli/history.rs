@@ -260,7 +260,7 @@ async fn levels(
     let pools = pools_of(config, Some(reader)).await.map_err(broken)?;
     let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
     let board = board.unwrap_or_default();
-    let said = Said::read(reader, [&*subject.instance], &config.windows, Timestamp::now())
+    let said = Said::read(reader, &[&*subject.instance], &config.windows, Timestamp::now())
         .await
         .map_err(broken)?;
     if options.json {

@@ -36,8 +36,8 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     let memories = memories(&config, &reader, options.instance.as_deref()).await;
     let pools = pools_of(&config, Some(&reader)).await;
     let now = Timestamp::now();
-    let names = config.instances.iter().map(|shop| shop.name.as_str());
-    let said = Said::read(&reader, names, &config.windows, now).await;
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    let said = Said::read(&reader, &names, &config.windows, now).await;
     reader.close().await;
     let (memories, pools, said) = match (memories, pools, said) {
         (Ok(memories), Ok(pools), Ok(said)) => (memories, pools, said),

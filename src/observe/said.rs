@@ -42,7 +42,7 @@ impl Said {
     /// Reads what holds at `now` of these shops, beside the windows of the configuration.
     pub async fn read(
         reader: &Reader,
-        shops: impl IntoIterator<Item = &str>,
+        shops: &[&str],
         windows: &[Window],
         now: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -54,12 +54,13 @@ impl Said {
         };
         let windows = maintenance::mutes(windows, now);
         for shop in shops {
-            let people = reader.people(reader.instance(shop).await?, now).await?;
+            let id = reader.instance(shop).await?;
+            let people = reader.people(id, now).await?;
             let people = people.with_mutes(windows.iter().cloned());
             if said.mutes.is_empty() {
                 said.mutes.clone_from(&people.mutes);
             }
-            said.shops.push((shop.to_owned(), people));
+            said.shops.push(((*shop).to_owned(), people));
         }
         if let Some(pools) = reader.pools().await? {
             let acks = reader.acks(Some(pools), true).await?;

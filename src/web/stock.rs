@@ -162,8 +162,8 @@ impl Wanted<'_> {
 
 /// What people said that holds now.
 pub async fn said(app: &AppState, seen: &Seen) -> Result<Said, Problem> {
-    let shops = seen.instances.iter().map(|shop| &*shop.name);
-    let said = Said::read(app.store.reader(), shops, &seen.windows, Timestamp::now()).await;
+    let shops: Vec<&str> = seen.instances.iter().map(|shop| &*shop.name).collect();
+    let said = Said::read(app.store.reader(), &shops, &seen.windows, Timestamp::now()).await;
     said.map_err(unreadable)
 }
 
