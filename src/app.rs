@@ -157,6 +157,7 @@ async fn run_on(
         ticker: Ticker::default(),
     };
     configure_desk(&lasting.desk, &generation.config);
+    generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
     let state = AppState {
         view: Arc::clone(&lasting.view),
@@ -280,6 +281,7 @@ async fn generations(
         lasting
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
+        generation.say_when(&lasting.view);
         generation.show_pools(&lasting.store, &lasting.view).await?;
         tracing::info!("The new configuration is in force.");
     }
@@ -423,6 +425,11 @@ impl Generation {
             pools: self.pools.clone(),
             telling: Arc::clone(&self.telling),
         }
+    }
+
+    /// Shows which windows and time zone are configured.
+    fn say_when(&self, view: &View) {
+        view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -259,11 +259,18 @@ pub mod observe {
     pub mod pools;
     pub mod items;
     pub mod lines;
+    pub mod said;
     pub mod text;
     pub mod process;
     pub mod metrics;
     pub mod redact;
     pub mod log;
+}
+pub mod people {
+    pub mod when;
+    pub mod draft;
+    pub mod target;
+    pub mod listed;
 }
 pub mod web {
     pub mod state;
