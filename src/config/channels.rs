@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -13,8 +14,11 @@ use crate::config::findings::Wrong;
 use crate::config::instances::unique;
 use crate::config::keys;
 use crate::config::keys::Kind;
+use crate::config::quiet;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
+use crate::config::receivers;
+use crate::config::receivers::Receiver;
 use crate::config::section::Section;
 use crate::config::sender;
 use crate::config::sender::EMAIL_TIMEOUT;
@@ -25,10 +29,11 @@ use crate::config::smtp::Server;
 use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
+use crate::domain::people::Quiet;
 use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
-use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// One channel.
 #[derive(Debug, Clone)]
@@ -38,6 +43,8 @@ pub struct ChannelConfig {
     pub severities: Vec<Severity>,
     /// Whether a rule that names no channels speaks on it.
     pub default: bool,
+    /// Hours in which it is left in peace.
+    pub quiet: Option<Quiet>,
     pub kind: ChannelKindConfig,
 }
 
@@ -56,7 +63,7 @@ impl ChannelConfig {
             name: self.name.clone(),
             severities: self.severities.clone(),
             default: self.default,
-            quiet: None,
+            quiet: self.quiet.clone(),
         }
     }
 }
@@ -76,8 +83,8 @@ pub struct Channels {
 /// For the whole request.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// All channels. `reports` is whether somebody gets reports by mail.
-pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Channels {
+/// All channels. `reports` is whether somebody gets reports by mail; quiet hours count in `zone` unless they name their own.
+pub fn read(reader: &mut Reader, root: &mut Section<'_>, zone: &TimeZone, reports: bool) -> Channels {
     let tables = root.tables(reader, "channel");
     let file_mails = tables.iter().any(|table| section_type(table) == Some("email"));
     let mail = sender::shared_mail(reader);
@@ -94,7 +101,7 @@ pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Chann
         let mut section = Section::new(format!("channel {}", index + 1), table);
         let name = section.one(reader, "name", Kind::Plain, values::name);
         let name = unique(reader, &mut section, name, &mut found.names);
-        let channel = channel(reader, &mut section, name, &mail);
+        let channel = channel(reader, &mut section, name, &mail, zone);
         found.good.extend(channel);
         section.finish(reader);
     }
@@ -130,13 +137,14 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
         name: "email".to_owned(),
         severities: Vec::new(),
         default: true,
+        quiet: None,
         kind: ChannelKindConfig::Email(settings),
     }));
 }
 
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
     let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
-    let format = reader.setting(&keys::WEBHOOK_FORMAT, webhook_format);
+    let format = reader.setting(&keys::WEBHOOK_FORMAT, receivers::format);
     let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secret);
     match &url {
         Given::Absent => {
@@ -157,6 +165,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
             url,
             format,
             secret,
+            receiver: Receiver::none(),
             link_local: false,
         },
     );
@@ -164,6 +173,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
         name: "webhook".to_owned(),
         severities: Vec::new(),
         default: true,
+        quiet: None,
         kind: ChannelKindConfig::Webhook(settings),
     }));
 }
@@ -172,6 +182,7 @@ struct Webhook {
     url: Given<Placed<Url>>,
     format: Given<Placed<WebhookFormat>>,
     secret: Given<Placed<SecretString>>,
+    receiver: Receiver,
     link_local: bool,
 }
 
@@ -185,34 +196,33 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         reader.findings.wrong(key, url.place, wrong);
         return None;
     }
-    let secret = match webhook.secret {
-        Given::Absent => None,
-        Given::Is(secret) => Some(secret.value),
-        Given::Broken => return None,
-    };
     let format = match webhook.format {
         Given::Absent => WebhookFormat::Standard,
         Given::Is(format) => format.value,
         Given::Broken => return None,
     };
+    let secret = match webhook.secret {
+        Given::Absent => None,
+        Given::Is(secret) if !format.is_ours() => {
+            let wrong = Wrong::new(
+                "gives a secret to sign with, and its format has no signature",
+                "Remove the secret, or set the format to standard.",
+            );
+            reader.findings.wrong(key, secret.place, wrong);
+            return None;
+        }
+        Given::Is(secret) => Some(secret.value),
+        Given::Broken => return None,
+    };
+    let (url, addressing) = webhook.receiver.addressed(reader, format, url, key)?;
     Some(WebhookSettings {
-        url: SecretString::from(String::from(url.value)),
+        url: SecretString::from(String::from(url)),
         format,
         secret,
+        addressing,
         allow_link_local: webhook.link_local,
         timeout: WEBHOOK_TIMEOUT,
     })
-}
-
-fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
-    match text.trim().to_lowercase().as_str() {
-        "standard" => Ok(WebhookFormat::Standard),
-        "slack" | "discord" | "teams" | "telegram" | "ntfy" | "alertmanager" => Err(Wrong::new(
-            "is a format that this version does not have yet",
-            "Write standard.",
-        )),
-        _ => Err(Wrong::new("is not a webhook format", "Write standard.")),
-    }
 }
 
 fn section_type(table: &Table) -> Option<&str> {
@@ -241,6 +251,7 @@ fn channel(
     section: &mut Section<'_>,
     name: Option<String>,
     mail: &SharedMail,
+    zone: &TimeZone,
 ) -> Option<ChannelConfig> {
     let kind = section.one(reader, "type", Kind::Plain, channel_type);
     if kind.is_absent() {
@@ -250,6 +261,7 @@ fn channel(
     }
     let severities = section.list(reader, "severities", values::severity);
     let default = section.one(reader, "default", Kind::Plain, values::flag);
+    let quiet = quiet::read(reader, section, zone);
     let timeout = section.one(reader, "timeout", Kind::Plain, values::time_limit);
     let timeout = match timeout {
         Given::Absent => Some(None),
@@ -278,6 +290,11 @@ fn channel(
         default: match default {
             Given::Absent => true,
             Given::Is(default) => default.value,
+            Given::Broken => return None,
+        },
+        quiet: match quiet {
+            Given::Absent => None,
+            Given::Is(quiet) => Some(quiet),
             Given::Broken => return None,
         },
         kind: kind?,
@@ -331,9 +348,15 @@ fn webhook_channel(
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
     let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
-    let format = section.one(reader, "format", Kind::Plain, webhook_format);
+    let format = section.one(reader, "format", Kind::Plain, receivers::format);
     let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secret);
+    let receiver = Receiver::read(reader, section);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);
+    let url = if url.is_absent() {
+        receiver.url(&format)
+    } else {
+        url
+    };
     if url.is_absent() {
         let place = reader.line(section.table.line);
         let wrong = Wrong::new("is missing", "Write url = \"https://…\".");
@@ -352,6 +375,7 @@ fn webhook_channel(
             url,
             format,
             secret,
+            receiver,
             link_local,
         },
     )?;

@@ -174,10 +174,10 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 51] = [
+const WORDS: &[&str] = &[
     "name",
     "url",
     "url_file",
@@ -225,10 +225,28 @@ const WORDS: [&str; 51] = [
     "stock_control",
     "hidden",
     "channels",
+    "quiet",
+    "quiet_days",
+    "quiet_zone",
+    "quiet_pierce",
+    "escalate_after",
+    "escalate_to",
     "max_combinations",
     "combine",
     "capacity",
     "uses",
+    "every",
+    "at",
+    "weekday",
+    "day",
+    "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
 ];
 
 fn is_a_key(word: &str) -> bool {

@@ -68,7 +68,19 @@ pub struct Report {
     /// Nothing to act on, nothing running out, nothing overdue, and the monitor itself is well.
     pub all_is_well: bool,
     pub sections: Vec<Section>,
+    /// How many lines each section lacks, where some do: a section holds at most [`LISTED`] of a kind.
+    pub left_out: Vec<(Topic, usize)>,
+    /// When it was made: as which time it shows how things stand.
+    pub made_at: Timestamp,
+    /// It was due at `until`, and nobody could make it then.
+    pub late: bool,
+    /// Every series that it is about, ascending by shop, product and combination: for lists that leave nothing out.
+    #[serde(skip)]
+    pub all: Vec<Line>,
 }
+
+/// The most lines of a kind in a section.
+pub const LISTED: usize = 50;
 
 /// A section and what stands in it; empty ones are kept, since "none" is an answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]

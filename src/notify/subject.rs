@@ -58,6 +58,9 @@ pub fn subject(message: &Message, several: bool) -> String {
         Body::SourceDegraded { lost } => format!("{source}: {}", lost_line(*lost)),
         Body::SourceRestored { regained, .. } => format!("{source}: {}", regained_line(*regained)),
         Body::Report(report) => report_line(report) + &suffix,
+        Body::ReportOverdue { report, .. } => {
+            format!("Report {} has reached nobody", clean::line(report, NAME))
+        }
         Body::Ping => format!("Test message of the stock monitor{suffix}"),
     };
     clean::line(&text, LIMIT)
@@ -145,6 +148,10 @@ fn plainly(alert: &Alert) -> String {
         Some(previous) => format!("{text} (was {previous})"),
         None => text.to_owned(),
     };
+    if alert.meanwhile {
+        let (was, now) = (alert.previous_severity.as_str(), alert.severity.as_str());
+        return format!("meanwhile {was}, now {now}: {title}, {left}");
+    }
     match alert.reason {
         Reason::First | Reason::Worse if alert.ambiguous_zero => match alert.previous_level {
             Some(previous) => format!("OUT?: {title} (shows 0, was {previous})"),

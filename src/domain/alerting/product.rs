@@ -341,7 +341,7 @@ fn switched(known: &Tracked, look: &Look<'_>) -> Option<ProductEventKind> {
 }
 
 /// A hash of the ids of options, with a mark for where the list came from: lists of two sources are not compared.
-fn options_key(product: &Product) -> u64 {
+pub(crate) fn options_key(product: &Product) -> u64 {
     let detailed = product
         .details
         .as_ref()

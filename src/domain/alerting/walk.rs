@@ -205,7 +205,7 @@ impl Tracked {
     }
 
     /// Whether it never alerts: retired, or hidden where the rule says so.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.retired == Some(true) || (self.hidden == Some(true) && self.effective.ignore_hidden)
     }
 
