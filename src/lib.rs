@@ -88,6 +88,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub mod money;
 pub mod observed;
 pub mod rate;
 
