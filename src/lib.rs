@@ -221,6 +221,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;

@@ -1,4 +1,4 @@
-//! Forecasts: what must hold of any history, and how far they were from what then happened.
+//! Forecasts: what must hold of any history, how far they were from what then happened, and what they propose.
 
 #![expect(
     clippy::expect_used,
@@ -7,5 +7,9 @@
 )]
 
 mod backtest;
+#[path = "../support/memory.rs"]
+#[expect(dead_code, reason = "others use the rest")]
+mod fixture;
 mod market;
+mod propose;
 mod rates;
