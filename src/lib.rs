@@ -93,6 +93,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;
@@ -226,6 +227,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;

@@ -318,6 +318,12 @@ pub struct SuggestArguments {
     /// Replace that file where it is there already; as it was it is kept beside it
     #[arg(long, requires = "out")]
     pub force: bool,
+    /// Propose low and critical from how fast each product sold, from the database; WHMCS is not asked
+    #[arg(long)]
+    pub thresholds: bool,
+    /// How long a restock takes (10d), where no rule's cover says so
+    #[arg(long, value_name = "TIME", requires = "thresholds")]
+    pub lead_time: Option<String>,
 }
 
 /// Options of `config import`.

@@ -70,6 +70,7 @@ impl Walk<'_> {
             group: product.group().cloned(),
             hidden: product.details.as_ref().and_then(|details| details.hidden),
             retired: product.details.as_ref().and_then(|details| details.retired),
+            price: product.listing.price.clone(),
             controlled: look.level.controlled,
             missing: 0,
             gone: false,
@@ -245,6 +246,7 @@ impl Walk<'_> {
             tracked.hidden = details.hidden.or(tracked.hidden);
             tracked.retired = details.retired.or(tracked.retired);
         }
+        tracked.price.clone_from(&product.listing.price);
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);
