@@ -232,7 +232,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let report = reports::environment(reader, &timezone);
     let report_tables = root.tables(reader, "report");
     let mails = report.mails() || report_tables.iter().any(|table| reports::mails(table));
-    let telling = channels::read(reader, &mut root, mails);
+    let telling = channels::read(reader, &mut root, &timezone, mails);
     let names = Names {
         instances: shops.names,
         channels: telling.names.clone(),
