@@ -53,6 +53,7 @@ pub mod domain {
     }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -120,6 +121,7 @@ pub mod store {
     pub mod history;
     pub mod past;
     pub mod forecast;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;

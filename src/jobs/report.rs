@@ -304,12 +304,19 @@ impl<'a> Looked<'a> {
             }
             None => HashMap::new(),
         };
+        let (forecasts, people) = match source.id {
+            Some(instance) => (
+                reader.forecasts(instance, span.now).await?,
+                reader.people(Some(instance), span.now).await?,
+            ),
+            None => (Forecasts::default(), People::default()),
+        };
         Ok(Self {
             source,
             movements,
-            forecasts: Forecasts::default(),
+            forecasts,
             prices: HashMap::new(),
-            people: People::default(),
+            people,
         })
     }
 
