@@ -196,6 +196,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
     pub mod report;
 }
 pub mod doctor {
