@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod settings;
+pub mod heartbeat;
 pub mod loops;
 
 use crate::app::loops::Loops;
@@ -327,16 +328,7 @@ impl Generation {
         before: &[(Arc<Shop>, Arc<Client>)],
         only: Option<&str>,
     ) -> Result<Self, RunError> {
-        let mut channels = Vec::with_capacity(config.channels.len());
-        let of_reports = config.reports.iter().filter_map(report_channel);
-        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
-            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
-        }
-        let telling = Arc::new(Telling {
-            channels,
-            zone: config.timezone.clone(),
-            page_url: None,
-        });
+        let telling = Arc::new(Self::telling(&config)?);
         let mut shops = Vec::with_capacity(config.instances.len());
         let wanted = |name: &str| only.is_none_or(|only| only == name);
         for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
@@ -364,6 +356,20 @@ impl Generation {
             shops,
             pools,
             telling,
+        })
+    }
+
+    /// The channels, those that reports have of their own last, and how messages are put into words.
+    pub fn telling(config: &Config) -> Result<Telling, RunError> {
+        let mut channels = Vec::with_capacity(config.channels.len());
+        let of_reports = config.reports.iter().filter_map(report_channel);
+        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
+        }
+        Ok(Telling {
+            channels,
+            zone: config.timezone.clone(),
+            page_url: None,
         })
     }
 

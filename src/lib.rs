@@ -120,6 +120,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
     pub mod people;
     pub mod outbox;
@@ -128,13 +129,31 @@ pub mod store {
     pub mod digest;
     pub mod reports;
 }
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
+}
 pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;
@@ -142,9 +161,20 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {
@@ -171,6 +201,7 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
@@ -179,6 +210,7 @@ pub mod config {
     pub mod daemon;
     pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -197,6 +229,8 @@ pub mod jobs {
     pub mod remind;
     pub mod depart;
     pub mod digest;
+    mod past;
+    pub mod rehearse;
     pub mod report;
 }
 pub mod doctor {

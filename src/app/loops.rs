@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::app::Generation;
 use crate::app::Lasting;
+use crate::app::heartbeat;
+use crate::app::heartbeat::Pulse;
 use crate::config::instances::InstanceConfig;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::rules::Rules;
@@ -94,6 +96,11 @@ impl Loops {
         let checks: Arc<[Check]> = instances
             .map(|(place, instance)| generation.check(place, &lasting.store, details_budget(instance)))
             .collect();
+        let pulse: Arc<Pulse> = Arc::default();
+        if let Some(url) = config.heartbeat_url.clone() {
+            let counters = Arc::clone(&lasting.counters);
+            tasks.spawn(heartbeat::run(url, Arc::clone(&pulse), counters, cancel.clone()));
+        }
         for (check, instance) in checks.iter().zip(&config.instances) {
             let poll = Poll {
                 check: check.clone(),
@@ -102,6 +109,7 @@ impl Loops {
                 view: Arc::clone(&lasting.view),
                 counters: Arc::clone(&lasting.counters),
                 nudges: Arc::clone(&nudges),
+                pulse: Arc::clone(&pulse),
                 wanted: lasting.desk.wanted(&instance.name),
                 began: AtomicBool::new(false),
                 cancel: cancel.clone(),
@@ -180,6 +188,8 @@ struct Poll {
     view: Arc<View>,
     counters: Arc<Counters>,
     nudges: Nudges,
+    /// What an outside service hears of it.
+    pulse: Arc<Pulse>,
     /// What hints and people want looked at between the times of the schedule.
     wanted: Arc<Wanted>,
     began: AtomicBool,
@@ -316,6 +326,7 @@ impl Poll {
             }
         };
         self.check.shop.show(&checked.memory, show).await;
+        self.pulse.polled(checked.outcome, &self.view.seen());
         self.nudge(checked);
         self.after(checked, now)
     }
@@ -366,6 +377,9 @@ impl Poll {
 
     fn not_recorded(&self, error: &StoreError) -> After {
         let shop = self.check.shop.name.as_str();
+        if error.kind() != ErrorKind::Transient {
+            self.pulse.not_recorded();
+        }
         match error.kind() {
             ErrorKind::Transient | ErrorKind::Other => {
                 tracing::error!(shop, %error, "The poll could not be recorded; the next one tries again.");

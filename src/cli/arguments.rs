@@ -33,6 +33,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Print a product's levels over time
     History(HistoryArguments),
+    /// Replay the history through the rules and list the messages they would have sent
+    Rehearse(RehearseArguments),
     /// Validate or print the configuration
     Config {
         #[command(subcommand)]
@@ -52,6 +54,11 @@ pub enum Command {
     Notify {
         #[command(subcommand)]
         what: NotifyCommand,
+    },
+    /// Write a report without sending it, or send one now
+    Report {
+        #[command(subcommand)]
+        what: ReportCommand,
     },
     /// Call any action of a shop's API once and print its answer (for troubleshooting)
     Call(CallArguments),
@@ -123,6 +130,26 @@ pub struct HistoryArguments {
     /// Comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArguments {
+    /// From then on: a duration back ("30d") or a time ("2026-11-20 09:00", in TIMEZONE unless it says otherwise)
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: String,
+    /// Until then; now, where it is missing
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// List every message, not only the last ones
+    #[arg(long)]
+    pub all: bool,
     /// For machines
     #[arg(long)]
     pub json: bool,
@@ -271,6 +298,37 @@ pub enum NotifyCommand {
     Test {
         /// Only this channel
         channel: Option<String>,
+    },
+}
+
+/// Which report.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// As configured; where not given, the first of them
+    pub name: Option<String>,
+    /// Look back on a day, week or month, instead of its own period
+    #[arg(long, value_name = "PERIOD")]
+    pub period: Option<String>,
+}
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Write the very mail as files without sending it; its text to standard output without --out
+    Preview {
+        #[command(flatten)]
+        which: ReportArguments,
+        /// A folder, or a file that ends in .html: text, pictures and list come beside it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Look back from then on ("2026-11-20 09:00"); how things stand is shown as of now
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
+    },
+    /// Send it now, beside those of its schedule
+    Send {
+        #[command(flatten)]
+        which: ReportArguments,
     },
 }
 

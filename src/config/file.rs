@@ -174,7 +174,7 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 6] = ["instance", "channel", "rule", "capacity", "pool", "report"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
 
 /// Words that stand left of a `=`.
 const WORDS: &[&str] = &[

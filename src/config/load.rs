@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::config::capacities;
@@ -242,7 +243,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
     let http = daemon::http(reader);
-    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, urls::web_url);
+    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url);
     let log = daemon::log(reader);
     root.finish(reader);
     if names.channels.is_empty() && whole {
@@ -285,6 +286,17 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
         })
     };
     (sound, config())
+}
+
+fn heartbeat_url(text: &str) -> Result<Url, Wrong> {
+    let url = urls::web_url(text)?;
+    if urls::is_link_local(&url) {
+        return Err(Wrong::new(
+            "names a link-local address (cloud metadata services have such)",
+            "Give the address of the service that is to notice silence.",
+        ));
+    }
+    Ok(url)
 }
 
 /// Whether a key at the top of the file is a setting of the environment in lower case.
