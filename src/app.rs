@@ -330,21 +330,7 @@ impl Generation {
         before: &[(Arc<Shop>, Arc<Client>)],
         only: Option<&str>,
     ) -> Result<Self, RunError> {
-        let mut channels = Vec::with_capacity(config.channels.len());
-        let of_reports = config.reports.iter().filter_map(report_channel);
-        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
-            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
-        }
-        let telling = Arc::new(Telling {
-            channels,
-            quiet: config
-                .channels
-                .iter()
-                .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)))
-                .collect(),
-            zone: config.timezone.clone(),
-            page_url: None,
-        });
+        let telling = Arc::new(Self::telling(&config)?);
         let mut shops = Vec::with_capacity(config.instances.len());
         let wanted = |name: &str| only.is_none_or(|only| only == name);
         for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
@@ -372,6 +358,25 @@ impl Generation {
             shops,
             pools,
             telling,
+        })
+    }
+
+    /// The channels, those that reports have of their own last, and how messages are put into words.
+    pub fn telling(config: &Config) -> Result<Telling, RunError> {
+        let mut channels = Vec::with_capacity(config.channels.len());
+        let of_reports = config.reports.iter().filter_map(report_channel);
+        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
+        }
+        let quiet = config
+            .channels
+            .iter()
+            .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)));
+        Ok(Telling {
+            channels,
+            quiet: quiet.collect(),
+            zone: config.timezone.clone(),
+            page_url: None,
         })
     }
 

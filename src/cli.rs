@@ -26,6 +26,7 @@ pub mod instance;
 pub mod health;
 pub mod pretty;
 pub mod call;
+pub mod report;
 pub mod diagnosis;
 pub mod doctor;
 pub mod demo;
@@ -103,6 +104,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
+        Command::Report { what } => report::report(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,

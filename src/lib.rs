@@ -236,6 +236,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
     mod past;
     pub mod rehearse;
     pub mod report;

@@ -62,6 +62,11 @@ pub enum Command {
         #[command(subcommand)]
         what: NotifyCommand,
     },
+    /// Write a report without sending it, or send one now
+    Report {
+        #[command(subcommand)]
+        what: ReportCommand,
+    },
     /// Call any action of a shop's API once and print its answer (for troubleshooting)
     Call(CallArguments),
     /// Try everything the monitor depends on and explain what is wrong
@@ -155,6 +160,8 @@ pub struct RehearseArguments {
     /// For machines
     #[arg(long)]
     pub json: bool,
+}
+
 /// Options of `ack`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -410,6 +417,37 @@ pub enum NotifyCommand {
     Test {
         /// Only this channel
         channel: Option<String>,
+    },
+}
+
+/// Which report.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// As configured; where not given, the first of them
+    pub name: Option<String>,
+    /// Look back on a day, week or month, instead of its own period
+    #[arg(long, value_name = "PERIOD")]
+    pub period: Option<String>,
+}
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Write the very mail as files without sending it; its text to standard output without --out
+    Preview {
+        #[command(flatten)]
+        which: ReportArguments,
+        /// A folder, or a file that ends in .html: text, pictures and list come beside it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Look back from then on ("2026-11-20 09:00"); how things stand is shown as of now
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
+    },
+    /// Send it now, beside those of its schedule
+    Send {
+        #[command(flatten)]
+        which: ReportArguments,
     },
 }
 
