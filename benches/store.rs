@@ -169,6 +169,7 @@ fn catalogue(products: u32, combinations: bool) -> Memory {
             ..SourceState::default()
         },
         products: (0..products).map(product).collect(),
+        ..Memory::default()
     }
 }
 

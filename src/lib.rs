@@ -113,6 +113,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod forecast;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
@@ -147,6 +148,9 @@ pub mod notify {
     pub mod smtp;
     pub mod standard;
     pub mod address;
+    pub mod format {
+        pub mod alertmanager;
+    }
     pub mod webhook;
     pub mod channel;
 }
@@ -174,7 +178,9 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod quiet;
     pub mod channels;
+    pub mod escalation;
     pub mod rules;
     pub mod capacities;
     pub mod daemon;

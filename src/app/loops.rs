@@ -212,6 +212,7 @@ impl Poll {
                 self.show_pools(&checked).await;
                 let after = self.ended(&checked, now).await;
                 self.refresh_others(&checked).await;
+                self.renew_forecasts(now).await;
                 after
             }
             // Told to stop while looking: nothing was seen.
@@ -229,6 +230,14 @@ impl Poll {
         let shown = pools.show(&self.check.store, &self.check.rules, Timestamp::now(), show);
         if let Err(error) = shown.await {
             tracing::error!(%error, "Pages show the pools as they were.");
+        }
+    }
+
+    /// Once an hour, after a poll: the next one is decided by what is known then.
+    async fn renew_forecasts(&self, now: Timestamp) {
+        let shop = &self.check.shop;
+        if let Err(error) = shop.renew_forecasts(&self.check.store, now).await {
+            tracing::error!(shop = shop.name, %error, "The sell rates stay as they were.");
         }
     }
 

@@ -242,7 +242,7 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
         if !wanted(&instance.name) {
             continue;
         }
-        let memory = remembered(config, reader.as_ref(), &instance.name)
+        let memory = remembered_with_rates(config, reader.as_ref(), &instance.name, began)
             .await
             .map_err(broken)?;
         let client = Client::new(instance.api.clone())
@@ -267,8 +267,8 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
     for (instance, (memory, look)) in looks {
-        let (people, forecasts) = (People::default(), Forecasts::default());
-        let policy = policy(config, &instance, pools.as_ref(), &people, &forecasts);
+        let people = People::default();
+        let policy = policy(config, &instance, pools.as_ref(), &people, &memory.forecasts);
         let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
             pools = Some(next.clone());
@@ -334,6 +334,22 @@ pub(super) async fn pools_of(config: &Config, reader: Option<&Reader>) -> Result
     let id = reader.pools().await?;
     let read = shop::read_pools(reader, id, &shops, &config.rules, &config.capacities, now).await?;
     Ok(Some(read))
+}
+
+/// As [`remembered`], with how fast its series sell.
+pub(super) async fn remembered_with_rates(
+    config: &Config,
+    reader: Option<&Reader>,
+    instance: &str,
+    now: Timestamp,
+) -> Result<Memory, StoreError> {
+    let mut memory = remembered(config, reader, instance).await?;
+    if let Some(reader) = reader
+        && let Some(id) = reader.instance(instance).await?
+    {
+        memory.forecasts = reader.forecasts(id, now).await?;
+    }
+    Ok(memory)
 }
 
 /// What the database remembers of the shop; nothing where there is none.

@@ -65,6 +65,7 @@ impl Subject {
         });
         Entry {
             instance: &self.instance,
+            forecasts: &self.memory.forecasts,
             observed_at: self.memory.source.last_accepted_at,
             product,
             combination: own,

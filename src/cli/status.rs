@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::arguments::StatusArguments;
 use crate::cli::check::pools_of;
-use crate::cli::check::remembered;
+use crate::cli::check::remembered_with_rates;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
@@ -88,7 +88,7 @@ async fn memories(
         if wanted.is_none_or(|wanted| wanted == instance.name) {
             memories.push((
                 instance.name.clone(),
-                remembered(config, Some(reader), &instance.name).await?,
+                remembered_with_rates(config, Some(reader), &instance.name, Timestamp::now()).await?,
             ));
         }
     }

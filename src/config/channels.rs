@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -13,6 +14,7 @@ use crate::config::findings::Wrong;
 use crate::config::instances::unique;
 use crate::config::keys;
 use crate::config::keys::Kind;
+use crate::config::quiet;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
@@ -25,6 +27,7 @@ use crate::config::smtp::Server;
 use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
+use crate::domain::people::Quiet;
 use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
 use crate::notify::webhook::WebhookFormat;
@@ -38,6 +41,8 @@ pub struct ChannelConfig {
     pub severities: Vec<Severity>,
     /// Whether a rule that names no channels speaks on it.
     pub default: bool,
+    /// Hours in which it is left in peace.
+    pub quiet: Option<Quiet>,
     pub kind: ChannelKindConfig,
 }
 
@@ -56,7 +61,7 @@ impl ChannelConfig {
             name: self.name.clone(),
             severities: self.severities.clone(),
             default: self.default,
-            quiet: None,
+            quiet: self.quiet.clone(),
         }
     }
 }
@@ -76,8 +81,8 @@ pub struct Channels {
 /// For the whole request.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// All channels. `reports` is whether somebody gets reports by mail.
-pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Channels {
+/// All channels. `reports` is whether somebody gets reports by mail; quiet hours count in `zone` unless they name their own.
+pub fn read(reader: &mut Reader, root: &mut Section<'_>, zone: &TimeZone, reports: bool) -> Channels {
     let tables = root.tables(reader, "channel");
     let file_mails = tables.iter().any(|table| section_type(table) == Some("email"));
     let mail = sender::shared_mail(reader);
@@ -94,7 +99,7 @@ pub fn read(reader: &mut Reader, root: &mut Section<'_>, reports: bool) -> Chann
         let mut section = Section::new(format!("channel {}", index + 1), table);
         let name = section.one(reader, "name", Kind::Plain, values::name);
         let name = unique(reader, &mut section, name, &mut found.names);
-        let channel = channel(reader, &mut section, name, &mail);
+        let channel = channel(reader, &mut section, name, &mail, zone);
         found.good.extend(channel);
         section.finish(reader);
     }
@@ -130,6 +135,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
         name: "email".to_owned(),
         severities: Vec::new(),
         default: true,
+        quiet: None,
         kind: ChannelKindConfig::Email(settings),
     }));
 }
@@ -164,6 +170,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
         name: "webhook".to_owned(),
         severities: Vec::new(),
         default: true,
+        quiet: None,
         kind: ChannelKindConfig::Webhook(settings),
     }));
 }
@@ -207,7 +214,8 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
 fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
     match text.trim().to_lowercase().as_str() {
         "standard" => Ok(WebhookFormat::Standard),
-        "slack" | "discord" | "teams" | "telegram" | "ntfy" | "alertmanager" => Err(Wrong::new(
+        "alertmanager" => Ok(WebhookFormat::Alertmanager),
+        "slack" | "discord" | "teams" | "telegram" | "ntfy" => Err(Wrong::new(
             "is a format that this version does not have yet",
             "Write standard.",
         )),
@@ -241,6 +249,7 @@ fn channel(
     section: &mut Section<'_>,
     name: Option<String>,
     mail: &SharedMail,
+    zone: &TimeZone,
 ) -> Option<ChannelConfig> {
     let kind = section.one(reader, "type", Kind::Plain, channel_type);
     if kind.is_absent() {
@@ -250,6 +259,7 @@ fn channel(
     }
     let severities = section.list(reader, "severities", values::severity);
     let default = section.one(reader, "default", Kind::Plain, values::flag);
+    let quiet = quiet::read(reader, section, zone);
     let timeout = section.one(reader, "timeout", Kind::Plain, values::time_limit);
     let timeout = match timeout {
         Given::Absent => Some(None),
@@ -278,6 +288,11 @@ fn channel(
         default: match default {
             Given::Absent => true,
             Given::Is(default) => default.value,
+            Given::Broken => return None,
+        },
+        quiet: match quiet {
+            Given::Absent => None,
+            Given::Is(quiet) => Some(quiet),
             Given::Broken => return None,
         },
         kind: kind?,

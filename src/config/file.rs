@@ -177,7 +177,7 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 51] = [
+const WORDS: [&str; 57] = [
     "name",
     "url",
     "url_file",
@@ -225,6 +225,12 @@ const WORDS: [&str; 51] = [
     "stock_control",
     "hidden",
     "channels",
+    "quiet",
+    "quiet_days",
+    "quiet_zone",
+    "quiet_pierce",
+    "escalate_after",
+    "escalate_to",
     "max_combinations",
     "combine",
     "capacity",

@@ -232,7 +232,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let store = daemon::store(reader);
     let mut report = daemon::report(reader, &timezone);
     let reports = report.as_ref().is_some_and(|report| !report.to.is_empty());
-    let telling = channels::read(reader, &mut root, reports);
+    let telling = channels::read(reader, &mut root, &timezone, reports);
     if let Some(report) = &mut report {
         report.email = report_mail(reader, report, &telling);
     }

@@ -3,6 +3,8 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use crate::config::escalation;
+use crate::config::escalation::Wanted;
 use crate::config::findings::Given;
 use crate::config::findings::Place;
 use crate::config::findings::Wrong;
@@ -57,11 +59,16 @@ pub fn read(
         );
     }
     let mut rules = Vec::new();
+    let mut escalations = Vec::new();
     for (index, table) in root.tables(reader, "rule").into_iter().enumerate() {
         let mut section = Section::new(format!("rule {}", index + 1), table);
-        rules.extend(rule(reader, &mut section, names));
+        if let Some(rule) = rule(reader, &mut section, names) {
+            escalations.push(Wanted::of(&section));
+            rules.push(rule);
+        }
         section.finish(reader);
     }
+    escalation::check(reader, &rules, &escalations, &channels);
     let mut all = Rules::new(low.good()?.value, critical.good()?.value, rules, channels);
     all.first_run_alerts = first_run.good()?.value;
     all.source_down_after = down_after.good()?.value;
@@ -70,10 +77,15 @@ pub fn read(
     Some(all)
 }
 
-/// The same for the same rules, another one for others.
+/// The same for the same rules, another one for others. Quiet hours decide when a channel is told, not whether.
 fn epoch(rules: &Rules) -> u64 {
     let mut hasher = StableHasher::default();
-    hasher.write(format!("{:?}", (rules.low, rules.critical, &rules.rules, &rules.channels)).as_bytes());
+    let told: Vec<_> = rules
+        .channels
+        .iter()
+        .map(|channel| (&channel.name, &channel.severities, channel.default))
+        .collect();
+    hasher.write(format!("{:?}", (rules.low, rules.critical, &rules.rules, told)).as_bytes());
     hasher.finish()
 }
 

@@ -1,8 +1,13 @@
 //! How fast a series sells, and how long what is left will last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
+
+pub mod observed;
+pub mod rate;
 
 /// How fast a series sells, judged from its drops over the time it was in stock and observed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -32,13 +37,31 @@ pub struct Cover {
     pub latest: Option<f64>,
 }
 
-/// The sell rates of one instance's series, by their numbers; a series that is missing has not enough history.
+/// The sell rates of one instance's series, by their numbers; a series that is missing has not enough history. A clone
+/// costs nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Forecasts {
-    pub rates: HashMap<u32, SellRate>,
+    pub rates: Arc<HashMap<u32, SellRate>>,
+    /// When they were worked out; `None` before that.
+    pub at: Option<Timestamp>,
 }
 
 impl Forecasts {
+    /// The rates as they were worked out at `at`.
+    #[must_use]
+    pub fn new(rates: HashMap<u32, SellRate>, at: Timestamp) -> Self {
+        Self {
+            rates: Arc::new(rates),
+            at: Some(at),
+        }
+    }
+
+    /// Whether they are the very ones, worked out once.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rates, &other.rates) || (self.rates.is_empty() && other.rates.is_empty())
+    }
+
     /// The series' rate, where there is enough history.
     #[must_use]
     pub fn rate(&self, series: u32) -> Option<&SellRate> {

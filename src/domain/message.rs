@@ -279,6 +279,12 @@ pub enum Body {
     SourceRestored { regained: Capability, since: Timestamp },
     /// `report.digest`
     Report(Box<Report>),
+    /// `report.overdue`: it was due then and has reached nobody; `why` in words.
+    ReportOverdue {
+        report: String,
+        since: Timestamp,
+        why: String,
+    },
     /// `test.ping`
     Ping,
 }
@@ -296,6 +302,7 @@ impl Body {
             Self::SourceDegraded { .. } => "source.degraded",
             Self::SourceRestored { .. } => "source.restored",
             Self::Report(_) => "report.digest",
+            Self::ReportOverdue { .. } => "report.overdue",
             Self::Ping => "test.ping",
         }
     }

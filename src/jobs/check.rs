@@ -183,7 +183,10 @@ impl Check {
         let look = self
             .client
             .look_at(ids, looking.observed_at, self.details_budget, cancel);
-        Ok(look.await.map(|look| (looking, look)))
+        // Worked out beside the first look, which takes longer than that.
+        let (look, forecasts) = tokio::join!(look, self.shop.forecasts(&self.store, now));
+        forecasts?;
+        Ok(look.map(|look| (looking, look)))
     }
 
     async fn wait_for_others(&self, look: &Look, cancel: &CancellationToken) -> Result<bool, StoreError> {
@@ -215,7 +218,8 @@ impl Check {
         let known = shelf.as_ref().and_then(|guard| guard.as_ref());
         let beside = known.and_then(|known| self.pools.as_ref()?.beside(&self.shop.name, known));
         let pools = beside.as_ref().or_else(|| known.map(|known| &known.pools));
-        let (people, forecasts) = (People::default(), Forecasts::default());
+        let people = People::default();
+        let forecasts = self.shop.forecasts(&self.store, look.observed_at).await?;
         let decision = decided(self.policy(pools, &people, &forecasts), &before, &look);
         let queued = self.telling.queue(&decision.messages)?;
         let next = decision.pools.as_ref().zip(known);

@@ -100,7 +100,10 @@ impl Deliver {
             return Ok(delivered);
         }
         let name = self.channel().name();
-        let claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
+        let mut claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
+        if self.channel().last_word_counts() {
+            claims.sort_by_key(|claim| claim.delivery);
+        }
         let claimed = claims.len();
         let (outcomes, settlements) = mpsc::unbounded_channel();
         let sending = self.send_all(claims, clock, jitter, cancel, outcomes);
@@ -166,21 +169,7 @@ impl Deliver {
         clock: &(dyn Fn() -> Timestamp + Sync),
         jitter: &(dyn Fn() -> f64 + Sync),
     ) -> (Attempted, Settlement) {
-        let result = match serde_json::from_str::<Content>(&claim.content) {
-            Ok(content) => {
-                let outgoing = Outgoing {
-                    message_id: claim.message,
-                    content: &content,
-                    recorded_at: claim.recorded_at,
-                    now: clock(),
-                };
-                self.channel().send(&claim.recipient, &outgoing).await
-            }
-            Err(error) => Err(SendError::Permanent {
-                reason: "unreadable",
-                detail: format!("the stored message: {error}"),
-            }),
-        };
+        let result = self.send(&claim, clock()).await;
         let (settlement, retry_at) = self.settlement(&claim, &result, clock(), jitter());
         let attempted = Attempted {
             delivery_id: claim.delivery,
@@ -191,6 +180,50 @@ impl Deliver {
             retry_at,
         };
         (attempted, settlement)
+    }
+
+    async fn send(&self, claim: &Claim, now: Timestamp) -> Result<Receipt, SendError> {
+        let unreadable = |error| SendError::Permanent {
+            reason: "unreadable",
+            detail: format!("the stored message: {error}"),
+        };
+        let mut content: Content = serde_json::from_str(&claim.content).map_err(unreadable)?;
+        if self.channel().last_word_counts() {
+            let later = self.taken_since(claim).await?;
+            match self.channel().without_what_is_old(content, &later) {
+                Some(left) => content = left,
+                None => {
+                    return Ok(Receipt {
+                        answer: "not sent: later messages have said more".to_owned(),
+                    });
+                }
+            }
+        }
+        let outgoing = Outgoing {
+            message_id: claim.message,
+            content: &content,
+            recorded_at: claim.recorded_at,
+            now,
+        };
+        self.channel().send(&claim.recipient, &outgoing).await
+    }
+
+    /// What the recipient took of all that was recorded later.
+    async fn taken_since(&self, claim: &Claim) -> Result<Vec<Content>, SendError> {
+        let reader = self.store.reader();
+        let later = reader
+            .sent_after(claim)
+            .await
+            .map_err(|error| SendError::Transient {
+                reason: "database",
+                detail: format!("what was sent meanwhile could not be read: {error}"),
+                retry_after: None,
+            })?;
+        // What cannot be read was never sent.
+        Ok(later
+            .iter()
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect())
     }
 
     fn settlement(

@@ -5,6 +5,7 @@ use std::sync::Mutex as BriefMutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
@@ -18,6 +19,7 @@ use crate::domain::alerting::pools::ShopParts;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
+use crate::domain::forecast::Forecasts;
 use crate::domain::message::Message;
 use crate::domain::pool::Board;
 use crate::jobs::firsts::First;
@@ -30,6 +32,9 @@ use crate::store::outbox::Queued;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
+/// How often it is worked out anew how fast series sell.
+const FORECAST_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// One shop and what is remembered of it. The memory mirrors what is committed: it is replaced after a commit only,
 /// and read again after a failed one.
 #[derive(Debug)]
@@ -37,6 +42,7 @@ pub struct Shop {
     pub name: String,
     pub id: InstanceId,
     memory: Mutex<Option<Arc<Memory>>>,
+    forecasts: BriefMutex<Forecasts>,
     observed: BriefMutex<Observed>,
 }
 
@@ -106,6 +112,7 @@ impl Shop {
             name: name.to_owned(),
             id,
             memory: Mutex::new(None),
+            forecasts: BriefMutex::default(),
             observed: BriefMutex::new(Observed {
                 last: Timestamp::UNIX_EPOCH,
                 under_way: 0,
@@ -122,6 +129,32 @@ impl Shop {
     /// Holds the memory for a change that is committed before it is released.
     pub(super) async fn hold(&self) -> MutexGuard<'_, Option<Arc<Memory>>> {
         self.memory.lock().await
+    }
+
+    /// How fast the shop's series sell, as last worked out; at the first use that is done now.
+    pub async fn forecasts(&self, store: &Store, now: Timestamp) -> Result<Forecasts, StoreError> {
+        let known = self.known_forecasts();
+        if known.at.is_some() {
+            return Ok(known);
+        }
+        self.renew_forecasts(store, now).await?;
+        Ok(self.known_forecasts())
+    }
+
+    /// Works that out anew, where it was last done an hour ago or more.
+    pub async fn renew_forecasts(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let known = self.known_forecasts().at;
+        if known.is_some_and(|at| now.duration_since(at) < FORECAST_EVERY) {
+            return Ok(());
+        }
+        let fresh = store.reader().forecasts(self.id, now).await?;
+        *self.forecasts.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    fn known_forecasts(&self) -> Forecasts {
+        let known = self.forecasts.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// Begins a look at `now`.
@@ -368,6 +401,7 @@ pub(super) async fn load(
     }
     let mut memory = store.reader().memory(shop.id, &rules.global()).await?;
     rules.attach(&shop.name, &mut memory);
+    memory.forecasts = shop.known_forecasts();
     let accepted = memory.source.last_accepted_at.unwrap_or(Timestamp::UNIX_EPOCH);
     shop.observed(|observed| observed.last = observed.last.max(accepted));
     let memory = Arc::new(memory);

@@ -13,6 +13,7 @@ use crate::notify::content::Receipt;
 use crate::notify::email;
 use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
+use crate::notify::format::alertmanager;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::smtp::Stuck;
@@ -143,7 +144,40 @@ impl Channel {
                     content_type: "application/json".to_owned(),
                     body: standard::body(message),
                 },
+                WebhookFormat::Alertmanager => Content::Http {
+                    content_type: "application/json".to_owned(),
+                    body: alertmanager::body(message, zone, page_url, self.several),
+                },
             },
+        }
+    }
+
+    /// Whether the receiver holds for true what it was told last: then nothing old may follow what is newer.
+    #[must_use]
+    pub fn last_word_counts(&self) -> bool {
+        match &self.way {
+            Way::Email(_) => false,
+            Way::Webhook { format, .. } => match format {
+                WebhookFormat::Standard => false,
+                WebhookFormat::Alertmanager => true,
+            },
+        }
+    }
+
+    /// What is left to say of a content once later ones were taken; `None` where nothing is.
+    #[must_use]
+    pub fn without_what_is_old(&self, content: Content, later: &[Content]) -> Option<Content> {
+        let body_of = |content: &Content| match content {
+            Content::Http { body, .. } => Some(body.clone()),
+            Content::Mail { .. } => None,
+        };
+        let later: Vec<String> = later.iter().filter_map(body_of).collect();
+        match content {
+            Content::Http { content_type, body } if self.last_word_counts() => Some(Content::Http {
+                content_type,
+                body: alertmanager::without_what_is_old(&body, &later)?,
+            }),
+            Content::Http { .. } | Content::Mail { .. } => Some(content),
         }
     }
 

@@ -117,6 +117,7 @@ fn thread(message: &Message) -> String {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
+        | Body::ReportOverdue { .. }
         | Body::Ping => None,
         Body::Report(report) => Some(format!("report\0{}", report.name)),
     };

@@ -112,6 +112,13 @@ enum Particulars<'a> {
         seconds: i64,
     },
     Report(&'a Report),
+    Overdue {
+        report: &'a str,
+        #[serde(serialize_with = "utc")]
+        since: Timestamp,
+        why: &'a str,
+        what_to_do: &'static str,
+    },
     Ping {
         text: &'static str,
     },
@@ -174,6 +181,12 @@ fn particulars(message: &Message) -> Particulars<'_> {
             seconds: message.at.as_second() - since.as_second(),
         },
         Body::Report(report) => Particulars::Report(report),
+        Body::ReportOverdue { report, since, why } => Particulars::Overdue {
+            report,
+            since: *since,
+            why,
+            what_to_do: words::OVERDUE_REPORT,
+        },
         Body::Ping => Particulars::Ping { text: words::PING },
     }
 }

@@ -57,6 +57,9 @@ pub fn subject(message: &Message, several: bool) -> String {
         Body::SourceDegraded { lost } => format!("{source}: {}", lost_line(*lost)),
         Body::SourceRestored { regained, .. } => format!("{source}: {}", regained_line(*regained)),
         Body::Report(report) => report_line(report) + &suffix,
+        Body::ReportOverdue { report, .. } => {
+            format!("Report {} has reached nobody", clean::line(report, NAME))
+        }
         Body::Ping => format!("Test message of the stock monitor{suffix}"),
     };
     clean::line(&text, LIMIT)

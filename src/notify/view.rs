@@ -138,6 +138,18 @@ impl View {
                     Tone::Plain
                 };
             }
+            Body::ReportOverdue { report, since, why } => {
+                self.tone = Tone::Critical;
+                self.headline = format!("The report {} has reached nobody", clean::name(report));
+                self.intro = vec![
+                    format!(
+                        "It was due {}. {}",
+                        words::moment(*since, reading.zone),
+                        clean::line(why, 500)
+                    ),
+                    format!("What to do: {}", words::OVERDUE_REPORT),
+                ];
+            }
             Body::Ping => {
                 self.tone = Tone::Good;
                 self.headline = "It works".to_owned();

@@ -38,12 +38,15 @@ use crate::notify::address;
 use crate::notify::address::Guard;
 use crate::notify::address::Refused;
 use crate::notify::clean;
+use crate::notify::format::alertmanager;
 
 /// The form of a webhook's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookFormat {
     /// Standard Webhooks (<https://www.standardwebhooks.com>), schema 1 of `docs/webhook.md`.
     Standard,
+    /// API v2 of an Alertmanager: `/api/v2/alerts`.
+    Alertmanager,
 }
 
 /// One webhook channel.
@@ -133,10 +136,14 @@ impl Webhook {
     /// The settings cannot be used.
     pub fn new(settings: &WebhookSettings) -> Result<Self, WebhookError> {
         let url = Url::parse(settings.url.expose_secret()).map_err(|_| WebhookError::Url)?;
-        let host = url.host_str().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default().to_owned();
         if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
             return Err(WebhookError::Url);
         }
+        let url = match settings.format {
+            WebhookFormat::Standard => url,
+            WebhookFormat::Alertmanager => alertmanager::endpoint(url),
+        };
         // A literal address never reaches the resolver.
         let literal = host
             .trim_start_matches('[')

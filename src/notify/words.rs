@@ -24,6 +24,9 @@ use crate::notify::clean;
 pub const AMBIGUOUS_ZERO: &str = "shows 0: sold out, or stock control was switched off";
 /// What a test message says.
 pub const PING: &str = "This is a test: messages of the stock monitor arrive here.";
+/// What to do about a report that reached nobody.
+pub const OVERDUE_REPORT: &str =
+    "See what `deliveries list` says of it, and mend the channel; `report send` sends it anew.";
 /// How much of the name of a pool, or of what it holds back, a sentence shows, in characters.
 const HELD_NAME: usize = 60;
 /// The instance that the environment describes; it needs no name where there is only one shop.

@@ -10,6 +10,8 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
+use crate::domain::forecast::Cover;
+use crate::domain::forecast::Forecasts;
 use crate::domain::limit;
 use crate::domain::limit::Sentence;
 use crate::domain::limit::Style;
@@ -31,6 +33,8 @@ use crate::observe::pools::LimitingPool;
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
     pub instance: &'a str,
+    /// How fast the instance's series sell.
+    pub forecasts: &'a Forecasts,
     /// When the last accepted poll observed the catalogue.
     pub observed_at: Option<Timestamp>,
     pub product: &'a Tracked,
@@ -99,6 +103,7 @@ pub fn of_product<'a>(
 ) -> impl Iterator<Item = Entry<'a>> {
     let entry = move |combination| Entry {
         instance,
+        forecasts: &memory.forecasts,
         observed_at: memory.source.last_accepted_at,
         product,
         combination,
@@ -184,6 +189,12 @@ impl<'a> Entry<'a> {
             Level::Unknown => series.last_level.map(|_| series.severity),
             Level::NotControlled => None,
         }
+    }
+
+    /// How long what is left lasts at the present rate, where the level is known and there is enough history.
+    #[must_use]
+    pub fn cover(&self) -> Option<Cover> {
+        self.forecasts.cover(self.series().number, self.level()?)
     }
 
     /// The thresholds that hold for it.
@@ -282,7 +293,7 @@ impl<'a> Entry<'a> {
             since: severity.map(|_| series.since),
             observed_at: self.observed_at,
             thresholds: self.thresholds(),
-            days_of_cover: None,
+            days_of_cover: self.cover().map(|cover| cover.days),
             bottleneck: self.bottleneck().map(ToString::to_string),
             pool: self
                 .pool(board)
@@ -328,7 +339,7 @@ impl<'a> Entry<'a> {
             thresholds: self.thresholds().clone(),
             started_at: series.started_at,
             observed_at: self.observed_at.unwrap_or(series.since),
-            days_of_cover: None,
+            days_of_cover: self.cover().map(|cover| cover.days),
             ack: None,
             after: None,
             meanwhile: false,

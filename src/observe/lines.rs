@@ -67,6 +67,7 @@ pub fn lines<'a>(instance: &'a str, memory: &'a Memory, product: &'a Tracked) ->
     });
     let whole = Entry {
         instance,
+        forecasts: &memory.forecasts,
         observed_at: memory.source.last_accepted_at,
         product,
         combination: None,

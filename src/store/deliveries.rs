@@ -8,6 +8,7 @@ use crate::domain::delivery::Medium;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::history::limit_of;
+use crate::store::outbox::Claim;
 use crate::store::outbox::medium;
 use crate::store::reader::Reader;
 use crate::store::value::timestamp;
@@ -110,6 +111,20 @@ impl Reader {
             })
         };
         rows.into_iter().map(count).collect()
+    }
+
+    /// The contents of what the recipient of a delivery took of the messages that were recorded after its own.
+    pub async fn sent_after(&self, claim: &Claim) -> Result<Vec<String>, StoreError> {
+        let contents = sqlx::query_scalar(
+            "SELECT m.content FROM outbox o CROSS JOIN messages m ON m.number = o.message \
+             WHERE o.id > ? AND o.state = 'sent' AND o.channel = ? AND o.recipient = ?",
+        )
+        .bind(claim.delivery)
+        .bind(claim.channel.as_str())
+        .bind(claim.recipient.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(contents)
     }
 
     /// Deliveries, newest first, in one state or in all, before the one given.

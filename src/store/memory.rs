@@ -18,6 +18,7 @@ use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
+use crate::domain::forecast::Forecasts;
 use crate::domain::pool::Bottleneck;
 use crate::domain::stand::Severity;
 use crate::store::error::StoreError;
@@ -72,6 +73,7 @@ impl Reader {
         Ok(Memory {
             source,
             products: building.finish(),
+            forecasts: Forecasts::default(),
         })
     }
 }

@@ -103,6 +103,7 @@ fn more_than_a_hundred_events_go_in_further_messages_too() {
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
             | Body::Report(_)
+            | Body::ReportOverdue { .. }
             | Body::Ping => 0,
         })
         .collect();

@@ -177,6 +177,7 @@ fn replay(told: &mut ToldBy, decision: &Decision, after: &ToldBy, shop: &Shop) {
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
             | Body::Report(_)
+            | Body::ReportOverdue { .. }
             | Body::Ping => {}
         }
     }

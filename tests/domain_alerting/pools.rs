@@ -202,6 +202,7 @@ fn open(decision: &Decision) -> Vec<String> {
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
         | Body::Report(_)
+        | Body::ReportOverdue { .. }
         | Body::Ping => None,
     };
     let open = decision.messages.iter().filter_map(|message| open(&message.body));

@@ -403,6 +403,7 @@ fn check_message(message: &Message) {
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
         | Body::Report(_)
+        | Body::ReportOverdue { .. }
         | Body::Ping => {}
     }
 }
@@ -461,6 +462,7 @@ fn lines(body: &Body) -> Vec<String> {
         Body::SourceDegraded { lost } => vec![format!("lost {}", lost.as_str())],
         Body::SourceRestored { regained, .. } => vec![format!("regained {}", regained.as_str())],
         Body::Report(_) => vec!["report".to_owned()],
+        Body::ReportOverdue { .. } => vec!["report overdue".to_owned()],
         Body::Ping => vec!["ping".to_owned()],
     }
 }
@@ -519,6 +521,7 @@ pub fn alerts(decision: &Decision, channel: &str) -> Vec<Alert> {
             | Body::SourceDegraded { .. }
             | Body::SourceRestored { .. }
             | Body::Report(_)
+            | Body::ReportOverdue { .. }
             | Body::Ping => None,
         })
         .flatten()

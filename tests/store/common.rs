@@ -200,6 +200,7 @@ pub fn many(products: u32) -> Memory {
             ..SourceState::default()
         },
         products: (0..products).map(|number| Arc::new(one(number))).collect(),
+        ..Memory::default()
     }
 }
 

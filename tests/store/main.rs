@@ -4,6 +4,7 @@
 
 mod common;
 mod catalogue;
+mod forecast;
 mod opening;
 mod outbox;
 mod recording;

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::civil::Weekday;
+use jiff::civil::time;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -349,9 +352,9 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     let example = uncommented(TOML_EXAMPLE);
     for (section, body, count) in [
         ("instance", "", 23),
-        ("channel", "type = \"email\"", 11),
-        ("channel", "type = \"webhook\"", 11),
-        ("rule", "", 18),
+        ("channel", "type = \"email\"", 15),
+        ("channel", "type = \"webhook\"", 15),
+        ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
     ] {
@@ -561,11 +564,12 @@ fn the_example_rule_is_read_in_full() {
         "WEBHOOK_URL=https://hooks.example/x\n",
         "[[rule]]\ninstances = [\"default\"]\ngroups = [\"Dedicated*\"]\nproducts = [42, \"VPS *\"]\noptions = { RAM = \"64 GB\", Disk = 20 }\n\
          low = 3\ncritical = 1\nfor = \"5m\"\nfor_out = \"1m\"\nhold = \"0s\"\nrecover_margin = 2\nrepeat = \"24h\"\ncover = \"7d\"\n\
-         stock_control = \"on\"\nhidden = \"ignore\"\nchannels = [\"webhook\"]\nmax_combinations = 16\ncombine = [\"RAM\", 20]\n\
-         [[rule]]\nname = \"no reminders\"\nrepeat = \"never\"\n",
+         stock_control = \"on\"\nhidden = \"ignore\"\nchannels = [\"webhook\"]\nescalate_after = \"30m\"\nescalate_to = [\"pager\"]\nmax_combinations = 16\ncombine = [\"RAM\", 20]\n\
+         [[rule]]\nname = \"no reminders\"\nrepeat = \"never\"\n\
+         [[channel]]\nname = \"pager\"\ntype = \"webhook\"\nurl = \"https://pager.example/\"\ndefault = false\n",
     );
     let rule = format!("{:?}", config.rules.rules[0]);
-    insta::assert_snapshot!(rule, @r#"Rule { origin: "rule 1", instances: [Glob("default")], groups: [Glob("dedicated*")], products: [Id(42), Glob("vps *")], options: [(Glob("disk"), Id(20)), (Glob("ram"), Glob("64 gb"))], low: Some(3), critical: Some(1), confirm: Some(300s), confirm_out: Some(60s), hold: Some(0ns), recover_margin: Some(2), repeat: Some(Every(86400s)), cover: Some(604800s), stock_control: Some(On), ignore_hidden: Some(true), channels: Some(["webhook"]), max_combinations: Some(16), combine: Some([Glob("ram"), Id(20)]) }"#);
+    insta::assert_snapshot!(rule, @r#"Rule { origin: "rule 1", instances: [Glob("default")], groups: [Glob("dedicated*")], products: [Id(42), Glob("vps *")], options: [(Glob("disk"), Id(20)), (Glob("ram"), Glob("64 gb"))], low: Some(3), critical: Some(1), confirm: Some(300s), confirm_out: Some(60s), hold: Some(0ns), recover_margin: Some(2), repeat: Some(Every(86400s)), cover: Some(604800s), stock_control: Some(On), ignore_hidden: Some(true), channels: Some(["webhook"]), escalate_after: Some(1800s), escalate_to: Some(["pager"]), max_combinations: Some(16), combine: Some([Glob("ram"), Id(20)]) }"#);
     let shown: Vec<String> = config
         .effective()
         .iter()
@@ -705,6 +709,104 @@ fn the_same_rules_have_the_same_epoch_and_others_another() {
     );
     assert_ne!(epoch("", ""), epoch("LOW_STOCK=6\n", ""));
     assert_ne!(epoch("", ""), epoch("WEBHOOK_URL=https://hooks.example/x\n", ""));
+    let pager = "[[channel]]\nname = \"pager\"\ntype = \"webhook\"\nurl = \"https://pager.example/\"\n";
+    let quiet = format!("{pager}quiet = \"22:00-07:00\"\n");
+    assert_eq!(
+        epoch("", pager),
+        epoch("", &quiet),
+        "quiet hours decide nothing about a product"
+    );
+}
+
+/// The file of a channel called x with these lines.
+fn of_channel(lines: &str) -> String {
+    format!("[[channel]]\nname = \"x\"\ntype = \"webhook\"\nurl = \"https://x.example/\"\n{lines}")
+}
+
+#[test]
+fn quiet_hours_count_in_the_zone_of_all_and_are_pierced_by_out_unless_said_otherwise() {
+    let quiet = |lines: &str| {
+        let config = good("TIMEZONE=Europe/Berlin\n", &of_channel(lines));
+        let policy = config.rules.channels[0].clone();
+        assert_eq!(policy.quiet, channel(&config, "x").quiet);
+        policy.quiet.expect("quiet hours")
+    };
+    let plain = quiet("quiet = \"22:00-7:00\"\n");
+    assert_eq!((plain.from, plain.until), (time(22, 0, 0, 0), time(7, 0, 0, 0)));
+    assert_eq!(plain.zone.iana_name(), Some("Europe/Berlin"));
+    assert_eq!((plain.days.len(), plain.pierce), (0, vec![Severity::Out]));
+    let own = quiet(
+        "quiet = \"00:00–24:00\"\nquiet_days = [\"sat\", \"Sunday\"]\nquiet_zone = \"America/New_York\"\nquiet_pierce = []\n",
+    );
+    assert_eq!((own.from, own.until), (Time::midnight(), Time::midnight()));
+    assert_eq!(own.zone.iana_name(), Some("America/New_York"));
+    assert_eq!(own.days, [Weekday::Saturday, Weekday::Sunday]);
+    assert_eq!(own.pierce, []);
+}
+
+#[test]
+fn quiet_hours_that_mean_nothing_are_named_with_their_line() {
+    for (lines, said) in [
+        (
+            "quiet = \"22:00\"",
+            "channel \"x\": quiet (config/monitor.toml line 5) is not a span of hours (it says \"22:00\"). Write when it begins and when it ends: 22:00-07:00.",
+        ),
+        (
+            "quiet = \"22:00-25:00\"",
+            "channel \"x\": quiet (config/monitor.toml line 5) is not a span of hours (it says \"22:00-25:00\"). Write when it begins and when it ends: 22:00-07:00.",
+        ),
+        (
+            "quiet = \"08:00-08:00\"",
+            "channel \"x\": quiet (config/monitor.toml line 5) never ends: it is each whole day. Write other hours, name the days in quiet_days, or remove the channel.",
+        ),
+        (
+            "quiet = \"22:00-07:00\"\nquiet_days = [\"mon\",\n\"noday\"]",
+            "channel \"x\": quiet_days (config/monitor.toml line 7) is not a day of the week (it says \"noday\"). Write mon, tue, wed, thu, fri, sat or sun.",
+        ),
+        (
+            "quiet = \"22:00-07:00\"\nquiet_zone = \"Mars\"",
+            "channel \"x\": quiet_zone (config/monitor.toml line 6) is not a known time zone (it says \"Mars\"). Write an IANA name such as Europe/Berlin or UTC.",
+        ),
+        (
+            "quiet = \"22:00-07:00\"\nquiet_pierce = \"ok\"",
+            "channel \"x\": quiet_pierce (config/monitor.toml line 6) is not a severity (it says \"ok\"). Write low, critical or out.",
+        ),
+        (
+            "quiet_days = \"mon\"",
+            "channel \"x\": quiet_days (config/monitor.toml line 5) is set without quiet. Write the hours too: quiet = \"22:00-07:00\".",
+        ),
+    ] {
+        assert_eq!(errors("", &of_channel(lines)), said, "{lines}");
+    }
+}
+
+#[test]
+fn an_escalation_needs_its_time_and_a_channel_that_is_not_told_anyway() {
+    let pager = of_channel("default = false\n");
+    for (rules, said) in [
+        (
+            "[[rule]]\nescalate_to = [\"x\"]",
+            "rule 1: escalate_to (config/monitor.toml line 7) is set, and no rule says after how long. Write escalate_after = \"30m\" too.",
+        ),
+        (
+            "[[rule]]\nescalate_after = \"30m\"",
+            "rule 1: escalate_after (config/monitor.toml line 7) is set, and no rule says to which channels. Write escalate_to = [\"…\"] too.",
+        ),
+        (
+            "[[rule]]\nescalate_after = \"30m\"\nescalate_to = [\"phone\"]",
+            "rule 1: escalate_to (config/monitor.toml line 8) names \"phone\", and there is no such channel. There are: x.",
+        ),
+    ] {
+        let toml = format!("{pager}{rules}");
+        assert!(errors("", &toml).contains(said), "{toml}: {}", errors("", &toml));
+    }
+    let told = "names only channels that are told at once anyway";
+    let half = "[[rule]]\nescalate_after = \"30m\"\n[[rule]]\nproducts = [1]\nescalate_to = [\"x\"]\n";
+    let warned = |toml: &str| warnings(&good("", toml)).contains(told);
+    assert!(!warned(&format!("{pager}{half}")));
+    assert!(warned(&format!("{}{half}", of_channel(""))));
+    assert!(warned(&format!("{pager}{half}channels = [\"x\"]\n")));
+    assert!(!warned(&format!("{}{half}channels = []\n", of_channel(""))));
 }
 
 /// Bad settings: lines of `.env`, and what is said of them.
@@ -1136,7 +1238,7 @@ const BAD_KEYS: &[(&str, &str)] = &[
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
-        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
+        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"webhook\"",

@@ -68,6 +68,18 @@ pub fn decide(
     now: Timestamp,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
+    let mut decision = decided(policy, before, seen, now, new_id);
+    decision.next.forecasts = policy.forecasts.clone();
+    decision
+}
+
+fn decided(
+    policy: Policy<'_>,
+    before: &Memory,
+    seen: Seen<'_>,
+    now: Timestamp,
+    new_id: &mut dyn FnMut() -> Uuid,
+) -> Decision {
     let uses = match policy.pools {
         Some(_) => Uses::of(&policy.capacities.pools, policy.instance),
         None => Uses::default(),
@@ -168,6 +180,7 @@ fn accept(
         Extent::Part => Vec::new(),
     };
     telling.set_baselining(&baselining);
+    telling.set_forecasts(policy.forecasts);
     let mut decision = empty_decision(before, Outcome::Accepted, "");
     decision.pools = policy
         .pools
@@ -349,6 +362,7 @@ fn empty_decision(before: &Memory, outcome: Outcome, detail: &str) -> Decision {
         next: Memory {
             source: before.source.clone(),
             products: Vec::new(),
+            forecasts: before.forecasts.clone(),
         },
         changes: Vec::new(),
         source_changed: false,

@@ -77,6 +77,7 @@ pub fn remind(
     }
     for shop in shops {
         let mut telling = Telling::new(rules, shop.instance, now);
+        telling.set_forecasts(&shop.memory.forecasts);
         if let Some(shared) = shared {
             let concerned =
                 |name: &str| rule_of(shared, name).is_some_and(|rule| rule.concerns(shop.instance));

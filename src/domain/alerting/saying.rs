@@ -62,7 +62,7 @@ impl Telling<'_> {
             thresholds: effective.thresholds.clone(),
             started_at: series.started_at,
             observed_at: self.now,
-            days_of_cover: None,
+            days_of_cover: self.days_of_cover(series, about),
             ack: None,
             after: None,
             meanwhile: false,
@@ -75,6 +75,16 @@ impl Telling<'_> {
                 }
                 About::Combination { .. } | About::Pool(_) | About::Need { .. } => false,
             },
+        }
+    }
+
+    /// How long what is left lasts, while the level is known; a pool's series is not the shop's.
+    fn days_of_cover(&self, series: &SeriesState, about: About<'_>) -> Option<f64> {
+        match about {
+            About::Product(_) | About::Combination { .. } => {
+                Some(self.forecasts.cover(series.number, series.level.known()?)?.days)
+            }
+            About::Pool(_) | About::Need { .. } => None,
         }
     }
 

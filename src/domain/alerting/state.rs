@@ -12,6 +12,7 @@ use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::draw::Draw;
+use crate::domain::forecast::Forecasts;
 use crate::domain::message::Capability;
 use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
@@ -200,6 +201,8 @@ pub struct Memory {
     pub source: SourceState,
     /// Ascending by id; the gone ones too.
     pub products: Vec<Arc<Tracked>>,
+    /// How fast the series sold when that was last worked out; derived, never stored.
+    pub forecasts: Forecasts,
 }
 
 impl Memory {

@@ -14,6 +14,7 @@ use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
+use crate::domain::forecast::Forecasts;
 use crate::domain::message::Alert;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::Reason;
@@ -54,6 +55,8 @@ pub(super) struct Telling<'a> {
     baselining: Vec<bool>,
     pub gathered: Vec<Gathered>,
     pub pools: Spoken,
+    /// How fast the shop's series sell.
+    pub forecasts: Forecasts,
 }
 
 /// The pools as they stand when a look is told of.
@@ -86,7 +89,13 @@ impl<'a> Telling<'a> {
             baselining: vec![false; rules.channels.len()],
             gathered,
             pools: Spoken::default(),
+            forecasts: Forecasts::default(),
         }
+    }
+
+    /// From here on alerts say how long the stock lasts.
+    pub(super) fn set_forecasts(&mut self, forecasts: &Forecasts) {
+        self.forecasts = forecasts.clone();
     }
 
     /// From here on these pools speak for what they limit, and are among what is open.

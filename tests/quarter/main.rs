@@ -1,0 +1,86 @@
+//! A shop of 200 products over weeks, on a fast clock: what the real jobs say, against a separate, simple model of the
+//! rules. Each word appears where the model says it must, and nowhere else.
+//!
+//! `QUARTER_DAYS` says how long (7), `QUARTER_SEED` repeats a run.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
+
+mod model;
+mod random;
+mod setup;
+mod shop;
+mod table;
+mod world;
+
+use std::env;
+
+use jiff::Timestamp;
+use whmcs_stock_monitor::domain::alerting::decision::Outcome;
+
+use crate::model::Model;
+use crate::random::Random;
+use crate::setup::Setup;
+use crate::shop::Shop;
+use crate::shop::Shown;
+use crate::world::World;
+use crate::world::later;
+
+/// Minutes between polls.
+const STEP: i64 = 5;
+/// Clocks go back in Berlin a week and a half later, in New York a week after that.
+const BEGIN: &str = "2026-10-19T04:00:00Z";
+
+fn number(name: &str, default: u64) -> u64 {
+    match env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+        Err(_) => default,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says() {
+    let days = number("QUARTER_DAYS", 7);
+    let clock = Timestamp::now().as_microsecond().unsigned_abs();
+    let seed = number("QUARTER_SEED", clock % 1_000_000);
+    println!("{days} days; QUARTER_SEED={seed} repeats them");
+    let setup = Setup::usual();
+    let mut random = Random::new(seed);
+    let mut shop = Shop::new(Random::new(random.next()));
+    let mut model = Model::new(&setup);
+    let mut world = World::begin(&setup).await;
+    let mut now: Timestamp = BEGIN.parse().expect("a time");
+    let end = later(now, 24 * 60 * i64::try_from(days).expect("days"));
+    while now < end {
+        shop.pass(now, STEP);
+        // Twice a day on average the monitor is started anew.
+        if random.chance(7_000) {
+            world.restart(&setup, now).await;
+            shop.forget_answers();
+        }
+        let shown = shop.shown(now);
+        let outcome = world.poll(shop.answer(&shown, now), now).await;
+        match shown {
+            Shown::Catalogue(_) => assert_eq!(outcome, Outcome::Accepted, "at {now}"),
+            Shown::Empty => assert_eq!(outcome, Outcome::Suspect, "at {now}"),
+            Shown::Failed(cause) => assert_eq!(outcome, Outcome::Failed(cause), "at {now}"),
+        }
+        model.polled(&shown, now);
+        world.deliver(now).await;
+        let round = later(now, 1);
+        world.remind(round).await;
+        model.reminders(round);
+        world.deliver(round).await;
+        now = later(now, STEP);
+    }
+    let (heard, messages) = world.heard(&setup);
+    table::print(&setup, &messages, &heard);
+    table::compare(model.said, heard);
+    table::check_grouping(&messages);
+    world.close().await;
+}

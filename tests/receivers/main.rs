@@ -1,0 +1,28 @@
+//! The receivers themselves, as Debian packages them: what we send is taken, understood, and refused where it must be.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
+
+#[path = "../support/daemon.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod daemon;
+#[path = "../support/peers.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod peers;
+#[path = "../support/receivers.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod receivers;
+#[path = "../support/shop.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod shop;
+#[path = "../notify/samples.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod samples;
+
+mod alertmanager;
+#[expect(dead_code, reason = "for the mail server")]
+mod proxy;
