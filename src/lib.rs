@@ -45,8 +45,15 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -113,10 +120,14 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
 }
 pub mod charts {
     pub mod digits;
@@ -127,6 +138,7 @@ pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
@@ -149,9 +161,20 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {
@@ -178,13 +201,16 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -202,6 +228,9 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    mod past;
+    pub mod rehearse;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;

@@ -174,10 +174,10 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 57] = [
+const WORDS: &[&str] = &[
     "name",
     "url",
     "url_file",
@@ -235,6 +235,18 @@ const WORDS: [&str; 57] = [
     "combine",
     "capacity",
     "uses",
+    "every",
+    "at",
+    "weekday",
+    "day",
+    "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
 ];
 
 fn is_a_key(word: &str) -> bool {

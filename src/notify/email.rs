@@ -117,9 +117,9 @@ fn thread(message: &Message) -> String {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
-        | Body::ReportOverdue { .. }
         | Body::Ping => None,
         Body::Report(report) => Some(format!("report\0{}", report.name)),
+        Body::ReportOverdue { report, .. } => Some(format!("report\0{report}")),
     };
     let instance = message.instance.as_deref().unwrap_or_default();
     let product = product.unwrap_or_default();

@@ -18,3 +18,5 @@ mod look;
 mod json;
 mod smtp;
 mod http;
+mod heartbeat;
+mod people;
