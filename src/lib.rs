@@ -133,6 +133,8 @@ pub mod notify {
     pub mod address;
     pub mod format {
         pub mod alertmanager;
+        pub mod specimens;
+        pub mod template;
     }
     pub mod webhook;
     pub mod channel;

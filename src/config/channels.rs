@@ -1,5 +1,6 @@
 //! The channels: the two of the environment and those of the file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -30,6 +31,7 @@ use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::people::Quiet;
 use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
+use crate::notify::format::template::Template;
 use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
 
@@ -143,7 +145,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
     let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
     let format = reader.setting(&keys::WEBHOOK_FORMAT, webhook_format);
-    let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secret);
+    let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secrets);
     match &url {
         Given::Absent => {
             if let Given::Is(secret) = secret {
@@ -215,11 +217,106 @@ fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
     match text.trim().to_lowercase().as_str() {
         "standard" => Ok(WebhookFormat::Standard),
         "alertmanager" => Ok(WebhookFormat::Alertmanager),
+        "template" => Err(Wrong::new(
+            "needs a template, which only a [[channel]] of the file can name",
+            "Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
+        )),
         "slack" | "discord" | "teams" | "telegram" | "ntfy" => Err(Wrong::new(
             "is a format that this version does not have yet",
             "Write standard.",
         )),
         _ => Err(Wrong::new("is not a webhook format", "Write standard.")),
+    }
+}
+
+/// The format of a channel of the file: its name, and of a template the file and what it makes.
+fn own_format(reader: &mut Reader, section: &mut Section<'_>) -> Given<Placed<WebhookFormat>> {
+    let named = match section.table.get("format").map(|entry| &entry.value) {
+        Some(Value::Text(text)) => text.trim().eq_ignore_ascii_case("template"),
+        Some(Value::Integer(_) | Value::Other(_) | Value::List(_) | Value::Table(_)) | None => false,
+    };
+    let template = section.one(reader, "template", Kind::Plain, values::text);
+    let content_type = section.one(reader, "content_type", Kind::Plain, content_type);
+    if named {
+        // It is shown with the rest of the configuration.
+        let _ = section.one(reader, "format", Kind::Plain, |_| Ok(()));
+        return template_format(reader, section, template, content_type);
+    }
+    let mend = "Write format = \"template\", or take it out.";
+    for (key, place) in [
+        ("template", template.good().map(|template| template.place)),
+        ("content_type", content_type.good().map(|kind| kind.place)),
+    ] {
+        if let Some(place) = place {
+            let wrong = Wrong::new("is for the format template alone", mend);
+            reader.findings.wrong(section.key(key), place, wrong);
+        }
+    }
+    section.one(reader, "format", Kind::Plain, webhook_format)
+}
+
+fn template_format(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    template: Given<Placed<String>>,
+    content_type: Given<Placed<String>>,
+) -> Given<Placed<WebhookFormat>> {
+    let key = section.key("template");
+    if template.is_absent() {
+        let place = reader.line(section.table.line);
+        let wrong = Wrong::new("is missing", "Write template = \"config/body.j2\".");
+        reader.findings.wrong(key, place, wrong);
+        return Given::Broken;
+    }
+    let content_type = match content_type {
+        Given::Absent => "application/json".to_owned(),
+        Given::Is(kind) => kind.value,
+        Given::Broken => return Given::Broken,
+    };
+    let Given::Is(Placed { value: path, place }) = template else {
+        return Given::Broken;
+    };
+    match read_template(reader, &path, &content_type) {
+        Ok(template) => Given::Is(Placed {
+            value: WebhookFormat::Template(Arc::new(template)),
+            place,
+        }),
+        Err(wrong) => {
+            reader.findings.wrong(key, place, wrong);
+            Given::Broken
+        }
+    }
+}
+
+fn read_template(reader: &Reader, path: &str, content_type: &str) -> Result<Template, Wrong> {
+    let text = std::fs::read_to_string(reader.overlay.path(path)).map_err(|error| {
+        Wrong::new(
+            format!("names {path:?}, which cannot be read: {}", error.kind()),
+            "Check its path and permissions.",
+        )
+    })?;
+    Template::checked(&text, content_type).map_err(|problem| {
+        Wrong::new(
+            format!("names {path:?}, which does not do: {problem}"),
+            "See docs/templates.md for what a template is given.",
+        )
+    })
+}
+
+/// `application/json`, `text/plain; charset=utf-8`.
+fn content_type(text: &str) -> Result<String, Wrong> {
+    let text = values::text(text)?;
+    let good = text.is_ascii()
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty());
+    if good {
+        Ok(text)
+    } else {
+        Err(Wrong::new(
+            "is not a content type",
+            "Write application/json or text/plain; charset=utf-8.",
+        ))
     }
 }
 
@@ -346,8 +443,8 @@ fn webhook_channel(
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
     let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
-    let format = section.one(reader, "format", Kind::Plain, webhook_format);
-    let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secret);
+    let format = own_format(reader, section);
+    let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secrets);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);
     if url.is_absent() {
         let place = reader.line(section.table.line);

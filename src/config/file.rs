@@ -177,7 +177,7 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 57] = [
+const WORDS: &[&str] = &[
     "name",
     "url",
     "url_file",
@@ -209,6 +209,8 @@ const WORDS: [&str; 57] = [
     "format",
     "severities",
     "allow_link_local",
+    "template",
+    "content_type",
     "default",
     "instances",
     "groups",

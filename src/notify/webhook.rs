@@ -39,14 +39,17 @@ use crate::notify::address::Guard;
 use crate::notify::address::Refused;
 use crate::notify::clean;
 use crate::notify::format::alertmanager;
+use crate::notify::format::template::Template;
 
 /// The form of a webhook's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookFormat {
     /// Standard Webhooks (<https://www.standardwebhooks.com>), schema 1 of `docs/webhook.md`.
     Standard,
     /// API v2 of an Alertmanager: `/api/v2/alerts`.
     Alertmanager,
+    /// A body of the operator's own.
+    Template(Arc<Template>),
 }
 
 /// One webhook channel.
@@ -55,12 +58,21 @@ pub struct WebhookSettings {
     /// Secret, since many receivers put a token into the path.
     pub url: SecretString,
     pub format: WebhookFormat,
-    /// The key as Standard Webhooks writes it: base64, with or without `whsec_` before it. Unsigned where there
-    /// is none.
+    /// The key as Standard Webhooks writes it: base64, with or without `whsec_` before it; or two while one takes the
+    /// other's place, separated by blanks or commas. Unsigned where there is none.
     pub secret: Option<SecretString>,
     pub allow_link_local: bool,
     /// For the whole request.
     pub timeout: Duration,
+}
+
+impl WebhookSettings {
+    /// Each of the keys, the new one first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        let text = self.secret.as_ref().map_or("", ExposeSecret::expose_secret);
+        text.split([' ', ',']).filter(|key| !key.is_empty()).collect()
+    }
 }
 
 /// What is wrong with a webhook's settings; never quotes them.
@@ -108,7 +120,8 @@ pub struct Webhook {
     client: reqwest::Client,
     url: Url,
     allow_link_local: bool,
-    key: Option<Vec<u8>>,
+    /// Each makes a signature of its own.
+    keys: Vec<Vec<u8>>,
     /// What an answer must not repeat.
     telltales: Vec<String>,
 }
@@ -140,8 +153,8 @@ impl Webhook {
         if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
             return Err(WebhookError::Url);
         }
-        let url = match settings.format {
-            WebhookFormat::Standard => url,
+        let url = match &settings.format {
+            WebhookFormat::Standard | WebhookFormat::Template(_) => url,
             WebhookFormat::Alertmanager => alertmanager::endpoint(url),
         };
         // A literal address never reaches the resolver.
@@ -152,7 +165,7 @@ impl Webhook {
         if literal.is_ok_and(|literal| !address::permitted(literal, settings.allow_link_local)) {
             return Err(WebhookError::Address);
         }
-        let key = settings.secret.as_ref().map(key).transpose()?;
+        let keys = settings.keys().into_iter().map(key).collect::<Result<_, _>>()?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("whmcs-stock-monitor/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -172,7 +185,7 @@ impl Webhook {
             client,
             url,
             allow_link_local: settings.allow_link_local,
-            key,
+            keys,
             telltales,
         })
     }
@@ -223,9 +236,10 @@ impl Webhook {
             .header(header::CONTENT_TYPE, post.content_type)
             .header("webhook-id", &id)
             .header("webhook-timestamp", post.now.as_second());
-        if let Some(key) = &self.key {
-            let signature = signature(key, &id, post.now.as_second(), post.body.as_bytes());
-            request = request.header("webhook-signature", signature);
+        let sign = |key| signature(key, &id, post.now.as_second(), post.body.as_bytes());
+        let signatures: Vec<String> = self.keys.iter().map(|key| sign(key)).collect();
+        if !signatures.is_empty() {
+            request = request.header("webhook-signature", signatures.join(" "));
         }
         let answer = request
             .body(post.body.to_owned())
@@ -285,8 +299,7 @@ async fn read(mut answer: Response, body: &mut Vec<u8>) {
     }
 }
 
-fn key(secret: &SecretString) -> Result<Vec<u8>, WebhookError> {
-    let text = secret.expose_secret().trim();
+fn key(text: &str) -> Result<Vec<u8>, WebhookError> {
     let text = text.strip_prefix("whsec_").unwrap_or(text);
     match BASE64.decode(text) {
         Ok(key) if !key.is_empty() => Ok(key),
@@ -430,7 +443,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_that_of_the_published_example() {
-        let key = key(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).expect("a key");
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
         assert_eq!(
             signature(
                 &key,
@@ -450,7 +463,7 @@ mod tests {
             ("whsec_", false),
             ("not a key!", false),
         ] {
-            assert_eq!(key(&SecretString::from(text)).is_ok(), good, "{text}");
+            assert_eq!(key(text).is_ok(), good, "{text}");
         }
     }
 }

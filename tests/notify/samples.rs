@@ -211,7 +211,7 @@ fn letter_of(paper: &Channel, message: &Message) -> Letter {
         Content::Mail {
             subject, text, html, ..
         } => Letter { subject, text, html },
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     }
 }
 

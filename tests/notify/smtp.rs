@@ -371,7 +371,7 @@ async fn mails_about_one_product_share_a_thread() {
     let channel = samples::paper();
     let thread = |message: &Message| match channel.render(message, &samples::berlin(), None) {
         Content::Mail { thread, .. } => thread,
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     };
     let recovered = samples::alert(Reason::Recovered, Severity::Ok, 42, "renamed", 9);
     let about_42 = thread(&samples::alerts(vec![samples::out()]));
