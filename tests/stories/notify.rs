@@ -235,10 +235,5 @@ fn while_a_secret_changes_receivers_of_another_make_accept_the_old_one_and_the_n
     home.set("WEBHOOK_SECRET", &format!("{NEW},{NEW}"));
     let ended = home.run(&["config", "check"]);
     assert_eq!(ended.code, 78, "{ended:?}");
-    assert!(
-        ended
-            .err
-            .contains("WEBHOOK_SECRET (.env line 11) holds the same secret twice."),
-        "{ended:?}"
-    );
+    assert!(ended.err.contains("holds the same secret twice."), "{ended:?}");
 }
