@@ -10,11 +10,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod settings;
+pub mod heartbeat;
 pub mod loops;
 
 use crate::app::loops::Loops;
 use crate::app::settings::channel_settings;
 use crate::app::settings::configure_desk;
+use crate::app::settings::plan;
+use crate::app::settings::report_channel;
 use crate::app::settings::web_settings;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
@@ -23,6 +26,7 @@ use crate::domain::pool::Board;
 use crate::hints::desk::Desk;
 use crate::jobs::check::Check;
 use crate::jobs::depart;
+use crate::jobs::report::Reporting;
 use crate::jobs::shop::Sharing;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
@@ -325,8 +329,9 @@ impl Generation {
         only: Option<&str>,
     ) -> Result<Self, RunError> {
         let mut channels = Vec::with_capacity(config.channels.len());
-        for settings in &config.channels {
-            channels.push(Channel::new(&channel_settings(settings))?.among(config.instances.len() > 1));
+        let of_reports = config.reports.iter().filter_map(report_channel);
+        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
         }
         let telling = Arc::new(Telling {
             channels,
@@ -389,14 +394,29 @@ impl Generation {
             .collect()
     }
 
-    /// The channels' names, in the order of the configuration.
+    /// The channels' names, in the order of the configuration; those that reports have of their own come last.
     #[must_use]
     pub fn channel_names(&self) -> Vec<String> {
-        self.config
-            .channels
-            .iter()
-            .map(|channel| channel.name.clone())
-            .collect()
+        let channels = self.telling.channels.iter();
+        channels.map(|channel| channel.name().to_owned()).collect()
+    }
+
+    /// The reports with all they need.
+    #[must_use]
+    pub fn reporting(&self, store: &Store) -> Reporting {
+        let instances = self.config.instances.iter();
+        let shops = self.shops.iter().filter_map(|(shop, _)| {
+            let of_shop = instances.clone().find(|instance| instance.name == shop.name)?;
+            Some((Arc::clone(shop), of_shop.schedule.clone()))
+        });
+        Reporting {
+            plans: self.config.reports.iter().map(plan).collect(),
+            store: store.clone(),
+            rules: Arc::clone(&self.rules),
+            shops: shops.collect(),
+            pools: self.pools.clone(),
+            telling: Arc::clone(&self.telling),
+        }
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -12,6 +12,7 @@ pub mod run;
 pub mod check;
 pub mod status;
 pub mod history;
+pub mod rehearse;
 pub mod config;
 pub mod import;
 pub mod suggest;
@@ -78,6 +79,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Check(options) => check::check(&sources, &options).await,
         Command::Status(options) => status::status(&sources, &options).await,
         Command::History(options) => history::history(&sources, &options).await,
+        Command::Rehearse(options) => rehearse::rehearse(&sources, &options).await,
         Command::Config {
             what: ConfigCommand::Check,
         } => config::check(&sources),

@@ -45,8 +45,15 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -113,18 +120,40 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
+}
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
 }
 pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;
@@ -132,11 +161,22 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
         pub mod specimens;
         pub mod template;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {
@@ -163,13 +203,17 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
+    pub mod templates;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -187,6 +231,9 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    mod past;
+    pub mod rehearse;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;

@@ -33,6 +33,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Print a product's levels over time
     History(HistoryArguments),
+    /// Replay the history through the rules and list the messages they would have sent
+    Rehearse(RehearseArguments),
     /// Validate or print the configuration
     Config {
         #[command(subcommand)]
@@ -123,6 +125,26 @@ pub struct HistoryArguments {
     /// Comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArguments {
+    /// From then on: a duration back ("30d") or a time ("2026-11-20 09:00", in TIMEZONE unless it says otherwise)
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: String,
+    /// Until then; now, where it is missing
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// List every message, not only the last ones
+    #[arg(long)]
+    pub all: bool,
     /// For machines
     #[arg(long)]
     pub json: bool,

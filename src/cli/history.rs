@@ -217,7 +217,7 @@ fn places(memory: &Memory, wanted: &str) -> Vec<usize> {
 }
 
 /// A duration back from now, or a time, in the zone where it has none of its own.
-fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);

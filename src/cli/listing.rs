@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::table;
 use crate::domain::alerting::state::Memory;
+use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
@@ -225,6 +226,10 @@ fn note(line: &Line<'_>, board: &Board) -> String {
     if entry.combination.is_none() && entry.product.per_choice {
         notes.push("too many combinations: followed per choice".to_owned());
     }
+    let cover = entry
+        .cover()
+        .filter(|_| entry.level().is_some_and(|level| level > 0));
+    notes.extend(cover.map(|cover| format!("lasts {}", forecast::about(cover.days))));
     notes.extend(entry.why(board, STYLE).map(|why| why.to_string()));
     notes.join("; ")
 }

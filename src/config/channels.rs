@@ -1,6 +1,5 @@
 //! The channels: the two of the environment and those of the file.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -18,6 +17,8 @@ use crate::config::keys::Kind;
 use crate::config::quiet;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
+use crate::config::receivers;
+use crate::config::receivers::Receiver;
 use crate::config::section::Section;
 use crate::config::sender;
 use crate::config::sender::EMAIL_TIMEOUT;
@@ -25,15 +26,15 @@ use crate::config::sender::SharedMail;
 use crate::config::sender::email;
 use crate::config::sender::with_password;
 use crate::config::smtp::Server;
+use crate::config::templates;
 use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::people::Quiet;
 use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
-use crate::notify::format::template::Template;
-use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// One channel.
 #[derive(Debug, Clone)]
@@ -144,7 +145,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
 
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
     let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
-    let format = reader.setting(&keys::WEBHOOK_FORMAT, webhook_format);
+    let format = reader.setting(&keys::WEBHOOK_FORMAT, receivers::format);
     let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secrets);
     match &url {
         Given::Absent => {
@@ -165,6 +166,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
             url,
             format,
             secret,
+            receiver: Receiver::none(),
             link_local: false,
         },
     );
@@ -181,6 +183,7 @@ struct Webhook {
     url: Given<Placed<Url>>,
     format: Given<Placed<WebhookFormat>>,
     secret: Given<Placed<SecretString>>,
+    receiver: Receiver,
     link_local: bool,
 }
 
@@ -194,130 +197,33 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         reader.findings.wrong(key, url.place, wrong);
         return None;
     }
-    let secret = match webhook.secret {
-        Given::Absent => None,
-        Given::Is(secret) => Some(secret.value),
-        Given::Broken => return None,
-    };
     let format = match webhook.format {
         Given::Absent => WebhookFormat::Standard,
         Given::Is(format) => format.value,
         Given::Broken => return None,
     };
+    let secret = match webhook.secret {
+        Given::Absent => None,
+        Given::Is(secret) if !format.is_ours() => {
+            let wrong = Wrong::new(
+                "gives a secret to sign with, and its format has no signature",
+                "Remove the secret, or set the format to standard.",
+            );
+            reader.findings.wrong(key, secret.place, wrong);
+            return None;
+        }
+        Given::Is(secret) => Some(secret.value),
+        Given::Broken => return None,
+    };
+    let (url, addressing) = webhook.receiver.addressed(reader, &format, url, key)?;
     Some(WebhookSettings {
-        url: SecretString::from(String::from(url.value)),
+        url: SecretString::from(String::from(url)),
         format,
         secret,
+        addressing,
         allow_link_local: webhook.link_local,
         timeout: WEBHOOK_TIMEOUT,
     })
-}
-
-fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
-    match text.trim().to_lowercase().as_str() {
-        "standard" => Ok(WebhookFormat::Standard),
-        "alertmanager" => Ok(WebhookFormat::Alertmanager),
-        "template" => Err(Wrong::new(
-            "needs a template, which only a [[channel]] of the file can name",
-            "Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
-        )),
-        "slack" | "discord" | "teams" | "telegram" | "ntfy" => Err(Wrong::new(
-            "is a format that this version does not have yet",
-            "Write standard.",
-        )),
-        _ => Err(Wrong::new("is not a webhook format", "Write standard.")),
-    }
-}
-
-/// The format of a channel of the file: its name, and of a template the file and what it makes.
-fn own_format(reader: &mut Reader, section: &mut Section<'_>) -> Given<Placed<WebhookFormat>> {
-    let named = match section.table.get("format").map(|entry| &entry.value) {
-        Some(Value::Text(text)) => text.trim().eq_ignore_ascii_case("template"),
-        Some(Value::Integer(_) | Value::Other(_) | Value::List(_) | Value::Table(_)) | None => false,
-    };
-    let template = section.one(reader, "template", Kind::Plain, values::text);
-    let content_type = section.one(reader, "content_type", Kind::Plain, content_type);
-    if named {
-        // It is shown with the rest of the configuration.
-        let _ = section.one(reader, "format", Kind::Plain, |_| Ok(()));
-        return template_format(reader, section, template, content_type);
-    }
-    let mend = "Write format = \"template\", or take it out.";
-    for (key, place) in [
-        ("template", template.good().map(|template| template.place)),
-        ("content_type", content_type.good().map(|kind| kind.place)),
-    ] {
-        if let Some(place) = place {
-            let wrong = Wrong::new("is for the format template alone", mend);
-            reader.findings.wrong(section.key(key), place, wrong);
-        }
-    }
-    section.one(reader, "format", Kind::Plain, webhook_format)
-}
-
-fn template_format(
-    reader: &mut Reader,
-    section: &Section<'_>,
-    template: Given<Placed<String>>,
-    content_type: Given<Placed<String>>,
-) -> Given<Placed<WebhookFormat>> {
-    let key = section.key("template");
-    if template.is_absent() {
-        let place = reader.line(section.table.line);
-        let wrong = Wrong::new("is missing", "Write template = \"config/body.j2\".");
-        reader.findings.wrong(key, place, wrong);
-        return Given::Broken;
-    }
-    let content_type = match content_type {
-        Given::Absent => "application/json".to_owned(),
-        Given::Is(kind) => kind.value,
-        Given::Broken => return Given::Broken,
-    };
-    let Given::Is(Placed { value: path, place }) = template else {
-        return Given::Broken;
-    };
-    match read_template(reader, &path, &content_type) {
-        Ok(template) => Given::Is(Placed {
-            value: WebhookFormat::Template(Arc::new(template)),
-            place,
-        }),
-        Err(wrong) => {
-            reader.findings.wrong(key, place, wrong);
-            Given::Broken
-        }
-    }
-}
-
-fn read_template(reader: &Reader, path: &str, content_type: &str) -> Result<Template, Wrong> {
-    let text = std::fs::read_to_string(reader.overlay.path(path)).map_err(|error| {
-        Wrong::new(
-            format!("names {path:?}, which cannot be read: {}", error.kind()),
-            "Check its path and permissions.",
-        )
-    })?;
-    Template::checked(&text, content_type).map_err(|problem| {
-        Wrong::new(
-            format!("names {path:?}, which does not do: {problem}"),
-            "See docs/templates.md for what a template is given.",
-        )
-    })
-}
-
-/// `application/json`, `text/plain; charset=utf-8`.
-fn content_type(text: &str) -> Result<String, Wrong> {
-    let text = values::text(text)?;
-    let good = text.is_ascii()
-        && text
-            .split_once('/')
-            .is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty());
-    if good {
-        Ok(text)
-    } else {
-        Err(Wrong::new(
-            "is not a content type",
-            "Write application/json or text/plain; charset=utf-8.",
-        ))
-    }
 }
 
 fn section_type(table: &Table) -> Option<&str> {
@@ -408,6 +314,7 @@ fn email_channel(
         .map(|from| from.value);
     let server = section.secret(reader, "smtp_url", Kind::SecretUrl, Server::parse);
     let password = section.secret(reader, "smtp_password", Kind::Secret, values::secret);
+    let unsubscribe = section.one(reader, "list_unsubscribe", Kind::Plain, urls::unsubscribe);
     let (url_key, password_key) = (section.key("smtp_url"), section.key("smtp_password"));
     let server = with_password(reader, &url_key, &password_key, server, password);
     let no_recipient = matches!(&to, Given::Is(to) if to.is_empty()) || to.is_absent();
@@ -433,7 +340,12 @@ fn email_channel(
         }
     }
     let to = to.good().filter(|to| !to.is_empty())?;
-    let settings = email(server.good()?, from.good()?, to, timeout.unwrap_or(EMAIL_TIMEOUT));
+    let mut settings = email(server.good()?, from.good()?, to, timeout.unwrap_or(EMAIL_TIMEOUT));
+    settings.unsubscribe = match unsubscribe {
+        Given::Absent => None,
+        Given::Is(unsubscribe) => Some(unsubscribe.value),
+        Given::Broken => return None,
+    };
     Some(ChannelKindConfig::Email(settings))
 }
 
@@ -443,9 +355,15 @@ fn webhook_channel(
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
     let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
-    let format = own_format(reader, section);
+    let format = templates::format(reader, section);
     let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secrets);
+    let receiver = Receiver::read(reader, section);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);
+    let url = if url.is_absent() {
+        receiver.url(&format)
+    } else {
+        url
+    };
     if url.is_absent() {
         let place = reader.line(section.table.line);
         let wrong = Wrong::new("is missing", "Write url = \"https://…\".");
@@ -464,6 +382,7 @@ fn webhook_channel(
             url,
             format,
             secret,
+            receiver,
             link_local,
         },
     )?;

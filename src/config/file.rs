@@ -174,7 +174,7 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
 
 /// Words that stand left of a `=`.
 const WORDS: &[&str] = &[
@@ -211,6 +211,7 @@ const WORDS: &[&str] = &[
     "allow_link_local",
     "template",
     "content_type",
+    "list_unsubscribe",
     "default",
     "instances",
     "groups",
@@ -237,6 +238,18 @@ const WORDS: &[&str] = &[
     "combine",
     "capacity",
     "uses",
+    "every",
+    "at",
+    "weekday",
+    "day",
+    "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
 ];
 
 fn is_a_key(word: &str) -> bool {

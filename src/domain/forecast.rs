@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub mod observed;
 pub mod rate;
+
+const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// How fast a series sells, judged from its drops over the time it was in stock and observed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -73,6 +76,59 @@ impl Forecasts {
     pub fn cover(&self, series: u32, level: i64) -> Option<Cover> {
         self.rate(series)?.cover(level)
     }
+}
+
+impl Cover {
+    /// In whole seconds.
+    #[must_use]
+    pub fn seconds(&self) -> i64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float's conversion stops at the largest number"
+        )]
+        let seconds = (self.days * SECONDS_A_DAY).round() as i64;
+        seconds
+    }
+
+    /// The days as they are shown: in tenths.
+    #[must_use]
+    pub fn shown_days(&self) -> f64 {
+        (self.days * 10.0).round() / 10.0
+    }
+
+    /// Whether it is shorter than `wanted`.
+    #[must_use]
+    pub fn is_below(&self, wanted: Duration) -> bool {
+        self.days < wanted.as_secs_f64() / SECONDS_A_DAY
+    }
+}
+
+/// A number of days that an estimate came to: `about 6 days`, `less than a day`, `more than a year`.
+#[must_use]
+pub fn about(days: f64) -> String {
+    if days < 0.75 {
+        "less than a day".to_owned()
+    } else if days > 365.0 {
+        "more than a year".to_owned()
+    } else {
+        format!("about {}", days_in_words(days.round().max(1.0)))
+    }
+}
+
+/// `10 days`, `1 day`, `1.5 days`, `12 hours`.
+#[must_use]
+pub fn days_in_words(days: f64) -> String {
+    let (figure, unit) = if days < 1.0 {
+        ((days * 24.0 * 10.0).round() / 10.0, "hour")
+    } else {
+        ((days * 10.0).round() / 10.0, "day")
+    };
+    let plural = if (figure - 1.0).abs() < f64::EPSILON {
+        ""
+    } else {
+        "s"
+    };
+    format!("{figure} {unit}{plural}")
 }
 
 impl SellRate {

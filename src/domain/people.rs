@@ -52,6 +52,21 @@ pub enum AckEnd {
 }
 
 impl AckEnd {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Recovered,
+        Self::Arrived,
+        Self::Withdrawn,
+        Self::Replaced,
+        Self::Ended,
+    ];
+
+    /// The end of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.as_str() == name)
+    }
+
     /// The fixed name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -104,11 +119,38 @@ pub struct Silence {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Silence {
+    /// Whether it holds at that time.
+    #[must_use]
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.starts_at <= now && now < self.ends_at && self.ended_at.is_none()
+    }
+
+    /// What it keeps from being told, while in force.
+    #[must_use]
+    pub fn mute(&self) -> Mute {
+        Mute {
+            kind: MuteKind::Silence,
+            id: self.id.to_string().into(),
+            matcher: self.matcher.clone(),
+            by: Arc::clone(&self.by),
+            comment: Arc::clone(&self.comment),
+            until: self.ends_at,
+        }
+    }
+}
+
 /// What people said that holds for one instance at the time of a decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct People {
     /// Those in force, ascending by series.
     pub acks: Vec<Ack>,
+    /// When the last ack of a series ended, ascending by series.
+    pub ended: Vec<(u32, Timestamp)>,
+    /// Those of pools that are in force, ascending by series.
+    pub pool_acks: Vec<Ack>,
+    /// As `ended`, for pools.
+    pub pool_ended: Vec<(u32, Timestamp)>,
     /// Those in force, the one that ends last first.
     pub mutes: Vec<Mute>,
 }
@@ -117,9 +159,29 @@ impl People {
     /// The ack of the series.
     #[must_use]
     pub fn ack(&self, series: u32) -> Option<&Ack> {
-        let at = self.acks.binary_search_by_key(&series, |ack| ack.series);
-        at.ok().map(|at| &self.acks[at])
+        ack_of(&self.acks, series)
     }
+
+    /// The ack of the series of a pool.
+    #[must_use]
+    pub fn pool_ack(&self, series: u32) -> Option<&Ack> {
+        ack_of(&self.pool_acks, series)
+    }
+
+    /// The same with these mutes, too.
+    #[must_use]
+    pub fn with_mutes(mut self, mutes: impl IntoIterator<Item = Mute>) -> Self {
+        self.mutes.extend(mutes);
+        self.mutes
+            .sort_by(|a, b| b.until.cmp(&a.until).then_with(|| a.id.cmp(&b.id)));
+        self
+    }
+}
+
+/// The ack of the series among these, which ascend by series.
+pub(crate) fn ack_of(acks: &[Ack], series: u32) -> Option<&Ack> {
+    let at = acks.binary_search_by_key(&series, |ack| ack.series);
+    at.ok().map(|at| &acks[at])
 }
 
 /// Hours in which a channel is left in peace.

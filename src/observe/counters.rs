@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::Encoder;
 use prometheus::HistogramOpts;
 use prometheus::HistogramVec;
@@ -41,6 +42,9 @@ pub struct Counters {
     request_seconds: HistogramVec,
     deliveries: IntCounterVec,
     delivery_failures: IntCounterVec,
+    heartbeats: IntCounterVec,
+    heartbeat_failures: IntCounterVec,
+    heartbeat_success: IntGaugeVec,
     reload_ok: IntGauge,
 }
 
@@ -129,6 +133,26 @@ impl Counters {
                 "whmcs_stock_delivery_failures_total",
                 "Attempts to hand over a message that failed, by reason.",
                 &["channel", "reason"],
+            )?,
+            heartbeats: counter(
+                "whmcs_stock_heartbeat_pings_total",
+                "Times HEARTBEAT_URL was asked, failed ones too.",
+                &[],
+            )?,
+            heartbeat_failures: counter(
+                "whmcs_stock_heartbeat_failures_total",
+                "Times HEARTBEAT_URL was asked and did not take what it was told.",
+                &[],
+            )?,
+            heartbeat_success: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "whmcs_stock_heartbeat_last_success_timestamp_seconds",
+                        "When HEARTBEAT_URL last took what it was told.",
+                    ),
+                    &[],
+                )?,
             )?,
             reload_ok,
             registry,
@@ -224,6 +248,22 @@ impl Counters {
         self.deliveries.with_label_values(&[channel]).inc();
         if let Err(reason) = outcome {
             self.delivery_failures.with_label_values(&[channel, reason]).inc();
+        }
+    }
+
+    /// `HEARTBEAT_URL` is set: its counters are there from now on.
+    pub fn heartbeat_is_set(&self) {
+        self.heartbeats.with_label_values(&[] as &[&str]);
+        self.heartbeat_failures.with_label_values(&[] as &[&str]);
+    }
+
+    /// Counts that `HEARTBEAT_URL` was asked, and when it took what it was told.
+    pub fn heartbeat(&self, taken_at: Option<Timestamp>) {
+        let none: &[&str] = &[];
+        self.heartbeats.with_label_values(none).inc();
+        match taken_at {
+            Some(at) => self.heartbeat_success.with_label_values(none).set(at.as_second()),
+            None => self.heartbeat_failures.with_label_values(none).inc(),
         }
     }
 

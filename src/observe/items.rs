@@ -293,7 +293,7 @@ impl<'a> Entry<'a> {
             since: severity.map(|_| series.since),
             observed_at: self.observed_at,
             thresholds: self.thresholds(),
-            days_of_cover: self.cover().map(|cover| cover.days),
+            days_of_cover: self.cover().map(|cover| cover.shown_days()),
             bottleneck: self.bottleneck().map(ToString::to_string),
             pool: self
                 .pool(board)
@@ -339,7 +339,7 @@ impl<'a> Entry<'a> {
             thresholds: self.thresholds().clone(),
             started_at: series.started_at,
             observed_at: self.observed_at.unwrap_or(series.since),
-            days_of_cover: self.cover().map(|cover| cover.days),
+            days_of_cover: self.cover().map(|cover| cover.shown_days()),
             ack: None,
             after: None,
             meanwhile: false,

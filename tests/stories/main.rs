@@ -29,6 +29,7 @@ mod names;
 mod commands;
 mod secrets;
 mod prometheus;
+mod heartbeat;
 mod demo;
 
 use crate::daemon::Home;

@@ -163,6 +163,7 @@ fn bare() -> Alert {
             low: 5,
             critical: 1,
             origin: "global".to_owned(),
+            cover: None,
         },
         started_at: None,
         observed_at: AT,
