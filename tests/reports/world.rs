@@ -177,6 +177,7 @@ fn channel(mail: &MailSink) -> Channel {
             password: None,
             from: "stock@shop.example".to_owned(),
             to: vec!["boss@shop.example".to_owned()],
+            unsubscribe: None,
             timeout: Duration::from_secs(30),
         }),
     })
