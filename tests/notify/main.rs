@@ -13,3 +13,8 @@ mod text;
 mod json;
 mod smtp;
 mod http;
+mod chat;
+mod chat_forms;
+mod chat_http;
+mod chat_peers;
+mod chat_reports;
