@@ -122,8 +122,7 @@ impl Loops {
             (Arc::clone(&generation.capacities), generation.pools.clone()),
             Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
-            config.reminder_at,
-            config.timezone.clone(),
+            (config.reminder_at, config.timezone.clone()),
         );
         tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
         tasks.spawn(remind_loop(

@@ -62,8 +62,7 @@ impl Remind {
         (capacities, pools): (Arc<Capacities>, Option<Arc<Shelf>>),
         windows: Arc<[Window]>,
         telling: Arc<Telling>,
-        at: Time,
-        zone: TimeZone,
+        (at, zone): (Time, TimeZone),
     ) -> Self {
         Self {
             shops,
