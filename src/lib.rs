@@ -50,6 +50,12 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
 pub mod maintenance;
@@ -87,6 +93,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;
@@ -119,11 +126,19 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
     pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
+}
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
 }
 pub mod notify {
     pub mod clean;
@@ -133,6 +148,18 @@ pub mod notify {
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;
@@ -140,8 +167,18 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
     pub mod heartbeat;
     pub mod channel;
@@ -170,6 +207,7 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
@@ -177,7 +215,9 @@ pub mod config {
     pub mod capacities;
     pub mod maintenance;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -187,6 +227,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;
@@ -195,6 +236,10 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
+    mod past;
+    pub mod rehearse;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;
@@ -217,11 +262,18 @@ pub mod observe {
     pub mod pools;
     pub mod items;
     pub mod lines;
+    pub mod said;
     pub mod text;
     pub mod process;
     pub mod metrics;
     pub mod redact;
     pub mod log;
+}
+pub mod people {
+    pub mod when;
+    pub mod draft;
+    pub mod target;
+    pub mod listed;
 }
 pub mod web {
     pub mod state;

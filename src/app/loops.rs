@@ -31,6 +31,9 @@ use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::remind::Remind;
+use crate::jobs::report::Plan;
+use crate::jobs::report::Reporting;
+use crate::jobs::report::Step;
 use crate::observe::counters::Counters;
 use crate::observe::counters::Request;
 use crate::observe::view::LastPoll;
@@ -47,6 +50,8 @@ use crate::web::hints;
 
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked whether a report is due.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether there are refused hints to tell of.
 const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
@@ -130,6 +135,13 @@ impl Loops {
             Arc::clone(&generation.capacities),
             remind,
             Arc::clone(&lasting.view),
+            Arc::clone(&nudges),
+            cancel.clone(),
+        ));
+        tasks.spawn(report_loop(
+            generation.reporting(&lasting.store),
+            Arc::clone(&lasting.view),
+            Arc::clone(&lasting.counters),
             nudges,
             cancel.clone(),
         ));
@@ -570,6 +582,78 @@ async fn remind_loop(
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(REMIND_EVERY) => {}
+        }
+    }
+}
+
+async fn report_loop(
+    reporting: Reporting,
+    view: Arc<View>,
+    counters: Arc<Counters>,
+    nudges: Nudges,
+    cancel: CancellationToken,
+) {
+    counters.forget_reports();
+    while !cancel.is_cancelled() {
+        // Not before every shop was asked since the start: a report shows how things stand.
+        if view.seen().not_attempted().next().is_none() {
+            for plan in &reporting.plans {
+                if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
+                    let report = plan.outline.name.as_str();
+                    tracing::error!(report, %error, "The report waits for the database.");
+                }
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(REPORT_EVERY) => {}
+        }
+    }
+}
+
+/// Makes the report where it is due, and looks after the one before.
+async fn report(
+    reporting: &Reporting,
+    plan: &Plan,
+    counters: &Counters,
+    nudges: &Nudges,
+) -> Result<(), StoreError> {
+    let report = plan.outline.name.as_str();
+    let stepped = reporting.step(plan, Timestamp::now()).await;
+    if let Ok(step) = &stepped {
+        tell_of_report(report, step, nudges);
+    }
+    let (doing, told) = reporting.watch(plan, Timestamp::now()).await?;
+    counters.report(report, doing.success, doing.overdue.is_some());
+    if let Some((run, why)) = doing.overdue.filter(|(run, _)| run.told_at.is_none()) {
+        tracing::error!(report, due = %run.scheduled_for, why, "The report has reached nobody.");
+    }
+    nudge(&told, nudges);
+    stepped.map(|_| ())
+}
+
+/// Wakes the deliveries of the channels that were told something.
+fn nudge(told: &[(String, String)], nudges: &Nudges) {
+    for (name, nudge) in nudges.iter() {
+        if told.iter().any(|(channel, _)| channel == name) {
+            nudge.notify_one();
+        }
+    }
+}
+
+fn tell_of_report(report: &str, step: &Step, nudges: &Nudges) {
+    match step {
+        Step::Idle => {}
+        Step::Begun => tracing::info!(
+            report,
+            "Reports begin: the first comes at the next time of its schedule."
+        ),
+        Step::Skipped(due) => tracing::info!(report, %due, "No report: there is nothing to say."),
+        Step::Queued(due, told) => {
+            for (channel, headline) in told {
+                tracing::info!(report, %due, channel, headline, "Reporting.");
+            }
+            nudge(told, nudges);
         }
     }
 }

@@ -174,10 +174,10 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 6] = ["instance", "channel", "rule", "capacity", "pool", "maintenance"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report", "maintenance"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 61] = [
+const WORDS: &[&str] = &[
     "name",
     "url",
     "url_file",
@@ -235,8 +235,19 @@ const WORDS: [&str; 61] = [
     "combine",
     "capacity",
     "uses",
-    "lasts",
+    "every",
+    "at",
+    "weekday",
+    "day",
     "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
+    "lasts",
     "pools",
     "comment",
 ];

@@ -450,6 +450,11 @@ impl Telling {
 
     /// The messages with their text frozen in the channel's form, one delivery for each recipient.
     pub fn queue(&self, messages: &[Message]) -> Result<Vec<Queued>, StoreError> {
+        self.queue_in(messages, &self.zone)
+    }
+
+    /// The same with times told in that zone.
+    pub fn queue_in(&self, messages: &[Message], zone: &TimeZone) -> Result<Vec<Queued>, StoreError> {
         let mut queued = Vec::with_capacity(messages.len());
         for message in messages {
             let Some(channel) = self
@@ -459,7 +464,7 @@ impl Telling {
             else {
                 continue;
             };
-            let content = channel.render(message, &self.zone, self.page_url.as_deref());
+            let content = channel.render(message, zone, self.page_url.as_deref());
             let content = serde_json::to_string(&content)
                 .map_err(|error| StoreError::BadData(format!("a message that JSON cannot hold: {error}")))?;
             queued.push(Queued {

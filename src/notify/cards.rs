@@ -173,11 +173,7 @@ impl Reading<'_> {
                 }
             }
         }
-        facts.extend(
-            alert
-                .days_of_cover
-                .map(|days| format!("lasts about {days:.1} days at the present rate")),
-        );
+        facts.extend(words::cover(alert));
         facts
     }
 
@@ -366,7 +362,7 @@ fn explained(alert: &Alert) -> Option<String> {
     }
 }
 
-fn event_label(kind: ProductEventKind) -> &'static str {
+pub(crate) fn event_label(kind: ProductEventKind) -> &'static str {
     match kind {
         ProductEventKind::New => "NEW",
         ProductEventKind::Gone => "GONE",

@@ -30,6 +30,16 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "people",
             include_str!("../../migrations/sqlite/0004_people.sql"),
         ),
+        migration(
+            5,
+            "reports",
+            include_str!("../../migrations/sqlite/0005_reports.sql"),
+        ),
+        migration(
+            6,
+            "prices",
+            include_str!("../../migrations/sqlite/0006_prices.sql"),
+        ),
     ]
 }
 

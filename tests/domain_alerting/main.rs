@@ -8,6 +8,7 @@ mod shop;
 mod acks;
 mod channels;
 mod combinations;
+mod cover;
 mod doubt;
 mod escalation;
 mod first_sight;

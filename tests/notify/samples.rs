@@ -32,8 +32,9 @@ use whmcs_stock_monitor::notify::channel::ChannelSettings;
 use whmcs_stock_monitor::notify::content::Content;
 use whmcs_stock_monitor::notify::email::EmailSettings;
 use whmcs_stock_monitor::notify::email::MailTls;
-use whmcs_stock_monitor::notify::webhook::WebhookFormat;
+use whmcs_stock_monitor::notify::webhook::Addressing;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
+use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 use whmcs_stock_monitor::sinks::mail::MailSink;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 
@@ -104,6 +105,7 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
             low: 5,
             critical: 1,
             origin: "global".to_owned(),
+            cover: None,
         },
         started_at: Some(now()),
         observed_at: now(),
@@ -181,6 +183,7 @@ pub fn webhook_settings(url: &str) -> WebhookSettings {
     WebhookSettings {
         url: SecretString::from(url),
         format: WebhookFormat::Standard,
+        addressing: Addressing::default(),
         secret: None,
         allow_link_local: false,
         timeout: Duration::from_secs(10),
@@ -247,6 +250,7 @@ pub fn thresholds(low: i64, critical: i64, origin: &str) -> Thresholds {
         low,
         critical,
         origin: origin.to_owned(),
+        cover: None,
     }
 }
 

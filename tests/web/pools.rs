@@ -90,6 +90,7 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
                 low: 5,
                 critical: 1,
                 origin: "global".to_owned(),
+                cover: None,
             },
             told: Severity::Ok,
             needs: Vec::new(),

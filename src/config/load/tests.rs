@@ -537,8 +537,18 @@ fn mail_and_webhook_of_the_environment_are_channels() {
         ["email", "webhook"]
     );
     assert_eq!(
-        config.report.email.as_ref().map(|mail| mail.to.clone()),
-        Some(vec!["boss@example.com".to_owned()])
+        config
+            .reports
+            .iter()
+            .map(|report| (
+                report.channels.clone(),
+                report.own.as_ref().map(|(_, mail)| mail.to.clone())
+            ))
+            .collect::<Vec<_>>(),
+        [(
+            vec!["report:report".to_owned()],
+            Some(vec!["boss@example.com".to_owned()])
+        )]
     );
     assert_eq!(warnings(&config), "");
 }

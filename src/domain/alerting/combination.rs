@@ -133,15 +133,16 @@ impl Walk<'_> {
         let fresh = std::mem::take(&mut combination.gone);
         let effective = &combination.effective;
         let series = &mut combination.series;
+        let rate = self.telling.forecasts.rate(series.number);
         if mode == Mode::Settle || (fresh && self.first_sight) {
-            series.settle(level, effective, self.now);
+            series.settle(level, effective, rate, self.now);
             series.born_open = fresh && !self.first_sight && series.severity != Severity::Ok;
             return Observed::default();
         }
         if fresh {
             series.fingerprint = effective.fingerprint;
         }
-        let observed = series.observe(level, effective, self.last_look, self.now);
+        let observed = series.observe(level, effective, rate, self.last_look, self.now);
         if let Some(moved) = observed.moved {
             self.severity_event(tracked, Some(&combination.key), series, moved);
         }
@@ -162,7 +163,7 @@ impl Walk<'_> {
             self.level_changes += 1;
         }
         left.series
-            .observe(Level::Unknown, &left.effective, self.last_look, self.now);
+            .observe(Level::Unknown, &left.effective, None, self.last_look, self.now);
         let mode = if tracked.is_silent() {
             Mode::Withdraw
         } else {

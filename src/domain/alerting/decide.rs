@@ -69,10 +69,14 @@ pub fn decide(
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
     let mut decision = decided(policy, before, seen, now, new_id);
-    decision.next.forecasts = policy.forecasts.clone();
+    let whole = matches!(seen, Seen::Catalogue(_)) && decision.outcome == Outcome::Accepted;
+    if whole || before.forecasts.at.is_none() {
+        decision.next.forecasts = policy.forecasts.clone();
+    }
     decision
 }
 
+/// Other sell rates hold once all products were judged by them.
 fn decided(
     policy: Policy<'_>,
     before: &Memory,
@@ -204,6 +208,7 @@ fn accept(
         mutes_moved: mutes != before.source.mutes,
         last_look: before.source.last_accepted_at.unwrap_or(now),
         now,
+        recast: !policy.forecasts.is(&before.forecasts),
         telling,
         next_series: before.source.next_series,
         changes: Vec::new(),

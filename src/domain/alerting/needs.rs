@@ -89,7 +89,7 @@ impl Pooling<'_> {
         one.effective = Arc::clone(&pool.effective);
         let fresh = one.series.last_level.is_none();
         let now = self.reading.now;
-        let observed = one.series.observe(level, &pool.effective, last_look, now);
+        let observed = one.series.observe(level, &pool.effective, None, last_look, now);
         if let Some(moved) = observed.moved {
             self.series_event(pool, Some(&one.key), &one.series, moved);
         }

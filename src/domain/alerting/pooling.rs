@@ -207,6 +207,7 @@ impl Pooling<'_> {
                     group: shop(),
                     hidden: None,
                     retired: None,
+                    price: None,
                     controlled: None,
                     missing: 0,
                     gone: false,
@@ -233,7 +234,9 @@ impl Pooling<'_> {
         pool.effective = effective;
         pool.epoch = self.reading.rules.epoch;
         let last_look = self.last_look.unwrap_or(now);
-        let observed = pool.series.observe(figure.level, &pool.effective, last_look, now);
+        let observed = pool
+            .series
+            .observe(figure.level, &pool.effective, None, last_look, now);
         if let Some(moved) = observed.moved {
             pool.group = shop();
             self.severity_event(&pool, moved);

@@ -51,7 +51,7 @@ impl Walk<'_> {
             None => self.appeared(look),
             Some(known) if known.gone => self.returned(known, look),
             Some(known) => {
-                let waits = || self.telling.is_waiting(known, self.mutes_moved);
+                let waits = || self.telling.is_waiting(known, self.mutes_moved) || self.is_recast(known);
                 if look.unchanged && known.missing == 0 && !waits() {
                     return Arc::clone(known);
                 }
@@ -70,6 +70,7 @@ impl Walk<'_> {
             group: product.group().cloned(),
             hidden: product.details.as_ref().and_then(|details| details.hidden),
             retired: product.details.as_ref().and_then(|details| details.retired),
+            price: product.listing.price.clone(),
             controlled: look.level.controlled,
             missing: 0,
             gone: false,
@@ -77,6 +78,7 @@ impl Walk<'_> {
             per_choice: false,
             ambiguous_zero: look.level.ambiguous_zero,
             bottleneck: look.bottleneck.clone(),
+            // Nothing is known yet of how a new series sells.
             series: SeriesState::first(number, look.level.level, &look.effective, self.now),
             effective: Arc::clone(&look.effective),
             combinations: Vec::new(),
@@ -109,7 +111,7 @@ impl Walk<'_> {
         tracked.controlled = look.level.controlled.or(tracked.controlled);
         self.take_product_level(&mut tracked, look);
         tracked.options_key = options_key(look.product);
-        tracked.settle(look, self.now);
+        tracked.settle(look, &self.telling.forecasts, self.now);
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
         self.tell_product(&mut tracked, Mode::Settle, Taken::since(known));
@@ -140,15 +142,15 @@ impl Walk<'_> {
         let mut mode = Mode::Speak { rule_changed: false };
         match switched {
             Some(ProductEventKind::ControlOn) => {
-                tracked.settle(look, self.now);
+                tracked.settle(look, &self.telling.forecasts, self.now);
                 mode = Mode::Settle;
             }
             Some(_) | None if is_late => {
-                tracked.settle(look, self.now);
+                tracked.settle(look, &self.telling.forecasts, self.now);
                 mode = Mode::Settle;
             }
             Some(_) | None => {
-                let observed = tracked.observe(look, self.last_look, self.now);
+                let observed = tracked.observe(look, &self.telling.forecasts, self.last_look, self.now);
                 taken.moved = observed.moved;
                 if let Some(moved) = observed.moved {
                     self.severity_event(&tracked, None, &tracked.series, moved);
@@ -244,6 +246,7 @@ impl Walk<'_> {
             tracked.hidden = details.hidden.or(tracked.hidden);
             tracked.retired = details.retired.or(tracked.retired);
         }
+        tracked.price.clone_from(&product.listing.price);
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);
@@ -280,17 +283,25 @@ impl Walk<'_> {
 }
 
 impl Tracked {
-    fn settle(&mut self, look: &Look<'_>, now: Timestamp) {
+    fn settle(&mut self, look: &Look<'_>, forecasts: &Forecasts, now: Timestamp) {
         let seen = self.series.seen_other_than_zero;
-        self.series.settle(look.level.level, &look.effective, now);
+        let rate = forecasts.rate(self.series.number);
+        self.series.settle(look.level.level, &look.effective, rate, now);
         self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
     }
 
-    fn observe(&mut self, look: &Look<'_>, last_look: Timestamp, now: Timestamp) -> Observed {
+    fn observe(
+        &mut self,
+        look: &Look<'_>,
+        forecasts: &Forecasts,
+        last_look: Timestamp,
+        now: Timestamp,
+    ) -> Observed {
         let seen = self.series.seen_other_than_zero;
+        let rate = forecasts.rate(self.series.number);
         let observed = self
             .series
-            .observe(look.level.level, &look.effective, last_look, now);
+            .observe(look.level.level, &look.effective, rate, last_look, now);
         self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
         observed
     }
@@ -338,7 +349,7 @@ fn switched(known: &Tracked, look: &Look<'_>) -> Option<ProductEventKind> {
 }
 
 /// A hash of the ids of options, with a mark for where the list came from: lists of two sources are not compared.
-fn options_key(product: &Product) -> u64 {
+pub(crate) fn options_key(product: &Product) -> u64 {
     let detailed = product
         .details
         .as_ref()

@@ -290,11 +290,13 @@ impl Rules {
             after,
             channels: self.channel_indices(|channel| names.contains(&channel.name)),
         });
+        let cover = most_specific().find_map(|rule| rule.cover);
         let mut effective = Effective {
             thresholds: Thresholds {
                 low,
                 critical,
                 origin,
+                cover,
             },
             confirm: most_specific().find_map(|rule| rule.confirm).unwrap_or_default(),
             confirm_out: most_specific()
@@ -307,7 +309,7 @@ impl Rules {
                 .find_map(|rule| rule.recover_margin)
                 .unwrap_or(defaults::RECOVER_MARGIN),
             repeat: most_specific().find_map(|rule| rule.repeat).unwrap_or_default(),
-            cover: most_specific().find_map(|rule| rule.cover),
+            cover,
             stock_control: most_specific()
                 .find_map(|rule| rule.stock_control)
                 .unwrap_or_default(),

@@ -84,9 +84,11 @@ impl Telling<'_> {
     /// How long what is left lasts, while the level is known; a pool's series is not the shop's.
     fn days_of_cover(&self, series: &SeriesState, about: About<'_>) -> Option<f64> {
         match about {
-            About::Product(_) | About::Combination { .. } => {
-                Some(self.forecasts.cover(series.number, series.level.known()?)?.days)
-            }
+            About::Product(_) | About::Combination { .. } => Some(
+                self.forecasts
+                    .cover(series.number, series.level.known()?)?
+                    .shown_days(),
+            ),
             About::Pool(_) | About::Need { .. } => None,
         }
     }

@@ -62,6 +62,8 @@ pub(super) struct Walk<'a> {
     /// When the catalogue was last accepted before.
     pub last_look: Timestamp,
     pub now: Timestamp,
+    /// The sell rates are not those of the last look.
+    pub recast: bool,
     pub telling: Telling<'a>,
     pub next_series: u32,
     pub changes: Vec<Change>,
@@ -70,6 +72,15 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Whether what is to last so long may stand otherwise, though nothing about it changed.
+    pub(super) fn is_recast(&self, tracked: &Tracked) -> bool {
+        let lasting = |effective: &Effective| effective.cover.is_some();
+        let mut combinations = tracked.combinations.iter();
+        self.recast
+            && (lasting(&tracked.effective)
+                || combinations.any(|combination| lasting(&combination.effective)))
+    }
+
     /// A number for a new series.
     pub(super) fn take_number(&mut self) -> u32 {
         let number = self.next_series;
@@ -168,6 +179,7 @@ impl Tracked {
             && self.group == other.group
             && self.hidden == other.hidden
             && self.retired == other.retired
+            && self.price == other.price
             && self.controlled == other.controlled
             && self.missing == other.missing
             && self.gone == other.gone
@@ -187,7 +199,7 @@ impl Tracked {
     }
 
     /// Whether it never alerts: retired, or hidden where the rule says so.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.retired == Some(true) || (self.hidden == Some(true) && self.effective.ignore_hidden)
     }
 
