@@ -129,6 +129,11 @@ pub mod store {
     pub mod digest;
     pub mod reports;
 }
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
+}
 pub mod notify {
     pub mod clean;
     pub mod words;
@@ -137,6 +142,18 @@ pub mod notify {
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;
@@ -144,8 +161,18 @@ pub mod notify {
     pub mod standard;
     pub mod address;
     pub mod format {
+        pub mod entry;
+        pub mod sections;
+        pub mod digest;
+        pub mod slack;
+        pub mod discord;
+        pub mod teams;
+        pub mod telegram;
+        pub mod ntfy;
         pub mod alertmanager;
     }
+    pub mod webhook_format;
+    pub mod verdict;
     pub mod webhook;
     pub mod heartbeat;
     pub mod channel;
@@ -174,6 +201,7 @@ pub mod config {
     pub mod sender;
     pub mod sign_in;
     pub mod instances;
+    pub mod receivers;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;

@@ -91,6 +91,7 @@ pub fn secrets(config: &Config) -> Vec<String> {
             ChannelKindConfig::Webhook(webhook) => {
                 secrets.push(&webhook.url);
                 secrets.extend(&webhook.secret);
+                secrets.extend(&webhook.addressing.token);
             }
         }
     }
@@ -100,7 +101,7 @@ pub fn secrets(config: &Config) -> Vec<String> {
     secrets.extend(&config.http.token);
     secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
-    let mut texts: Vec<String> = Vec::new();
+    let mut texts: Vec<String> = config.channels.iter().flat_map(topics).collect();
     for secret in secrets {
         let text = secret.expose_secret();
         texts.push(text.to_owned());
@@ -108,7 +109,18 @@ pub fn secrets(config: &Config) -> Vec<String> {
         if let Ok(url) = reqwest::Url::parse(text) {
             texts.push(url.path().to_owned());
             texts.extend(url.query().map(str::to_owned));
+            // A bot's token is part of a path.
+            let tokens = url.path().split('/').filter_map(|part| part.split_once(':'));
+            texts.extend(tokens.map(|(_, token)| token.to_owned()));
         }
     }
     texts
+}
+
+/// Topics, which are as good as passwords.
+fn topics(channel: &ChannelConfig) -> Vec<String> {
+    match &channel.kind {
+        ChannelKindConfig::Email(_) => Vec::new(),
+        ChannelKindConfig::Webhook(webhook) => webhook.addressing.topics(),
+    }
 }

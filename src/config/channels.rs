@@ -17,6 +17,8 @@ use crate::config::keys::Kind;
 use crate::config::quiet;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
+use crate::config::receivers;
+use crate::config::receivers::Receiver;
 use crate::config::section::Section;
 use crate::config::sender;
 use crate::config::sender::EMAIL_TIMEOUT;
@@ -30,8 +32,8 @@ use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::people::Quiet;
 use crate::domain::stand::Severity;
 use crate::notify::email::EmailSettings;
-use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// One channel.
 #[derive(Debug, Clone)]
@@ -142,7 +144,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
 
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
     let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
-    let format = reader.setting(&keys::WEBHOOK_FORMAT, webhook_format);
+    let format = reader.setting(&keys::WEBHOOK_FORMAT, receivers::format);
     let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secret);
     match &url {
         Given::Absent => {
@@ -163,6 +165,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
             url,
             format,
             secret,
+            receiver: Receiver::none(),
             link_local: false,
         },
     );
@@ -179,6 +182,7 @@ struct Webhook {
     url: Given<Placed<Url>>,
     format: Given<Placed<WebhookFormat>>,
     secret: Given<Placed<SecretString>>,
+    receiver: Receiver,
     link_local: bool,
 }
 
@@ -192,35 +196,33 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         reader.findings.wrong(key, url.place, wrong);
         return None;
     }
-    let secret = match webhook.secret {
-        Given::Absent => None,
-        Given::Is(secret) => Some(secret.value),
-        Given::Broken => return None,
-    };
     let format = match webhook.format {
         Given::Absent => WebhookFormat::Standard,
         Given::Is(format) => format.value,
         Given::Broken => return None,
     };
+    let secret = match webhook.secret {
+        Given::Absent => None,
+        Given::Is(secret) if !format.is_ours() => {
+            let wrong = Wrong::new(
+                "gives a secret to sign with, and its format has no signature",
+                "Remove the secret, or set the format to standard.",
+            );
+            reader.findings.wrong(key, secret.place, wrong);
+            return None;
+        }
+        Given::Is(secret) => Some(secret.value),
+        Given::Broken => return None,
+    };
+    let (url, addressing) = webhook.receiver.addressed(reader, format, url, key)?;
     Some(WebhookSettings {
-        url: SecretString::from(String::from(url.value)),
+        url: SecretString::from(String::from(url)),
         format,
         secret,
+        addressing,
         allow_link_local: webhook.link_local,
         timeout: WEBHOOK_TIMEOUT,
     })
-}
-
-fn webhook_format(text: &str) -> Result<WebhookFormat, Wrong> {
-    match text.trim().to_lowercase().as_str() {
-        "standard" => Ok(WebhookFormat::Standard),
-        "alertmanager" => Ok(WebhookFormat::Alertmanager),
-        "slack" | "discord" | "teams" | "telegram" | "ntfy" => Err(Wrong::new(
-            "is a format that this version does not have yet",
-            "Write standard.",
-        )),
-        _ => Err(Wrong::new("is not a webhook format", "Write standard.")),
-    }
 }
 
 fn section_type(table: &Table) -> Option<&str> {
@@ -346,9 +348,15 @@ fn webhook_channel(
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
     let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
-    let format = section.one(reader, "format", Kind::Plain, webhook_format);
+    let format = section.one(reader, "format", Kind::Plain, receivers::format);
     let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secret);
+    let receiver = Receiver::read(reader, section);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);
+    let url = if url.is_absent() {
+        receiver.url(&format)
+    } else {
+        url
+    };
     if url.is_absent() {
         let place = reader.line(section.table.line);
         let wrong = Wrong::new("is missing", "Write url = \"https://…\".");
@@ -367,6 +375,7 @@ fn webhook_channel(
             url,
             format,
             secret,
+            receiver,
             link_local,
         },
     )?;

@@ -362,7 +362,7 @@ fn explained(alert: &Alert) -> Option<String> {
     }
 }
 
-fn event_label(kind: ProductEventKind) -> &'static str {
+pub(crate) fn event_label(kind: ProductEventKind) -> &'static str {
     match kind {
         ProductEventKind::New => "NEW",
         ProductEventKind::Gone => "GONE",

@@ -14,6 +14,12 @@ use crate::notify::email;
 use crate::notify::email::Draft;
 use crate::notify::email::EmailSettings;
 use crate::notify::format::alertmanager;
+use crate::notify::format::digest::Digest;
+use crate::notify::format::discord;
+use crate::notify::format::ntfy;
+use crate::notify::format::slack;
+use crate::notify::format::teams;
+use crate::notify::format::telegram;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::smtp::Stuck;
@@ -23,8 +29,8 @@ use crate::notify::webhook::Post;
 use crate::notify::webhook::Unreached;
 use crate::notify::webhook::Webhook;
 use crate::notify::webhook::WebhookError;
-use crate::notify::webhook::WebhookFormat;
 use crate::notify::webhook::WebhookSettings;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// One channel as configured.
 #[derive(Debug, Clone)]
@@ -139,16 +145,24 @@ impl Channel {
     pub fn render(&self, message: &Message, zone: &TimeZone, page_url: Option<&str>) -> Content {
         match &self.way {
             Way::Email(_) => email::render(message, zone, page_url, self.several),
-            Way::Webhook { format, .. } => match format {
-                WebhookFormat::Standard => Content::Http {
-                    content_type: "application/json".to_owned(),
-                    body: standard::body(message),
-                },
-                WebhookFormat::Alertmanager => Content::Http {
-                    content_type: "application/json".to_owned(),
-                    body: alertmanager::body(message, zone, page_url, self.several),
-                },
-            },
+            Way::Webhook { format, .. } => {
+                let digest = || Digest::of(message, zone, page_url, self.several);
+                match format {
+                    WebhookFormat::Standard => Content::Http {
+                        content_type: "application/json".to_owned(),
+                        body: standard::body(message),
+                    },
+                    WebhookFormat::Alertmanager => Content::Http {
+                        content_type: "application/json".to_owned(),
+                        body: alertmanager::body(message, zone, page_url, self.several),
+                    },
+                    WebhookFormat::Slack => chat(slack::body(&digest())),
+                    WebhookFormat::Discord => chat(discord::body(&digest())),
+                    WebhookFormat::Teams => chat(teams::body(&digest())),
+                    WebhookFormat::Telegram => chat(telegram::body(&digest())),
+                    WebhookFormat::Ntfy => chat(ntfy::body(&digest())),
+                }
+            }
         }
     }
 
@@ -158,7 +172,12 @@ impl Channel {
         match &self.way {
             Way::Email(_) => false,
             Way::Webhook { format, .. } => match format {
-                WebhookFormat::Standard => false,
+                WebhookFormat::Standard
+                | WebhookFormat::Slack
+                | WebhookFormat::Discord
+                | WebhookFormat::Teams
+                | WebhookFormat::Telegram
+                | WebhookFormat::Ntfy => false,
                 WebhookFormat::Alertmanager => true,
             },
         }
@@ -236,5 +255,12 @@ impl Channel {
             }
         };
         Ok(Receipt { answer })
+    }
+}
+
+fn chat(body: String) -> Content {
+    Content::Http {
+        content_type: "application/json; charset=utf-8".to_owned(),
+        body,
     }
 }

@@ -1,5 +1,7 @@
 //! The last look at a text before it leaves: no control characters, no marks that reorder text, not too long.
 
+use unicode_segmentation::GraphemeCursor;
+
 /// How much of a name is shown, in characters.
 pub const NAME: usize = 200;
 
@@ -20,11 +22,9 @@ pub fn line(text: &str, limit: usize) -> String {
         }
         let needed = 1 + usize::from(gap);
         if length + needed > limit {
-            while length >= limit && shown.pop().is_some() {
-                length -= 1;
-            }
-            shown.push('…');
-            return shown;
+            shown.push(if gap { ' ' } else { c });
+            let kept = limit.saturating_sub(1);
+            return shortened(&shown, |head| head.chars().count() <= kept);
         }
         if gap {
             shown.push(' ');
@@ -40,6 +40,49 @@ pub fn line(text: &str, limit: usize) -> String {
 #[must_use]
 pub fn name(text: &str) -> String {
     line(text, NAME)
+}
+
+/// What makes a spreadsheet take a text for a formula; and the sign that keeps it from it, so that that can be undone.
+pub const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+
+/// A text that no spreadsheet takes for a formula: with a `'` before it where it looks like one.
+#[must_use]
+pub fn defused(text: &str) -> String {
+    if text.starts_with(FORMULA) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The text, at most `limit` units long as `units` counts them; a cut shows as `…`.
+#[must_use]
+pub fn cut(text: &str, limit: usize, units: fn(&str) -> usize) -> String {
+    if units(text) <= limit {
+        return text.to_owned();
+    }
+    let kept = limit.saturating_sub(units("…"));
+    shortened(text, |head| units(head) <= kept)
+}
+
+/// How many UTF-16 units it takes.
+#[must_use]
+pub fn utf16(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The longest beginning that fits and ends between two letters as people see them, and `…`.
+fn shortened(text: &str, fits: impl Fn(&str) -> bool) -> String {
+    let mut at = text.len();
+    let mut cursor = GraphemeCursor::new(at, text.len(), true);
+    // The whole text is at hand: the cursor never asks for more.
+    while let Ok(Some(boundary)) = cursor.prev_boundary(text, 0) {
+        at = boundary;
+        if fits(&text[..at]) {
+            break;
+        }
+    }
+    format!("{}…", text[..at].trim_end())
 }
 
 fn is_deceptive(c: char) -> bool {
@@ -65,6 +108,8 @@ mod tests {
             ("abcde fg", 6, "abcde…"),
             ("👍👍👍👍", 3, "👍👍…"),
             ("abc", 1, "…"),
+            ("ab👩‍💻", 4, "ab…"),
+            ("abe\u{301}\u{301}", 4, "ab…"),
         ] {
             assert_eq!(line(text, limit), shown, "{text}");
             assert!(line(text, limit).chars().count() <= limit, "{text}");

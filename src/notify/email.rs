@@ -4,11 +4,16 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::Address;
+use lettre::message::Attachment as Part;
 use lettre::message::Mailbox;
 use lettre::message::MultiPart;
+use lettre::message::SinglePart;
+use lettre::message::header::ContentType;
 use lettre::message::header::HeaderName;
 use lettre::message::header::HeaderValue;
 use secrecy::SecretString;
@@ -23,6 +28,7 @@ use crate::domain::message::ProductEvent;
 use crate::notify::clean;
 use crate::notify::content::Attachment;
 use crate::notify::content::Content;
+use crate::notify::report::mail::mail;
 use crate::notify::view::View;
 
 /// How the connection to the mail server is secured.
@@ -54,6 +60,8 @@ pub struct EmailSettings {
 
 /// The longest subject, in characters.
 const SUBJECT: usize = 150;
+/// The longest name of an attachment, in characters.
+const ATTACHMENT_NAME: usize = 80;
 
 #[derive(Template)]
 #[template(path = "mail.html")]
@@ -71,6 +79,16 @@ struct Text<'a> {
 /// the one it is about is named.
 #[must_use]
 pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, several: bool) -> Content {
+    if let Body::Report(report) = &message.body {
+        let mail = mail(message, report, zone, page_url, several);
+        return Content::Mail {
+            subject: mail.subject,
+            text: mail.text,
+            html: mail.html,
+            thread: thread(message),
+            attachments: mail.attachments,
+        };
+    }
     let view = View::of(message, zone, page_url, several);
     // Rendering into a string cannot fail.
     Content::Mail {
@@ -99,9 +117,9 @@ fn thread(message: &Message) -> String {
         | Body::SourceUp { .. }
         | Body::SourceDegraded { .. }
         | Body::SourceRestored { .. }
-        | Body::Report(_)
-        | Body::ReportOverdue { .. }
         | Body::Ping => None,
+        Body::Report(report) => Some(format!("report\0{}", report.name)),
+        Body::ReportOverdue { report, .. } => Some(format!("report\0{report}")),
     };
     let instance = message.instance.as_deref().unwrap_or_default();
     let product = product.unwrap_or_default();
@@ -146,11 +164,60 @@ impl Draft<'_> {
                 "X-Whmcs-Stock-Monitor-Message",
                 self.message_id.to_string(),
             )?)
-            .multipart(MultiPart::alternative_plain_html(
-                self.text.to_owned(),
-                self.html.to_owned(),
-            ));
+            .multipart(self.body()?);
         Some(letter.ok()?.formatted())
+    }
+
+    /// Text and HTML; the HTML together with its pictures, and files beside both, where there are some.
+    fn body(&self) -> Option<MultiPart> {
+        let (pictures, files): (Vec<&Attachment>, Vec<&Attachment>) =
+            self.attachments.iter().partition(|attachment| attachment.inline);
+        let text = SinglePart::plain(self.text.to_owned());
+        let html = SinglePart::html(self.html.to_owned());
+        let letter = MultiPart::alternative().singlepart(text);
+        let letter = match pictures.is_empty() {
+            true => letter.singlepart(html),
+            false => letter.multipart(with(MultiPart::related().singlepart(html), &pictures)?),
+        };
+        match files.is_empty() {
+            true => Some(letter),
+            false => with(MultiPart::mixed().multipart(letter), &files),
+        }
+    }
+}
+
+/// The attachments put behind what is there; `None` where one is damaged.
+fn with(mut parts: MultiPart, attachments: &[&Attachment]) -> Option<MultiPart> {
+    for attachment in attachments {
+        let data = STANDARD.decode(&attachment.data).ok()?;
+        let kind = ContentType::parse(&attachment.content_type).ok()?;
+        let name = plain_name(&attachment.name);
+        let part = match (attachment.inline, name.split_once('@')) {
+            (true, Some((file, _))) => Part::new_inline_with_name(name.clone(), file.to_owned()),
+            (true, None) => Part::new_inline(name),
+            (false, _) => Part::new(name),
+        };
+        parts = parts.singlepart(part.body(data, kind));
+    }
+    Some(parts)
+}
+
+/// A name that is nothing but one: no path, no quote, no line break.
+fn plain_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.@".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(ATTACHMENT_NAME)
+        .collect();
+    match plain.trim_start_matches('.') {
+        "" => "attachment".to_owned(),
+        plain => plain.to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks: the settings, the signature, and the POST that hands a body over.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -20,7 +21,6 @@ use hmac::Mac;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::Response;
-use reqwest::StatusCode;
 use reqwest::Url;
 use reqwest::header;
 use reqwest::redirect::Policy;
@@ -29,6 +29,7 @@ use rustls::pki_types::ServerName;
 use rustls_platform_verifier::ConfigVerifierExt;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use serde_json::Value;
 use sha2::Sha256;
 use tokio_rustls::TlsConnector;
 use uuid::Uuid;
@@ -38,16 +39,9 @@ use crate::notify::address;
 use crate::notify::address::Guard;
 use crate::notify::address::Refused;
 use crate::notify::clean;
-use crate::notify::format::alertmanager;
-
-/// The form of a webhook's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WebhookFormat {
-    /// Standard Webhooks (<https://www.standardwebhooks.com>), schema 1 of `docs/webhook.md`.
-    Standard,
-    /// API v2 of an Alertmanager: `/api/v2/alerts`.
-    Alertmanager,
-}
+use crate::notify::verdict;
+use crate::notify::verdict::Answer;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// One webhook channel.
 #[derive(Debug, Clone)]
@@ -58,9 +52,30 @@ pub struct WebhookSettings {
     /// The key as Standard Webhooks writes it: base64, with or without `whsec_` before it. Unsigned where there
     /// is none.
     pub secret: Option<SecretString>,
+    pub addressing: Addressing,
     pub allow_link_local: bool,
     /// For the whole request.
     pub timeout: Duration,
+}
+
+/// What a receiver needs to know beside the URL. It is added when a message is sent, and never stored with it.
+#[derive(Debug, Clone, Default)]
+pub struct Addressing {
+    /// Fields of the JSON: the chat, the topic.
+    pub fields: Vec<(&'static str, Value)>,
+    /// `Authorization: Bearer`.
+    pub token: Option<SecretString>,
+}
+
+impl Addressing {
+    /// What names a topic: whoever knows it can read along.
+    #[must_use]
+    pub fn topics(&self) -> Vec<String> {
+        let topics = self.fields.iter().filter(|(key, _)| *key == "topic");
+        topics
+            .filter_map(|(_, value)| value.as_str().map(str::to_owned))
+            .collect()
+    }
 }
 
 /// What is wrong with a webhook's settings; never quotes them.
@@ -107,6 +122,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Webhook {
     client: reqwest::Client,
     url: Url,
+    format: WebhookFormat,
+    addressing: Addressing,
     allow_link_local: bool,
     key: Option<Vec<u8>>,
     /// What an answer must not repeat.
@@ -140,10 +157,7 @@ impl Webhook {
         if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
             return Err(WebhookError::Url);
         }
-        let url = match settings.format {
-            WebhookFormat::Standard => url,
-            WebhookFormat::Alertmanager => alertmanager::endpoint(url),
-        };
+        let url = settings.format.endpoint(url);
         // A literal address never reaches the resolver.
         let literal = host
             .trim_start_matches('[')
@@ -167,10 +181,12 @@ impl Webhook {
             }))
             .build()
             .map_err(|_| WebhookError::Client)?;
-        let telltales = telltales(&url);
+        let telltales = telltales(&url, &settings.addressing);
         Ok(Self {
             client,
             url,
+            format: settings.format,
+            addressing: settings.addressing.clone(),
             allow_link_local: settings.allow_link_local,
             key,
             telltales,
@@ -220,40 +236,67 @@ impl Webhook {
         let mut request = self
             .client
             .post(self.url.clone())
-            .header(header::CONTENT_TYPE, post.content_type)
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", post.now.as_second());
-        if let Some(key) = &self.key {
+            .header(header::CONTENT_TYPE, post.content_type);
+        if let Some(token) = &self.addressing.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        if self.format.is_ours() {
+            request = request
+                .header("webhook-id", &id)
+                .header("webhook-timestamp", post.now.as_second());
+        }
+        if let Some(key) = self.key.as_ref().filter(|_| self.format.is_ours()) {
             let signature = signature(key, &id, post.now.as_second(), post.body.as_bytes());
             request = request.header("webhook-signature", signature);
         }
         let answer = request
-            .body(post.body.to_owned())
+            .body(self.addressed(post.body).into_owned())
             .send()
             .await
             .map_err(|error| unsent(&error))?;
-        let status = answer.status();
+        let status = answer.status().as_u16();
         let retry_after = retry_after(&answer, post.now);
-        let said = self.said(answer).await;
-        judge(status, retry_after, said)
+        let (text, shown) = self.said(answer).await;
+        let answer = Answer {
+            status,
+            retry_after,
+            text,
+            shown,
+        };
+        verdict::judge(self.format, answer)
     }
 
-    /// The beginning of the answer's text; "" where it is none, comes too slowly, or repeats a part of the URL.
-    async fn said(&self, answer: Response) -> String {
+    /// The body with what says where it goes.
+    fn addressed<'a>(&self, body: &'a str) -> Cow<'a, str> {
+        if self.addressing.fields.is_empty() {
+            return Cow::Borrowed(body);
+        }
+        let Ok(Value::Object(mut object)) = serde_json::from_str(body) else {
+            return Cow::Borrowed(body);
+        };
+        for (key, value) in &self.addressing.fields {
+            object.insert((*key).to_owned(), value.clone());
+        }
+        Cow::Owned(Value::Object(object).to_string())
+    }
+
+    /// The answer's text, and the beginning of it that may be shown: "" where it is none, comes too slowly, or repeats
+    /// a part of the URL.
+    async fn said(&self, answer: Response) -> (String, String) {
         let kind = answer.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let readable = kind.starts_with("text/plain") || kind.starts_with("application/json");
         let mut body = Vec::new();
         let reading = tokio::time::timeout(ANSWER_PATIENCE, read(answer, &mut body)).await;
-        if !readable || reading.is_err() {
-            return String::new();
-        }
-        let text = String::from_utf8_lossy(&body);
+        let text = String::from_utf8_lossy(&body).into_owned();
         let lower = text.to_lowercase();
-        if self.telltales.iter().any(|part| lower.contains(part)) {
-            return String::new();
-        }
-        clean::line(&text, SHOWN_ANSWER)
+        let tells = self.telltales.iter().any(|part| lower.contains(part));
+        let shown = if !readable || reading.is_err() || tells {
+            String::new()
+        } else {
+            clean::line(&text, SHOWN_ANSWER)
+        };
+        (text, shown)
     }
 }
 
@@ -294,15 +337,18 @@ fn key(secret: &SecretString) -> Result<Vec<u8>, WebhookError> {
     }
 }
 
-fn telltales(url: &Url) -> Vec<String> {
+fn telltales(url: &Url, addressing: &Addressing) -> Vec<String> {
     let credentials = [url.username(), url.password().unwrap_or_default()];
-    let parts = url
-        .path()
-        .split('/')
-        .chain(url.query().unwrap_or_default().split(['&', '=']));
+    // A bot's token is `bot`, a public number, a colon, and the secret.
+    let parts = url.path().split(['/', ':']);
+    let topics = addressing.fields.iter().filter_map(|(_, value)| value.as_str());
+    let token = addressing.token.as_ref().map(ExposeSecret::expose_secret);
     parts
+        .chain(url.query().unwrap_or_default().split(['&', '=']))
         .chain(credentials)
         .chain(url.host_str())
+        .chain(topics)
+        .chain(token)
         .filter(|part| part.len() >= TELLTALE)
         .map(str::to_lowercase)
         .collect()
@@ -327,58 +373,6 @@ fn retry_after(answer: &Response, now: Timestamp) -> Option<Duration> {
     }
     let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
     Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
-}
-
-fn judge(status: StatusCode, retry_after: Option<Duration>, said: String) -> Result<String, SendError> {
-    let code = status.as_u16();
-    let reason = reason(code);
-    let detail = match (status.is_redirection(), said.is_empty()) {
-        (true, _) => format!("the receiver answered {code}; redirects are not followed"),
-        (false, true) => format!("the receiver answered {code}"),
-        (false, false) => format!("the receiver answered {code}: {said}"),
-    };
-    match code {
-        200..=299 if said.is_empty() => Ok(code.to_string()),
-        200..=299 => Ok(format!("{code} {said}")),
-        410 => Err(SendError::Gone { reason, detail }),
-        400 | 413 | 422 => Err(SendError::Permanent { reason, detail }),
-        _ => Err(SendError::Transient {
-            reason,
-            detail,
-            retry_after,
-        }),
-    }
-}
-
-/// The answers with a word of their own in metrics.
-const REASONS: [(u16, &str); 16] = [
-    (400, "http_400"),
-    (401, "http_401"),
-    (403, "http_403"),
-    (404, "http_404"),
-    (405, "http_405"),
-    (408, "http_408"),
-    (410, "http_410"),
-    (413, "http_413"),
-    (415, "http_415"),
-    (422, "http_422"),
-    (425, "http_425"),
-    (429, "http_429"),
-    (500, "http_500"),
-    (502, "http_502"),
-    (503, "http_503"),
-    (504, "http_504"),
-];
-
-fn reason(code: u16) -> &'static str {
-    let known = REASONS.iter().find(|(known, _)| *known == code);
-    match (known, code / 100) {
-        (Some((_, reason)), _) => reason,
-        (None, 3) => "http_3xx",
-        (None, 4) => "http_4xx",
-        (None, 5) => "http_5xx",
-        (None, _) => "http_other",
-    }
 }
 
 /// Why no status came. Nothing of the error's own text is used: it holds the URL.

@@ -25,8 +25,9 @@ use whmcs_stock_monitor::jobs::shop::Telling;
 use whmcs_stock_monitor::notify::channel::Channel;
 use whmcs_stock_monitor::notify::channel::ChannelKind;
 use whmcs_stock_monitor::notify::channel::ChannelSettings;
-use whmcs_stock_monitor::notify::webhook::WebhookFormat;
+use whmcs_stock_monitor::notify::webhook::Addressing;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
+use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 use whmcs_stock_monitor::simulator::habits::Companion;
 use whmcs_stock_monitor::simulator::habits::Version;
 use whmcs_stock_monitor::simulator::product::ConfigOption;
@@ -191,6 +192,7 @@ pub fn telling() -> Telling {
         kind: ChannelKind::Webhook(WebhookSettings {
             url: "http://127.0.0.1:9/".into(),
             format: WebhookFormat::Standard,
+            addressing: Addressing::default(),
             secret: None,
             allow_link_local: false,
             timeout: Duration::from_secs(1),

@@ -7,9 +7,11 @@
 )]
 
 mod samples;
+mod digests;
 mod docs;
 mod html;
 mod text;
+mod report;
 mod json;
 mod smtp;
 mod http;

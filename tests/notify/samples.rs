@@ -32,8 +32,9 @@ use whmcs_stock_monitor::notify::channel::ChannelSettings;
 use whmcs_stock_monitor::notify::content::Content;
 use whmcs_stock_monitor::notify::email::EmailSettings;
 use whmcs_stock_monitor::notify::email::MailTls;
-use whmcs_stock_monitor::notify::webhook::WebhookFormat;
+use whmcs_stock_monitor::notify::webhook::Addressing;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
+use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 use whmcs_stock_monitor::sinks::mail::MailSink;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 
@@ -182,6 +183,7 @@ pub fn webhook_settings(url: &str) -> WebhookSettings {
     WebhookSettings {
         url: SecretString::from(url),
         format: WebhookFormat::Standard,
+        addressing: Addressing::default(),
         secret: None,
         allow_link_local: false,
         timeout: Duration::from_secs(10),

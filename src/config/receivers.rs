@@ -1,0 +1,264 @@
+//! What a webhook's receiver needs to know beside the URL: a chat, a topic, a token.
+
+use reqwest::Url;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::config::findings::Given;
+use crate::config::findings::Place;
+use crate::config::findings::Wrong;
+use crate::config::keys::Kind;
+use crate::config::reader::Placed;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::values;
+use crate::notify::webhook::Addressing;
+use crate::notify::webhook_format::WebhookFormat;
+
+/// Where Telegram's bots are spoken to.
+const TELEGRAM: &str = "https://api.telegram.org";
+
+/// The settings that only some receivers have.
+pub struct Receiver {
+    chat_id: Given<Placed<Value>>,
+    thread_id: Given<Placed<i64>>,
+    topic: Given<Placed<String>>,
+    token: Given<Placed<SecretString>>,
+}
+
+/// A format by its name.
+///
+/// # Errors
+/// It is none.
+pub fn format(text: &str) -> Result<WebhookFormat, Wrong> {
+    match text.trim().to_lowercase().as_str() {
+        "standard" => Ok(WebhookFormat::Standard),
+        "slack" => Ok(WebhookFormat::Slack),
+        "discord" => Ok(WebhookFormat::Discord),
+        "teams" => Ok(WebhookFormat::Teams),
+        "telegram" => Ok(WebhookFormat::Telegram),
+        "ntfy" => Ok(WebhookFormat::Ntfy),
+        "alertmanager" => Ok(WebhookFormat::Alertmanager),
+        _ => Err(Wrong::new(
+            "is not a webhook format",
+            "Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
+        )),
+    }
+}
+
+impl Receiver {
+    /// None of them is set.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            chat_id: Given::Absent,
+            thread_id: Given::Absent,
+            topic: Given::Absent,
+            token: Given::Absent,
+        }
+    }
+
+    /// Those of a table of the file.
+    pub fn read(reader: &mut Reader, section: &mut Section<'_>) -> Self {
+        Self {
+            chat_id: section.one(reader, "chat_id", Kind::Plain, chat_id),
+            thread_id: section.one(reader, "thread_id", Kind::Plain, values::positive),
+            topic: section.secret(reader, "topic", Kind::Secret, topic),
+            token: section.secret(reader, "token", Kind::Secret, token),
+        }
+    }
+
+    /// The URL that a bot's token makes by itself.
+    #[must_use]
+    pub fn url(&self, format: &Given<Placed<WebhookFormat>>) -> Given<Placed<Url>> {
+        let (Given::Is(format), Given::Is(token)) = (format, &self.token) else {
+            return Given::Absent;
+        };
+        let url = format!("{TELEGRAM}/bot{}/sendMessage", token.value.expose_secret());
+        match (format.value, Url::parse(&url)) {
+            (WebhookFormat::Telegram, Ok(value)) => Given::Is(Placed {
+                value,
+                place: token.place.clone(),
+            }),
+            _ => Given::Absent,
+        }
+    }
+
+    /// The URL without what is said elsewhere, and how messages are addressed. `owner` is the key of the URL, `beside`
+    /// names one that stands beside it.
+    pub fn addressed(
+        self,
+        reader: &mut Reader,
+        format: WebhookFormat,
+        url: Placed<Url>,
+        owner: &str,
+    ) -> Option<(Url, Addressing)> {
+        self.misplaced(reader, format, owner)?;
+        match format {
+            WebhookFormat::Standard
+            | WebhookFormat::Alertmanager
+            | WebhookFormat::Slack
+            | WebhookFormat::Discord
+            | WebhookFormat::Teams => Some((url.value, Addressing::default())),
+            WebhookFormat::Telegram => self.telegram(reader, url, owner),
+            WebhookFormat::Ntfy => self.ntfy(reader, url, owner),
+        }
+    }
+
+    /// Notes the settings that the format has no use for; `None` where there are some, or some are broken.
+    fn misplaced(&self, reader: &mut Reader, format: WebhookFormat, owner: &str) -> Option<()> {
+        let (telegram, ntfy) = (format == WebhookFormat::Telegram, format == WebhookFormat::Ntfy);
+        let mut good = true;
+        for (key, place, wanted, whose) in [
+            ("chat_id", place(&self.chat_id), telegram, "telegram"),
+            ("thread_id", place(&self.thread_id), telegram, "telegram"),
+            ("topic", place(&self.topic), ntfy, "ntfy"),
+            ("token", place(&self.token), telegram || ntfy, "telegram or ntfy"),
+        ] {
+            match place {
+                Given::Absent => {}
+                Given::Broken => good = false,
+                Given::Is(_) if wanted => {}
+                Given::Is(place) => {
+                    let wrong = Wrong::new(
+                        format!("is set, and the format is not {whose}"),
+                        "Set the format, or remove it.",
+                    );
+                    reader.findings.wrong(beside(owner, key), place, wrong);
+                    good = false;
+                }
+            }
+        }
+        good.then_some(())
+    }
+
+    fn telegram(self, reader: &mut Reader, url: Placed<Url>, owner: &str) -> Option<(Url, Addressing)> {
+        let Placed { mut value, place } = url;
+        if !value.path().ends_with("/sendMessage") || !value.path().contains("/bot") {
+            let wrong = Wrong::new(
+                "is not where a bot of Telegram posts",
+                "Write https://api.telegram.org/bot<token>/sendMessage, or the token as token = \"…\".",
+            );
+            reader.findings.wrong(owner, place, wrong);
+            return None;
+        }
+        let chat = match self.chat_id.good() {
+            Some(chat) => chat.value,
+            None => match taken(&mut value, "chat_id").map(|text| chat_id(&text)) {
+                Some(Ok(chat)) => chat,
+                Some(Err(_)) | None => {
+                    let wrong = Wrong::new(
+                        "is missing or no chat's number or @name",
+                        "Write chat_id = \"-1001234567890\" (or put ?chat_id=… at the end of the URL).",
+                    );
+                    reader.findings.wrong(beside(owner, "chat_id"), place, wrong);
+                    return None;
+                }
+            },
+        };
+        let in_url = taken(&mut value, "message_thread_id").and_then(|text| text.parse().ok());
+        let thread = self.thread_id.good().map(|thread| thread.value).or(in_url);
+        let mut fields = vec![("chat_id", chat)];
+        fields.extend(thread.map(|thread: i64| ("message_thread_id", Value::from(thread))));
+        Some((value, Addressing { fields, token: None }))
+    }
+
+    fn ntfy(self, reader: &mut Reader, url: Placed<Url>, owner: &str) -> Option<(Url, Addressing)> {
+        let Placed { mut value, place } = url;
+        let in_path = value.path().trim_matches('/').to_owned();
+        let named = match self.topic.good() {
+            Some(named) => Ok(named.value),
+            None => topic(&in_path),
+        };
+        let Ok(named) = named else {
+            let wrong = Wrong::new(
+                "names no topic: letters, digits, - and _, at most 64 of them",
+                "Write https://ntfy.sh/your-topic.",
+            );
+            reader.findings.wrong(owner, place, wrong);
+            return None;
+        };
+        // JSON is published at the root of the server.
+        value.set_path("/");
+        let addressing = Addressing {
+            fields: vec![("topic", Value::from(named))],
+            token: self.token.good().map(|token| token.value),
+        };
+        Some((value, addressing))
+    }
+}
+
+/// Takes a parameter out of the query.
+fn taken(url: &mut Url, name: &str) -> Option<String> {
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let (found, rest): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(key, _)| key == name);
+    url.set_query(None);
+    if !rest.is_empty() {
+        url.query_pairs_mut().extend_pairs(rest);
+    }
+    found.into_iter().next().map(|(_, value)| value)
+}
+
+/// `channel 2: url` and `chat_id` make `channel 2: chat_id`.
+fn beside(owner: &str, key: &str) -> String {
+    match owner.rsplit_once(": ") {
+        Some((label, _)) => format!("{label}: {key}"),
+        None => format!("{owner}: {key}"),
+    }
+}
+
+fn place<T>(given: &Given<Placed<T>>) -> Given<Place> {
+    match given {
+        Given::Absent => Given::Absent,
+        Given::Broken => Given::Broken,
+        Given::Is(placed) => Given::Is(placed.place.clone()),
+    }
+}
+
+/// A chat's number, or a public channel's `@name`.
+fn chat_id(text: &str) -> Result<Value, Wrong> {
+    let text = text.trim();
+    let named = text
+        .strip_prefix('@')
+        .is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    match text.parse::<i64>() {
+        Ok(number) => Ok(Value::from(number)),
+        Err(_) if named => Ok(Value::from(text)),
+        Err(_) => Err(Wrong::new(
+            "is neither a chat's number nor a channel's @name",
+            "Write it as chat_id = \"-1001234567890\".",
+        )),
+    }
+}
+
+fn topic(text: &str) -> Result<String, Wrong> {
+    let good = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new(
+            "is not a topic",
+            "Write letters, digits, - and _, at most 64 of them.",
+        ))
+    }
+}
+
+fn token(text: &str) -> Result<SecretString, Wrong> {
+    let text = text.trim();
+    let good = !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_'));
+    if good {
+        Ok(SecretString::from(text))
+    } else {
+        Err(Wrong::new(
+            "is not a token",
+            "Copy it as the receiver shows it: letters, digits, : - and _.",
+        ))
+    }
+}
