@@ -224,4 +224,3 @@ fn the_same_level_makes_the_same_small_picture() {
     assert_eq!(Some(&first), png::png(&level::svg(&chart)).as_ref());
     assert!(first.len() < 10_000, "{} bytes", first.len());
 }
-
