@@ -335,6 +335,11 @@ impl Generation {
         }
         let telling = Arc::new(Telling {
             channels,
+            quiet: config
+                .channels
+                .iter()
+                .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)))
+                .collect(),
             zone: config.timezone.clone(),
             page_url: None,
         });
@@ -379,6 +384,7 @@ impl Generation {
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
             pools: self.pools.clone(),
+            windows: Arc::clone(&self.config.windows),
             telling: Arc::clone(&self.telling),
             details_budget,
         }

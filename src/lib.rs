@@ -27,11 +27,16 @@ pub mod domain {
         pub mod mention;
         pub mod unmatched;
         pub mod relink;
+        pub mod acks;
         pub mod decision;
         pub mod judge;
         pub mod series;
+        mod flapping;
         mod about;
+        mod muting;
         mod telling;
+        mod speaking;
+        mod later;
         mod saying;
         mod pooling;
         mod needs;
@@ -207,6 +212,7 @@ pub mod config {
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
+    pub mod maintenance;
     pub mod daemon;
     pub mod reports;
     pub mod load;

@@ -44,6 +44,7 @@ use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::shop;
+use crate::maintenance;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
@@ -267,7 +268,9 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
     for (instance, (memory, look)) in looks {
-        let people = People::default();
+        let people = people(config, reader.as_ref(), &instance, look.observed_at)
+            .await
+            .map_err(broken)?;
         let policy = policy(config, &instance, pools.as_ref(), &people, &memory.forecasts);
         let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
@@ -317,6 +320,20 @@ fn policy<'a>(
         people,
         forecasts,
     }
+}
+
+/// What people said that holds for the shop at `now`.
+async fn people(
+    config: &Config,
+    reader: Option<&Reader>,
+    instance: &str,
+    now: Timestamp,
+) -> Result<People, StoreError> {
+    let Some(reader) = reader else {
+        return Ok(People::default().with_mutes(maintenance::mutes(&config.windows, now)));
+    };
+    let id = reader.instance(instance).await?;
+    shop::people(reader, id, &config.windows, now).await
 }
 
 /// What the database remembers of the pools; `None` where none is configured.

@@ -328,7 +328,12 @@ impl<'a> Model<'a> {
                 one.heard(place, view, now);
             } else if let Some((reason, was, meanwhile)) = self.reason(one, place, view, manner, now) {
                 let text = alert(id, reason, (was, view), one, (ack.as_ref(), meanwhile), now);
-                self.say(place, text, now);
+                if manner == Manner::Withdraw {
+                    // That can wait, though nobody would say it later.
+                    self.say_later(place, text, now);
+                } else {
+                    self.say(place, text, now);
+                }
                 one.heard(place, view, now);
                 has_spoken = true;
             }

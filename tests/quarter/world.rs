@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ use whmcs_stock_monitor::whmcs::client::Look;
 use crate::acts::Act;
 use crate::acts::Whom;
 use crate::model::Said;
+use crate::setup::NAMES;
 use crate::setup::Setup;
 
 pub struct World {
@@ -266,6 +268,7 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -291,10 +294,12 @@ fn matcher(whom: &Whom) -> Matcher {
     matcher
 }
 
+/// Channels and windows as staff write them.
 fn configured(setup: &Setup, hook: &WebhookSink) -> String {
-    let zone = setup.zone.iana_name().unwrap_or("UTC");
+    let named = |zone: &TimeZone| zone.iana_name().unwrap_or("UTC").to_owned();
     let mut text = format!(
-        "timezone = \"{zone}\"\nreminder_at = \"{}\"\n",
+        "timezone = \"{}\"\nreminder_at = \"{}\"\n",
+        named(&setup.zone),
         setup.remind_at.strftime("%H:%M")
     );
     for line in &setup.channels {
@@ -304,6 +309,31 @@ fn configured(setup: &Setup, hook: &WebhookSink) -> String {
             hook.address(),
             line.default
         );
+        if let Some(quiet) = &line.quiet {
+            let (from, until) = (quiet.from.strftime("%H:%M"), quiet.until.strftime("%H:%M"));
+            let days: Vec<String> = quiet.days.iter().map(|day| format!("{day:?}")).collect();
+            let pierce: Vec<&str> = quiet.pierce.iter().map(|rank| NAMES[*rank]).collect();
+            text += &format!("quiet = \"{from}-{until}\"\nquiet_pierce = {pierce:?}\n");
+            text += &format!("quiet_zone = \"{}\"\n", named(&quiet.zone));
+            if !days.is_empty() {
+                text += &format!("quiet_days = {days:?}\n");
+            }
+        }
+    }
+    for window in &setup.windows {
+        let day = window
+            .day
+            .map_or_else(|| "*".to_owned(), |day| format!("{day:?}")[..3].to_uppercase());
+        text += &format!(
+            "[[maintenance]]\nname = \"{}\"\nschedule = \"{} {day}\"\nlasts = \"{}m\"\nzone = \"{}\"\n",
+            window.name,
+            window.from.strftime("%-M %-H * *"),
+            window.minutes,
+            named(&window.zone)
+        );
+        if let Some(group) = window.group {
+            text += &format!("groups = [{group}]\n");
+        }
     }
     text
 }
