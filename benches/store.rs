@@ -145,6 +145,7 @@ fn catalogue(products: u32, combinations: bool) -> Memory {
             group: Some(Name::new("Dedicated servers")),
             hidden: Some(false),
             retired: Some(false),
+            price: None,
             controlled: Some(true),
             missing: 0,
             gone: false,

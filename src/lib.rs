@@ -93,6 +93,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;
@@ -226,6 +227,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;
@@ -234,6 +236,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
     mod past;
     pub mod rehearse;
     pub mod report;
@@ -259,11 +262,18 @@ pub mod observe {
     pub mod pools;
     pub mod items;
     pub mod lines;
+    pub mod said;
     pub mod text;
     pub mod process;
     pub mod metrics;
     pub mod redact;
     pub mod log;
+}
+pub mod people {
+    pub mod when;
+    pub mod draft;
+    pub mod target;
+    pub mod listed;
 }
 pub mod web {
     pub mod state;

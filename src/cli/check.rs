@@ -45,9 +45,11 @@ use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::shop;
 use crate::maintenance;
+use crate::maintenance::Window;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
+use crate::observe::said::Said;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
@@ -65,6 +67,7 @@ struct Shown {
     capacities: Arc<Capacities>,
     /// Of the database.
     path: PathBuf,
+    windows: Arc<[Window]>,
     /// There are several shops, also where one is asked for.
     several: bool,
 }
@@ -92,6 +95,7 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         rules: Arc::clone(&config.rules),
         capacities: Arc::clone(&config.capacities),
         path: config.store.path.clone(),
+        windows: Arc::clone(&config.windows),
         several: config.instances.len() > 1,
     };
     let looked = looked(config, only, options.dry_run).await;
@@ -457,9 +461,10 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
     {
         say(&unknown);
     }
+    let said = said(shown_in, &shown).await;
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| said.item(line, board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
         let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
         let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
@@ -469,6 +474,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             &shown,
             listed,
             board,
+            &said,
             &shown_in.zone,
             Timestamp::now(),
         ));
@@ -481,6 +487,17 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
         }
     }
     exit
+}
+
+/// What people said, where there is a database that says it.
+async fn said(shown_in: &Shown, shops: &[(&str, &Memory)]) -> Said {
+    let Ok(reader) = Reader::open(&shown_in.path).await else {
+        return Said::default();
+    };
+    let names: Vec<&str> = shops.iter().map(|(name, _)| *name).collect();
+    let said = Said::read(&reader, &names, &shown_in.windows, Timestamp::now()).await;
+    reader.close().await;
+    said.unwrap_or_default()
 }
 
 /// What the poll alone says: unreadable, else the worst severity; an unknown level does not change it.

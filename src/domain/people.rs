@@ -185,6 +185,32 @@ pub(crate) fn ack_of(acks: &[Ack], series: u32) -> Option<&Ack> {
     at.ok().map(|at| &acks[at])
 }
 
+/// What keeps a series from being told of, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Silenced {
+    pub kind: MuteKind,
+    /// The silence's number, or the window's name.
+    pub id: String,
+    /// "" for a window.
+    pub by: String,
+    pub comment: String,
+    pub until: Timestamp,
+}
+
+impl Mute {
+    /// As it is shown beside what it is for.
+    #[must_use]
+    pub fn silenced(&self) -> Silenced {
+        Silenced {
+            kind: self.kind,
+            id: self.id.to_string(),
+            by: self.by.to_string(),
+            comment: self.comment.to_string(),
+            until: self.until,
+        }
+    }
+}
+
 /// Hours in which a channel is left in peace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quiet {

@@ -60,7 +60,6 @@ impl Remind {
         store: Store,
         rules: Arc<Rules>,
         (capacities, pools): (Arc<Capacities>, Option<Arc<Shelf>>),
-        windows: Arc<[Window]>,
         telling: Arc<Telling>,
         at: Time,
         zone: TimeZone,
@@ -71,12 +70,19 @@ impl Remind {
             rules,
             capacities,
             pools,
-            windows,
+            windows: Arc::from([]),
             telling,
             at,
             zone,
             done: Mutex::default(),
         }
+    }
+
+    /// With maintenance windows; without this there are none.
+    #[must_use]
+    pub fn with_windows(mut self, windows: &Arc<[Window]>) -> Self {
+        self.windows = Arc::clone(windows);
+        self
     }
 
     /// Says again what is due at `now`.

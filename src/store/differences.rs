@@ -159,6 +159,7 @@ fn find<'a>(combinations: &'a [Combination], wanted: &Combination) -> Option<&'a
 
 fn same_product(a: &Tracked, b: &Tracked) -> bool {
     same_for_history(a, b)
+        && a.price == b.price
         && a.controlled == b.controlled
         && a.missing == b.missing
         && a.options_key == b.options_key

@@ -1,6 +1,7 @@
 //! What is remembered of a shop, read back after a start.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
+use crate::domain::catalogue::price::Price;
 use crate::domain::forecast::Forecasts;
 use crate::domain::message::EndedMute;
 use crate::domain::pool::Bottleneck;
@@ -56,6 +58,7 @@ impl Reader {
             placeholder,
             told: &mut told,
             waiting: products.into_iter().peekable(),
+            prices: HashSet::new(),
             built: Vec::new(),
             next_series: source.next_series,
         };
@@ -95,6 +98,8 @@ struct ProductRow {
     options_key: i64,
     per_choice: u8,
     ambiguous_zero: u8,
+    currency: Option<String>,
+    monthly: Option<i64>,
 }
 
 /// A row of `series`, in the order it is selected.
@@ -134,7 +139,7 @@ async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<V
         let after = all.last().map_or(i64::MIN, |row| row.id);
         let text: String = sqlx::query_scalar(
             "SELECT json_group_array(json_array(product_id, name, group_id, group_name, hidden, retired, controlled, \
-             missing, options_key, per_choice, ambiguous_zero)) FROM (SELECT * FROM products \
+             missing, options_key, per_choice, ambiguous_zero, currency, monthly)) FROM (SELECT * FROM products \
              WHERE instance_id = ? AND product_id > ? ORDER BY product_id LIMIT ?)",
         )
         .bind(instance.0)
@@ -294,6 +299,7 @@ struct Building<'a, I: Iterator<Item = ProductRow>> {
     placeholder: &'a Arc<Effective>,
     told: &'a mut HashMap<u32, Vec<Told>>,
     waiting: Peekable<I>,
+    prices: HashSet<Arc<Price>>,
     built: Vec<Tracked>,
     next_series: u32,
 }
@@ -326,6 +332,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             .waiting
             .next_if(|product| product.id == row.product_id)
             .ok_or_else(|| orphan(row.product_id))?;
+        let price = self.price(product.currency, product.monthly);
         self.built.push(Tracked {
             id: product.id,
             name: Name::new(&product.name),
@@ -333,6 +340,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             group: product.group.as_deref().map(Name::new),
             hidden: product.hidden.map(|flag| flag != 0),
             retired: product.retired.map(|flag| flag != 0),
+            price,
             controlled: product.controlled.map(|flag| flag != 0),
             missing: product.missing,
             gone: row.gone != 0,
@@ -348,6 +356,20 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             epoch: 0,
         });
         Ok(())
+    }
+
+    /// Catalogues repeat their prices: each is kept once.
+    fn price(&mut self, currency: Option<String>, monthly: Option<i64>) -> Option<Arc<Price>> {
+        let price = Price {
+            currency: currency?,
+            monthly: monthly?,
+        };
+        if let Some(known) = self.prices.get(&price) {
+            return Some(Arc::clone(known));
+        }
+        let price = Arc::new(price);
+        self.prices.insert(Arc::clone(&price));
+        Some(price)
     }
 
     fn state(&mut self, row: &SeriesRow) -> Result<SeriesState, StoreError> {

@@ -47,7 +47,7 @@ pub(crate) async fn insert_products(
     insert(
         conn,
         "INSERT OR REPLACE INTO products (instance_id, product_id, name, group_id, group_name, hidden, retired, \
-         controlled, missing, options_key, per_choice, ambiguous_zero) ",
+         controlled, missing, options_key, per_choice, ambiguous_zero, currency, monthly) ",
         rows,
         |values, tracked| {
             values
@@ -62,7 +62,9 @@ pub(crate) async fn insert_products(
                 .push_bind(tracked.missing)
                 .push_bind(signed(tracked.options_key))
                 .push_bind(tracked.per_choice)
-                .push_bind(tracked.ambiguous_zero);
+                .push_bind(tracked.ambiguous_zero)
+                .push_bind(tracked.price.as_ref().map(|price| price.currency.as_str()))
+                .push_bind(tracked.price.as_ref().map(|price| price.monthly));
         },
     )
     .await

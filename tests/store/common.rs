@@ -98,6 +98,7 @@ pub fn product(id: i64, number: u32, level: Level) -> Tracked {
         group: None,
         hidden: None,
         retired: None,
+        price: None,
         controlled: None,
         missing: 0,
         gone: false,

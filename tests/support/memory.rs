@@ -79,6 +79,7 @@ pub fn product(id: i64, name: &str, series: SeriesState) -> Tracked {
         group: Some(Name::new("Dedicated")),
         hidden: None,
         retired: None,
+        price: None,
         controlled: None,
         missing: 0,
         gone: false,

@@ -207,6 +207,7 @@ impl Pooling<'_> {
                     group: shop(),
                     hidden: None,
                     retired: None,
+                    price: None,
                     controlled: None,
                     missing: 0,
                     gone: false,

@@ -51,8 +51,13 @@ impl Walk<'_> {
             None => self.appeared(look),
             Some(known) if known.gone => self.returned(known, look),
             Some(known) => {
+<<<<<<< HEAD
                 let waits = || self.telling.is_waiting(known, self.mutes_moved);
                 if look.unchanged && known.missing == 0 && !waits() && !self.is_recast(known) {
+=======
+                let waits = || self.telling.is_waiting(known, self.mutes_moved) || self.is_recast(known);
+                if look.unchanged && known.missing == 0 && !waits() {
+>>>>>>> people-work
                     return Arc::clone(known);
                 }
                 self.seen_again(known, look)
@@ -70,6 +75,7 @@ impl Walk<'_> {
             group: product.group().cloned(),
             hidden: product.details.as_ref().and_then(|details| details.hidden),
             retired: product.details.as_ref().and_then(|details| details.retired),
+            price: product.listing.price.clone(),
             controlled: look.level.controlled,
             missing: 0,
             gone: false,
@@ -245,6 +251,7 @@ impl Walk<'_> {
             tracked.hidden = details.hidden.or(tracked.hidden);
             tracked.retired = details.retired.or(tracked.retired);
         }
+        tracked.price.clone_from(&product.listing.price);
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);

@@ -11,6 +11,7 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::price::Price;
 use crate::domain::draw::Draw;
 use crate::domain::forecast::Forecasts;
 use crate::domain::message::Capability;
@@ -211,6 +212,8 @@ pub struct Tracked {
     pub group: Option<Name>,
     pub hidden: Option<bool>,
     pub retired: Option<bool>,
+    /// What it costs a month, as last read.
+    pub price: Option<Arc<Price>>,
     /// Whether stock was controlled when that was last known.
     pub controlled: Option<bool>,
     /// Accepted catalogues in a row in which it was absent.

@@ -179,6 +179,7 @@ impl Tracked {
             && self.group == other.group
             && self.hidden == other.hidden
             && self.retired == other.retired
+            && self.price == other.price
             && self.controlled == other.controlled
             && self.missing == other.missing
             && self.gone == other.gone
