@@ -110,6 +110,7 @@ fn series(number: u32, level: i64) -> SeriesState {
         fingerprint: 0x1234_5678_9abc_def0,
         seen_other_than_zero: true,
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
@@ -185,6 +186,7 @@ fn decision(next: Memory, changes: Vec<Change>) -> Decision {
         source_changed: false,
         events: Vec::new(),
         messages: Vec::new(),
+        acks: Vec::new(),
     }
 }
 
@@ -334,6 +336,7 @@ async fn outbox() {
         kind: "stock.alerts".to_owned(),
         instance: None,
         recorded_at: at(number),
+        not_before: None,
         headline: "1 product is out".to_owned(),
         content: "x".repeat(1500),
         medium: Medium::Webhook,

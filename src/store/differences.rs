@@ -78,6 +78,7 @@ impl<'a> SeriesRow<'a> {
 fn without_told(state: &SeriesState) -> SeriesState {
     SeriesState {
         told: Vec::new(),
+        notes: state.notes.clone(),
         ..*state
     }
 }

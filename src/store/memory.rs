@@ -13,6 +13,7 @@ use sqlx::SqliteConnection;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Notes;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::SourceState;
 use crate::domain::alerting::state::Told;
@@ -21,6 +22,7 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::price::Price;
 use crate::domain::forecast::Forecasts;
+use crate::domain::message::EndedMute;
 use crate::domain::pool::Bottleneck;
 use crate::domain::stand::Severity;
 use crate::store::error::StoreError;
@@ -31,6 +33,7 @@ use crate::store::value::cause;
 use crate::store::value::companion;
 use crate::store::value::json;
 use crate::store::value::level_from;
+use crate::store::value::mute_kind;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 use crate::store::value::unsigned;
@@ -123,6 +126,11 @@ struct SeriesRow {
     fingerprint: i64,
     other_than_zero: u8,
     born_open: u8,
+    mute: Option<(String, String, String, String)>,
+    muted: u8,
+    urgent_since: Option<i64>,
+    flips: Option<Vec<i64>>,
+    flapping_since: Option<i64>,
 }
 
 async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<Vec<ProductRow>, StoreError> {
@@ -157,7 +165,7 @@ async fn series(
         "SELECT json_group_array(json_array(product_id, combination, number, label, bottleneck, gone, state, level, \
          last_level, last_known_at, previous_level, severity, since, started_at, \
          json_array(pending_low, pending_critical, pending_out), frozen_since, better_since, transition, fingerprint, \
-         other_than_zero, born_open)) FROM (SELECT * FROM series WHERE instance_id = ? \
+         other_than_zero, born_open, json(mute), muted, urgent_since, json(flips), flapping_since)) FROM (SELECT * FROM series WHERE instance_id = ? \
          AND (product_id, combination) > (?, ?) ORDER BY product_id, combination LIMIT ?)",
     )
     .bind(instance.0)
@@ -169,20 +177,24 @@ async fn series(
     json(&text)
 }
 
+/// A row of `told`, in the order it is selected.
+type ToldRow = (u32, String, i64, i64, i64, i64, bool, bool);
+
 /// What channels were told, by the series' number.
 async fn told(
     conn: &mut SqliteConnection,
     instance: InstanceId,
 ) -> Result<HashMap<u32, Vec<Told>>, StoreError> {
-    let rows: Vec<(u32, String, i64, i64)> = sqlx::query_as(
-        "SELECT series, channel, severity, at FROM told WHERE instance_id = ? ORDER BY series, channel",
+    let rows: Vec<ToldRow> = sqlx::query_as(
+        "SELECT series, channel, severity, at, missed, worst, escalated, overdue FROM told WHERE instance_id = ? \
+         ORDER BY series, channel",
     )
     .bind(instance.0)
     .fetch_all(conn)
     .await?;
     let mut channels: HashMap<String, Arc<str>> = HashMap::new();
     let mut told: HashMap<u32, Vec<Told>> = HashMap::new();
-    for (series, channel, severity, at) in rows {
+    for (series, channel, severity, at, missed, worst, escalated, overdue) in rows {
         let channel = channels
             .entry(channel)
             .or_insert_with_key(|name| Arc::from(name.as_str()));
@@ -190,6 +202,10 @@ async fn told(
             channel: Arc::clone(channel),
             severity: Severity::from_rank(severity),
             at: timestamp(at)?,
+            missed: Severity::from_rank(missed),
+            worst: Severity::from_rank(worst),
+            escalated,
+            overdue,
         });
     }
     Ok(told)
@@ -378,6 +394,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             fingerprint: unsigned(row.fingerprint),
             seen_other_than_zero: row.other_than_zero != 0,
             born_open: row.born_open != 0,
+            notes: notes(row)?,
             told: self.told.remove(&row.number).unwrap_or_default(),
         })
     }
@@ -391,6 +408,26 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
         };
         self.built.into_iter().map(finish).collect()
     }
+}
+
+fn notes(row: &SeriesRow) -> Result<Option<Box<Notes>>, StoreError> {
+    let mute = row.mute.as_ref().map(|(kind, id, by, comment)| {
+        Ok::<_, StoreError>(Arc::new(EndedMute {
+            kind: mute_kind(kind)?,
+            id: id.clone(),
+            by: by.clone(),
+            comment: comment.clone(),
+        }))
+    });
+    let flips = row.flips.iter().flatten();
+    let notes = Notes {
+        mute: mute.transpose()?,
+        muted: row.muted != 0,
+        urgent_since: optional_timestamp(row.urgent_since)?,
+        flips: flips.map(|at| timestamp(*at)).collect::<Result<_, _>>()?,
+        flapping_since: optional_timestamp(row.flapping_since)?,
+    };
+    Ok((notes != *Notes::NONE).then(|| Box::new(notes)))
 }
 
 pub(crate) fn key(text: &str) -> Result<CombinationKey, StoreError> {

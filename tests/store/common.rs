@@ -85,6 +85,7 @@ pub fn series(number: u32, level: Level) -> SeriesState {
         fingerprint: u64::MAX - 7,
         seen_other_than_zero: level != Level::Known(0),
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
@@ -148,6 +149,7 @@ pub fn decision(before: &Memory, next: Memory) -> Decision {
         next,
         changes,
         events: Vec::new(),
+        acks: Vec::new(),
         messages: Vec::new(),
     }
 }

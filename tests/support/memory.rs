@@ -55,6 +55,7 @@ pub fn series(level: Level) -> SeriesState {
         fingerprint: 0,
         seen_other_than_zero: true,
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
