@@ -30,6 +30,7 @@ mod secrets;
 mod prometheus;
 mod heartbeat;
 mod demo;
+mod reports;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;
