@@ -194,7 +194,10 @@ impl<'a> Looked<'a> {
     /// Adds how well the shop was seen, up to now.
     async fn tally(&self, reader: &Reader, span: Span, health: &mut Health) -> Result<(), StoreError> {
         health.unknown_products += self.source.unknown();
-        let Some(stretch) = self.stretch(span.from, span.now) else {
+        // With what was seen in this very moment.
+        let moment = SignedDuration::from_millis(1);
+        let until = span.now.checked_add(moment).unwrap_or(span.now);
+        let Some(stretch) = self.stretch(span.from, until) else {
             health.gaps.push((self.source.name.clone(), span.from, None));
             return Ok(());
         };

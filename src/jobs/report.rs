@@ -270,11 +270,12 @@ async fn overdue(
     last: &Run,
     now: Timestamp,
 ) -> Result<Option<(Run, String)>, StoreError> {
-    if let Some(due) = unmade(plan, last, now) {
+    let missed = unmade(plan, last, now).filter(|due| now.duration_since(*due) >= OVERDUE);
+    if let Some(due) = missed {
         let mut run = occasion(plan, due, RunState::Failed, now);
         run.told_at = last.told_at.filter(|_| last.scheduled_for == due);
         let why = "It could not be made: the monitor's log says why.".to_owned();
-        return Ok((now.duration_since(due) >= OVERDUE).then_some((run, why)));
+        return Ok(Some((run, why)));
     }
     let waits = now.duration_since(last.made_at) >= OVERDUE;
     if last.state != RunState::Queued || !waits {

@@ -174,7 +174,28 @@ async fn a_week_of_a_shop_is_told_by_what_is_most_pressing() {
         .await
         .unwrap();
     let report = weekly(&world, &Outline::new("weekly", Period::Week)).await;
-    insta::assert_snapshot!(shown(&report), @"");
+    insta::assert_snapshot!(shown(&report), @"
+    well: false, empty: false
+    act now
+      Out for a day out 0, sold 3, restocked 0, out 24.0 h, 2 points
+    running out
+    ordered
+      Ordered out 0, sold 4, restocked 0, out 96.0 h, anna ordered Some(20), overdue true, 3 points
+    changed
+      Selling ok 55, sold 25, restocked 30, out 0.0 h, 0 points
+      Ordered out 0, sold 4, restocked 0, out 96.0 h, anna ordered Some(20), overdue true, 0 points
+      Out for a day out 0, sold 3, restocked 0, out 24.0 h, 0 points
+      Withdrawn gone
+      New new
+      Renamed anew renamed
+    idle
+      Idle ok 70, sold 0, restocked 0, out 0.0 h, 0 points
+      Renamed anew ok 9, sold 0, restocked 0, out 0.0 h, 0 points
+    pools
+    money
+    health
+      7 polls, 0 failed, 0 gaps, 0 unknown
+    ");
     assert_eq!(report.all.len(), 6, "every series that is still there");
 }
 
@@ -195,7 +216,18 @@ async fn an_empty_shop_and_one_of_unknown_levels_have_a_report_too() {
     .await;
     let report = weekly(&world, &outline).await;
     assert_eq!((report.products.unknown, report.products.total()), (1, 1));
-    insta::assert_snapshot!(shown(&report), @"");
+    insta::assert_snapshot!(shown(&report), @"
+    well: false, empty: true
+    act now
+    running out
+    ordered
+    changed
+    idle
+    pools
+    money
+    health
+      2 polls, 0 failed, 0 gaps, 1 unknown
+    ");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::runtime::Runtime;
 
+use crate::CONTROLLED;
 use crate::daemon::Home;
 use crate::daemon::eventually;
 use crate::home;
@@ -86,6 +87,7 @@ fn a_report_is_written_as_files_without_being_sent_and_sent_when_asked_for() {
     let mut home = home(&shop, &receivers);
     home.set("REPORT_SCHEDULE", "0 8 * * *");
     home.set("REPORT_EMAIL_TO", "boss@shop.example");
+    home.write("config/monitor.toml", CONTROLLED);
     assert_eq!(home.run(&["check"]).code, 2);
     let preview = home.run(&["report", "preview", "--out", "preview", "--period", "week"]);
     assert_eq!(preview.code, 0, "{preview:?}");

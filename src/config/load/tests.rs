@@ -1123,7 +1123,14 @@ fn reports_of_the_file_have_a_schedule_a_zone_and_an_audience_of_their_own() {
             )
         })
         .collect();
-    insta::assert_debug_snapshot!(shown, @"");
+    insta::assert_debug_snapshot!(shown, @r#"
+    [
+        "report Day Sun 2026-11-22 08:00 CET 7 to [\"report:report\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+        "sales Week Fri 2026-11-27 07:30 EST 7 to [\"email\", \"report:sales\"]: [Money, ActNow, RunningOut, Changed, Idle]",
+        "monthly Month Mon 2026-11-30 08:00 CET 14 to [\"email\"]: [Health, ActNow]",
+        "working-days Day Mon 2026-11-23 08:00 CET 7 to [\"email\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+    ]
+    "#);
     assert_eq!(warnings(&config), "");
 }
 

@@ -26,6 +26,7 @@ use crate::domain::reporting::lines::Known;
 use crate::domain::reporting::lines::Sorted;
 use crate::domain::reporting::outline::Outline;
 use crate::domain::stand::AckRef;
+use crate::domain::stand::Counts;
 use crate::domain::stand::Severity;
 
 /// What a report is made of.
@@ -66,7 +67,8 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
     let all = lines::lines(outline, material.shops, material.board, span.now);
     let pools = pools(outline, material.board, &material.pool_acks);
     let mut left_out = Vec::new();
-    let all_is_well = all_is_well(&all, &pools, &material.health);
+    let products = lines::counts(outline, material.shops);
+    let all_is_well = is_seen(&all, products) && all_is_well(&all, &pools, &material.health);
     let events = events(outline, material.shops, material.events);
     let mut sections = Vec::with_capacity(outline.topics.len());
     for topic in &outline.topics {
@@ -108,7 +110,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
             .filter(|shop| outline.concerns(shop))
             .map(str::to_owned)
             .collect(),
-        products: lines::counts(outline, material.shops),
+        products,
         all_is_well,
         sections,
         left_out,
@@ -142,6 +144,13 @@ fn cut<T>(topic: Topic, lines: &mut Vec<T>, left_out: &mut Vec<(Topic, usize)>) 
         lines.truncate(LISTED);
         left_out.push((topic, more));
     }
+}
+
+/// Whether levels are known: none was lost, and not all are missing.
+fn is_seen(all: &[Sorted], products: Counts) -> bool {
+    let lost = |sorted: &Sorted| sorted.speaks && !sorted.gone && !sorted.line.known;
+    let known = products.total() - products.unknown;
+    !all.iter().any(lost) && (known > 0 || products.unknown == 0)
 }
 
 fn all_is_well(all: &[Sorted], pools: &[PoolLine], health: &Health) -> bool {
