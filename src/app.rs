@@ -157,6 +157,7 @@ async fn run_on(
         ticker: Ticker::default(),
     };
     configure_desk(&lasting.desk, &generation.config);
+    generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
     let state = AppState {
         view: Arc::clone(&lasting.view),
@@ -280,6 +281,7 @@ async fn generations(
         lasting
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
+        generation.say_when(&lasting.view);
         generation.show_pools(&lasting.store, &lasting.view).await?;
         tracing::info!("The new configuration is in force.");
     }
@@ -366,8 +368,13 @@ impl Generation {
         for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
             channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
         }
+        let quiet = config
+            .channels
+            .iter()
+            .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)));
         Ok(Telling {
             channels,
+            quiet: quiet.collect(),
             zone: config.timezone.clone(),
             page_url: None,
         })
@@ -384,6 +391,7 @@ impl Generation {
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
             pools: self.pools.clone(),
+            windows: Arc::clone(&self.config.windows),
             telling: Arc::clone(&self.telling),
             details_budget,
         }
@@ -422,6 +430,11 @@ impl Generation {
             pools: self.pools.clone(),
             telling: Arc::clone(&self.telling),
         }
+    }
+
+    /// Shows which windows and time zone are configured.
+    fn say_when(&self, view: &View) {
+        view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -13,6 +13,9 @@ pub mod check;
 pub mod status;
 pub mod history;
 pub mod rehearse;
+mod people;
+pub mod ack;
+pub mod silence;
 pub mod config;
 pub mod import;
 pub mod suggest;
@@ -81,6 +84,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Status(options) => status::status(&sources, &options).await,
         Command::History(options) => history::history(&sources, &options).await,
         Command::Rehearse(options) => rehearse::rehearse(&sources, &options).await,
+        Command::Ack(options) => ack::ack(&sources, &options).await,
+        Command::Silence { what } => silence::silence(&sources, &what).await,
         Command::Config {
             what: ConfigCommand::Check,
         } => config::check(&sources),

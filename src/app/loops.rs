@@ -125,6 +125,7 @@ impl Loops {
             lasting.store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),

@@ -185,6 +185,7 @@ fn channel(name: &str, mail: &MailSink) -> Channel {
             password: None,
             from: "stock@shop.example".to_owned(),
             to: vec!["boss@shop.example".to_owned()],
+            unsubscribe: None,
             timeout: Duration::from_secs(30),
         }),
     })

@@ -21,6 +21,7 @@ mod call;
 mod life;
 mod channels;
 mod notify;
+mod templates;
 mod bulk;
 mod pools;
 mod shops;
@@ -31,6 +32,7 @@ mod prometheus;
 mod heartbeat;
 mod demo;
 mod reports;
+mod forecast;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;
