@@ -17,7 +17,6 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
 use crate::domain::people::People;
 use crate::domain::pool::Board;
-use crate::domain::report::Amount;
 use crate::domain::report::Chart;
 use crate::domain::report::Happened;
 use crate::domain::report::Health;
@@ -140,7 +139,6 @@ struct Looked<'a> {
     source: &'a Source,
     movements: HashMap<u32, Movement>,
     forecasts: Forecasts,
-    prices: HashMap<ProductId, Amount>,
     people: People,
 }
 
@@ -155,7 +153,6 @@ impl<'a> Looked<'a> {
             source,
             movements: HashMap::new(),
             forecasts: Forecasts::default(),
-            prices: HashMap::new(),
             people: People::default(),
         };
         if let Some(stretch) = looked.stretch(span.from, span.until) {
@@ -218,7 +215,6 @@ impl<'a> Looked<'a> {
             memory: &self.source.memory,
             movements: &self.movements,
             forecasts: &self.forecasts,
-            prices: &self.prices,
             people: &self.people,
         }
     }

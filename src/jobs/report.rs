@@ -282,7 +282,8 @@ async fn overdue(
         return Ok(None);
     }
     let reach = reader.report_reach(last).await?;
-    if reach.reached_at.is_some() {
+    let held = reach.held_until.is_some_and(|until| until > now);
+    if reach.reached_at.is_some() || held {
         return Ok(None);
     }
     let how = if reach.given_up {

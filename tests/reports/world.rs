@@ -146,6 +146,7 @@ impl Running {
             channels: vec![channel("mail", mail), channel("other", mail)],
             zone: TimeZone::UTC,
             page_url: None,
+            quiet: Vec::new(),
         });
         let check = Check {
             shop: Arc::clone(&watched),
@@ -154,6 +155,7 @@ impl Running {
             rules: Arc::clone(&rules),
             capacities: Arc::new(Capacities::default()),
             pools: None,
+            windows: Arc::from([]),
             telling: Arc::clone(&telling),
             details_budget: Duration::from_secs(60),
         };

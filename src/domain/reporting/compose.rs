@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::domain::forecast::money;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::report::Amount;
@@ -53,12 +54,10 @@ pub struct Span {
     pub late: bool,
 }
 
-/// What its estimates rest on.
-pub const ASSUMPTIONS: [&str; 4] = [
-    "While a product could not be ordered it would have sold as fast as before (its sell rate, from drops of its level).",
-    "Each sale counts with 30 days of its recurring price as the catalogue shows it; setup fees, discounts and taxes are left out.",
-    "Only hours count in which the level was known to be 0.",
-    "Some customers come back later or take another product: take it as an upper bound.",
+/// What the estimate of money rests on, beside [`money::ASSUMPTIONS`].
+pub const ASSUMPTIONS: [&str; 2] = [
+    "Only time counts in which the level was known to be 0, within the period of the report.",
+    "What was not ordered here may have been ordered as another product: take it as an upper bound.",
 ];
 
 /// The report.
@@ -96,7 +95,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
                 cut(*topic, &mut pools, &mut left_out);
                 Section::Pools { lines: pools }
             }
-            Topic::Money => Section::Money(money(&all, &mut left_out)),
+            Topic::Money => Section::Money(lost_money(&all, &mut left_out)),
             Topic::Health => Section::Health(Box::new(material.health.clone())),
         });
     }
@@ -268,7 +267,7 @@ fn idle(all: &[Sorted], outline: &Outline, now: Timestamp) -> Vec<Line> {
     sorted(all, wanted, |a, b| b.level.cmp(&a.level))
 }
 
-fn money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
+fn lost_money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
     let wanted = |sorted: &Sorted| sorted.line.lost.is_some() && sorted.speaks;
     let mut lines = sorted(all, wanted, |a, b| amount(b).cmp(&amount(a)));
     let mut total: BTreeMap<String, i64> = BTreeMap::new();
@@ -283,7 +282,10 @@ fn money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
             .into_iter()
             .map(|(currency, hundredths)| Amount { currency, hundredths })
             .collect(),
-        assumptions: ASSUMPTIONS.map(str::to_owned).to_vec(),
+        assumptions: std::iter::once(money::ASSUMPTIONS)
+            .chain(ASSUMPTIONS)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
