@@ -44,7 +44,8 @@ async fn a_report_that_nobody_takes_for_an_hour_is_told_once_on_the_other_channe
     world.step(&daily, at("2026-11-22T08:00:05Z")).await;
     let mails = world.mail.mails();
     let text = mails.last().unwrap().text();
-    assert!(text.contains("overdue"), "{text}");
+    let listed = "The report daily was due 21 November, 08:00 and did not go out.";
+    assert!(text.contains(listed), "{text}");
     let doing = world
         .running
         .reporting
