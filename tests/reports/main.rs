@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::panic,
     reason = "a test's helpers fail as the test does"
 )]
 
@@ -12,3 +12,5 @@ mod shop;
 
 mod world;
 mod once;
+mod overdue;
+mod content;

@@ -31,6 +31,7 @@ mod secrets;
 mod prometheus;
 mod heartbeat;
 mod demo;
+mod reports;
 mod forecast;
 
 use crate::daemon::Home;

@@ -362,6 +362,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
+        ("report", "", 18),
         ("maintenance", "", 10),
     ] {
         let keys = known_keys(section, body);
@@ -1188,8 +1189,73 @@ fn a_bad_address_of_the_shop_is_never_quoted() {
 const MAIL: &str =
     "SMTP_URL=smtp://mx.example\nSMTP_FROM=stock@example.com\nALERT_EMAIL_TO=ops@example.com\n";
 
+#[test]
+fn reports_of_the_file_have_a_schedule_a_zone_and_an_audience_of_their_own() {
+    let config = good(
+        &format!(
+            "{MAIL}REPORT_SCHEDULE=0 8 * * *\nREPORT_EMAIL_TO=boss@example.com\nTIMEZONE=Europe/Berlin\n"
+        ),
+        "[[report]]\nname = \"sales\"\nevery = \"week\"\nat = \"07:30\"\nweekday = \"fri\"\nzone = \"America/New_York\"\n\
+         channels = [\"email\"]\nto = [\"sales@example.com\"]\naudience = \"sales\"\nskip_if_empty = true\n\
+         [[report]]\nname = \"monthly\"\nevery = \"month\"\nday = \"last\"\nchannels = \"email\"\n\
+         sections = [\"health\", \"act_now\", \"health\"]\nlead_time = \"14d\"\n\
+         [[report]]\nname = \"working-days\"\nschedule = \"0 8 * * MON-FRI\"\nchannels = \"email\"\n",
+    );
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+    let shown: Vec<String> = config
+        .reports
+        .iter()
+        .map(|report| {
+            let outline = &report.outline;
+            let next = report.schedule.next_after(now).expect("a next time");
+            format!(
+                "{} {:?} {} {} to {:?}: {:?}",
+                outline.name,
+                outline.period,
+                next.to_zoned(report.zone.clone()).strftime("%a %F %H:%M %Z"),
+                outline.lead_time.as_secs() / 86_400,
+                report.channels,
+                outline.topics
+            )
+        })
+        .collect();
+    insta::assert_debug_snapshot!(shown, @r#"
+    [
+        "report Day Sun 2026-11-22 08:00 CET 7 to [\"report:report\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+        "sales Week Fri 2026-11-27 07:30 EST 7 to [\"email\", \"report:sales\"]: [Money, ActNow, RunningOut, Changed, Idle]",
+        "monthly Month Mon 2026-11-30 08:00 CET 14 to [\"email\"]: [Health, ActNow]",
+        "working-days Day Mon 2026-11-23 08:00 CET 7 to [\"email\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+    ]
+    "#);
+    assert_eq!(warnings(&config), "");
+}
+
 /// Bad files, and what is said of them.
 const BAD_KEYS: &[(&str, &str)] = &[
+    (
+        "[[report]]\nname = \"a\"\nevery = \"week\"",
+        "report \"a\": to and channels (config/monitor.toml line 1) are both missing: nobody gets it. Write to = [\"boss@example.com\"], or channels = [\"sales\"].",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"",
+        "report \"a\": schedule (config/monitor.toml line 1) is missing. Write every = \"week\", or schedule = \"0 8 * * MON\".",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nschedule = \"* * * * *\"",
+        "report \"a\": schedule (config/monitor.toml line 4) makes a report more often than every ten minutes (it says \"* * * * *\"). Write one such as 0 8 * * MON (Mondays at 8:00).",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"month\"\nday = 31",
+        "report \"a\": day (config/monitor.toml line 5) is not a day that every month has (it says \"31\"). Write 1 to 28, or last.",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"week\"\naudience = \"bosses\"",
+        "report \"a\": audience (config/monitor.toml line 5) is no audience (it says \"bosses\"). Write sales, provisioning or datacentre.",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"week\"\nsections = [\"gossip\"]",
+        "report \"a\": sections (config/monitor.toml line 5) is not a section of reports (it says \"gossip\"). There are: act_now, running_out, ordered, changed, idle, pools, money, health.",
+    ),
     (
         "low_stok = 3",
         "low_stok (config/monitor.toml line 1) is not a known key. Did you mean low_stock?",
