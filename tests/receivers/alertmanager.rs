@@ -24,8 +24,8 @@ use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::notify::channel::Channel;
 use whmcs_stock_monitor::notify::content::Outgoing;
 use whmcs_stock_monitor::notify::content::Receipt;
-use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
+use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 
 use crate::daemon::Home;
 use crate::daemon::ask;
