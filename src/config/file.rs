@@ -174,7 +174,15 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
+const SECTIONS: &[&str] = &[
+    "instance",
+    "channel",
+    "rule",
+    "capacity",
+    "pool",
+    "report",
+    "maintenance",
+];
 
 /// Words that stand left of a `=`.
 const WORDS: &[&str] = &[
@@ -209,6 +217,9 @@ const WORDS: &[&str] = &[
     "format",
     "severities",
     "allow_link_local",
+    "template",
+    "content_type",
+    "list_unsubscribe",
     "default",
     "instances",
     "groups",
@@ -247,6 +258,9 @@ const WORDS: &[&str] = &[
     "skip_if_empty",
     "idle_after",
     "charts",
+    "lasts",
+    "pools",
+    "comment",
 ];
 
 fn is_a_key(word: &str) -> bool {

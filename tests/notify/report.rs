@@ -42,7 +42,7 @@ pub fn mail(report: Report) -> Mail {
             html,
             attachments,
         },
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     }
 }
 
