@@ -157,6 +157,7 @@ async fn run_on(
         ticker: Ticker::default(),
     };
     configure_desk(&lasting.desk, &generation.config);
+    generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
     let state = AppState {
         view: Arc::clone(&lasting.view),
@@ -280,6 +281,7 @@ async fn generations(
         lasting
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
+        generation.say_when(&lasting.view);
         generation.show_pools(&lasting.store, &lasting.view).await?;
         tracing::info!("The new configuration is in force.");
     }
@@ -328,16 +330,7 @@ impl Generation {
         before: &[(Arc<Shop>, Arc<Client>)],
         only: Option<&str>,
     ) -> Result<Self, RunError> {
-        let mut channels = Vec::with_capacity(config.channels.len());
-        let of_reports = config.reports.iter().filter_map(report_channel);
-        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
-            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
-        }
-        let telling = Arc::new(Telling {
-            channels,
-            zone: config.timezone.clone(),
-            page_url: None,
-        });
+        let telling = Arc::new(Self::telling(&config)?);
         let mut shops = Vec::with_capacity(config.instances.len());
         let wanted = |name: &str| only.is_none_or(|only| only == name);
         for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
@@ -368,6 +361,25 @@ impl Generation {
         })
     }
 
+    /// The channels, those that reports have of their own last, and how messages are put into words.
+    pub fn telling(config: &Config) -> Result<Telling, RunError> {
+        let mut channels = Vec::with_capacity(config.channels.len());
+        let of_reports = config.reports.iter().filter_map(report_channel);
+        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
+        }
+        let quiet = config
+            .channels
+            .iter()
+            .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)));
+        Ok(Telling {
+            channels,
+            quiet: quiet.collect(),
+            zone: config.timezone.clone(),
+            page_url: None,
+        })
+    }
+
     /// The check of the shop at that place.
     #[must_use]
     pub fn check(&self, place: usize, store: &Store, details_budget: Duration) -> Check {
@@ -379,6 +391,7 @@ impl Generation {
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
             pools: self.pools.clone(),
+            windows: Arc::clone(&self.config.windows),
             telling: Arc::clone(&self.telling),
             details_budget,
         }
@@ -417,6 +430,11 @@ impl Generation {
             pools: self.pools.clone(),
             telling: Arc::clone(&self.telling),
         }
+    }
+
+    /// Shows which windows and time zone are configured.
+    fn say_when(&self, view: &View) {
+        view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -27,11 +27,16 @@ pub mod domain {
         pub mod mention;
         pub mod unmatched;
         pub mod relink;
+        pub mod acks;
         pub mod decision;
         pub mod judge;
         pub mod series;
+        mod flapping;
         mod about;
+        mod muting;
         mod telling;
+        mod speaking;
+        mod later;
         mod saying;
         mod pooling;
         mod needs;
@@ -88,6 +93,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;
@@ -210,6 +216,7 @@ pub mod config {
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
+    pub mod maintenance;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -223,6 +230,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;
@@ -231,6 +239,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
     mod past;
     pub mod rehearse;
     pub mod report;
@@ -256,11 +265,18 @@ pub mod observe {
     pub mod pools;
     pub mod items;
     pub mod lines;
+    pub mod said;
     pub mod text;
     pub mod process;
     pub mod metrics;
     pub mod redact;
     pub mod log;
+}
+pub mod people {
+    pub mod when;
+    pub mod draft;
+    pub mod target;
+    pub mod listed;
 }
 pub mod web {
     pub mod state;

@@ -43,6 +43,7 @@ ALTER TABLE series ADD COLUMN muted INTEGER NOT NULL DEFAULT 0; -- 1: that was i
 ALTER TABLE series ADD COLUMN urgent_since INTEGER; -- since when it is critical or out without a break
 ALTER TABLE series ADD COLUMN flips TEXT; -- JSON: when its severity moved by its level lately; null where it did not
 ALTER TABLE series ADD COLUMN flapping_since INTEGER; -- since when it flaps; null while calm
+UPDATE series SET urgent_since = since WHERE severity >= 2 AND gone = 0;
 
 -- What a channel is still to be told of a series, and on what terms.
 ALTER TABLE told ADD COLUMN missed INTEGER NOT NULL DEFAULT 0; -- the worst it was not told of in its quiet hours; as in series

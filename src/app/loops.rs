@@ -31,6 +31,7 @@ use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::remind::Remind;
+use crate::jobs::report::Plan;
 use crate::jobs::report::Reporting;
 use crate::jobs::report::Step;
 use crate::observe::counters::Counters;
@@ -50,7 +51,7 @@ use crate::web::hints;
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
 /// How often it is looked whether a report is due.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether there are refused hints to tell of.
 const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
@@ -124,6 +125,7 @@ impl Loops {
             lasting.store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -140,6 +142,7 @@ impl Loops {
         tasks.spawn(report_loop(
             generation.reporting(&lasting.store),
             Arc::clone(&lasting.view),
+            Arc::clone(&lasting.counters),
             nudges,
             cancel.clone(),
         ));
@@ -584,21 +587,57 @@ async fn remind_loop(
     }
 }
 
-async fn report_loop(reporting: Reporting, view: Arc<View>, nudges: Nudges, cancel: CancellationToken) {
+async fn report_loop(
+    reporting: Reporting,
+    view: Arc<View>,
+    counters: Arc<Counters>,
+    nudges: Nudges,
+    cancel: CancellationToken,
+) {
+    counters.forget_reports();
     while !cancel.is_cancelled() {
         // Not before every shop was asked since the start: a report shows how things stand.
         if view.seen().not_attempted().next().is_none() {
             for plan in &reporting.plans {
-                let report = plan.outline.name.as_str();
-                match reporting.step(plan, Timestamp::now()).await {
-                    Ok(step) => tell_of_report(report, &step, &nudges),
-                    Err(error) => tracing::error!(report, %error, "The report waits for the database."),
+                if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
+                    let report = plan.outline.name.as_str();
+                    tracing::error!(report, %error, "The report waits for the database.");
                 }
             }
         }
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(REPORT_EVERY) => {}
+        }
+    }
+}
+
+/// Makes the report where it is due, and looks after the one before.
+async fn report(
+    reporting: &Reporting,
+    plan: &Plan,
+    counters: &Counters,
+    nudges: &Nudges,
+) -> Result<(), StoreError> {
+    let report = plan.outline.name.as_str();
+    let stepped = reporting.step(plan, Timestamp::now()).await;
+    if let Ok(step) = &stepped {
+        tell_of_report(report, step, nudges);
+    }
+    let (doing, told) = reporting.watch(plan, Timestamp::now()).await?;
+    counters.report(report, doing.success, doing.overdue.is_some());
+    if let Some((run, why)) = doing.overdue.filter(|(run, _)| run.told_at.is_none()) {
+        tracing::error!(report, due = %run.scheduled_for, why, "The report has reached nobody.");
+    }
+    nudge(&told, nudges);
+    stepped.map(|_| ())
+}
+
+/// Wakes the deliveries of the channels that were told something.
+fn nudge(told: &[(String, String)], nudges: &Nudges) {
+    for (name, nudge) in nudges.iter() {
+        if told.iter().any(|(channel, _)| channel == name) {
+            nudge.notify_one();
         }
     }
 }
@@ -615,11 +654,7 @@ fn tell_of_report(report: &str, step: &Step, nudges: &Nudges) {
             for (channel, headline) in told {
                 tracing::info!(report, %due, channel, headline, "Reporting.");
             }
-            for (name, nudge) in nudges.iter() {
-                if told.iter().any(|(channel, _)| channel == name) {
-                    nudge.notify_one();
-                }
-            }
+            nudge(told, nudges);
         }
     }
 }

@@ -174,7 +174,7 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report"];
+const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report", "maintenance"];
 
 /// Words that stand left of a `=`.
 const WORDS: &[&str] = &[
@@ -250,6 +250,9 @@ const WORDS: &[&str] = &[
     "skip_if_empty",
     "idle_after",
     "charts",
+    "lasts",
+    "pools",
+    "comment",
 ];
 
 fn is_a_key(word: &str) -> bool {

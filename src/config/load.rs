@@ -28,6 +28,7 @@ use crate::config::findings::Wrong;
 use crate::config::instances;
 use crate::config::instances::InstanceConfig;
 use crate::config::keys;
+use crate::config::maintenance;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
 use crate::config::reader::Reader;
@@ -39,6 +40,7 @@ use crate::config::section::Section;
 use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
+use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
 /// Everything the daemon goes by, checked.
@@ -50,6 +52,8 @@ pub struct Config {
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
     pub rules: Arc<Rules>,
     pub capacities: Arc<Capacities>,
+    /// Times that come again and again, in which nothing is told of what they match.
+    pub windows: Arc<[Window]>,
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
@@ -242,6 +246,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let policies = telling.good.iter().map(ChannelConfig::policy).collect();
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
+    let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
     let http = daemon::http(reader);
     let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url);
     let log = daemon::log(reader);
@@ -270,6 +275,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             channels: telling.good,
             rules: Arc::new(rules),
             capacities: Arc::new(capacities),
+            windows,
             timezone: zone.zone,
             timezone_name: zone.name,
             reminder_at,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::civil::Time;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -184,6 +185,32 @@ pub(crate) fn ack_of(acks: &[Ack], series: u32) -> Option<&Ack> {
     at.ok().map(|at| &acks[at])
 }
 
+/// What keeps a series from being told of, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Silenced {
+    pub kind: MuteKind,
+    /// The silence's number, or the window's name.
+    pub id: String,
+    /// "" for a window.
+    pub by: String,
+    pub comment: String,
+    pub until: Timestamp,
+}
+
+impl Mute {
+    /// As it is shown beside what it is for.
+    #[must_use]
+    pub fn silenced(&self) -> Silenced {
+        Silenced {
+            kind: self.kind,
+            id: self.id.to_string(),
+            by: self.by.to_string(),
+            comment: self.comment.to_string(),
+            until: self.until,
+        }
+    }
+}
+
 /// Hours in which a channel is left in peace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quiet {
@@ -217,5 +244,37 @@ impl Ack {
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.overdue_at.is_some() || self.eta.is_some_and(|eta| eta <= now)
+    }
+}
+
+impl Quiet {
+    /// When they end, where they hold at `now`. Hours that the clocks leave out or repeat count as the zone has them.
+    #[must_use]
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(self.zone.clone()).date();
+        // Those that began yesterday may last until today; where the zone skips a day, until the day after.
+        let days = [today.yesterday().ok(), Some(today)].into_iter().flatten();
+        let ends = days.filter_map(|day| {
+            let (from, until) = self.on(day)?;
+            (from <= now && now < until).then_some(until)
+        });
+        ends.max()
+    }
+
+    /// The hours that begin on that day, where any do.
+    fn on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        if !self.days.is_empty() && !self.days.contains(&day.weekday()) {
+            return None;
+        }
+        let last = if self.until <= self.from {
+            day.tomorrow().ok()?
+        } else {
+            day
+        };
+        let at = |date: Date, time: Time| {
+            let local = self.zone.to_ambiguous_timestamp(date.to_datetime(time));
+            local.compatible().ok()
+        };
+        Some((at(day, self.from)?, at(last, self.until)?))
     }
 }

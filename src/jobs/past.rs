@@ -233,6 +233,7 @@ fn product(id: ProductId, attributes: &Attributes, level: Level) -> Product {
             group_id: attributes.group_id,
             name: attributes.name.clone(),
             quantity,
+            price: None,
             options: Options::default(),
             source_hash: 0,
         }),
@@ -273,6 +274,7 @@ fn told(
         group: product.group().cloned(),
         hidden: details.and_then(|details| details.hidden),
         retired: details.and_then(|details| details.retired),
+        price: None,
         controlled: details.and_then(|details| details.controlled),
         missing: u32::from(!item.present),
         gone,
@@ -298,11 +300,8 @@ fn tell(rules: &Rules, tracked: &mut Tracked, at: Timestamp) {
         let channel = &rules.channels[*channel];
         let severity = channel.view(tracked.series.severity);
         if severity != Severity::Ok {
-            tracked.series.told.push(Told {
-                channel: Arc::from(channel.name.as_str()),
-                severity,
-                at,
-            });
+            let channel = Arc::from(channel.name.as_str());
+            tracked.series.told.push(Told::new(channel, severity, at));
         }
     }
 }

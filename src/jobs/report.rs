@@ -1,8 +1,6 @@
 //! Reports: made when they are due, once each, and queued in the transaction that records it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -10,43 +8,34 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::domain::alerting::rules::Rules;
-use crate::domain::alerting::state::Memory;
-use crate::domain::alerting::state::Tracked;
-use crate::domain::catalogue::Level;
-use crate::domain::catalogue::ProductId;
-use crate::domain::forecast::Forecasts;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
-use crate::domain::people::People;
-use crate::domain::pool::Board;
-use crate::domain::report::Amount;
-use crate::domain::report::Happened;
-use crate::domain::report::Health;
 use crate::domain::report::Period;
 use crate::domain::report::Report;
-use crate::domain::report::Topic;
 use crate::domain::reporting::compose;
-use crate::domain::reporting::compose::Material;
 use crate::domain::reporting::compose::Span;
-use crate::domain::reporting::lines::Known;
-use crate::domain::reporting::movement::Movement;
 use crate::domain::reporting::outline;
 use crate::domain::reporting::outline::Outline;
-use crate::domain::stand::ProductRef;
+use crate::jobs::digest;
+use crate::jobs::digest::Ground;
+use crate::jobs::digest::Source;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
 use crate::scheduler::Schedule;
 use crate::store::db::Store;
-use crate::store::digest::Stretch;
 use crate::store::error::StoreError;
+use crate::store::outbox::Queued;
 use crate::store::reader::Reader;
 use crate::store::reports::Run;
 use crate::store::reports::RunState;
-use crate::store::value::InstanceId;
 
 /// A report made so long after it was due is late.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
+/// One that has reached nobody for so long is overdue.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(1);
+/// So many occasions are looked at for the last success.
+const LOOKED_BACK: usize = 60;
 
 /// A report as configured.
 #[derive(Debug, Clone)]
@@ -72,17 +61,6 @@ pub struct Reporting {
     pub telling: Arc<Telling>,
 }
 
-/// A shop as a report reads it.
-#[derive(Debug, Clone)]
-pub struct Source {
-    pub name: String,
-    /// `None` where it was never polled.
-    pub id: Option<InstanceId>,
-    pub memory: Arc<Memory>,
-    /// Between two polls.
-    pub interval: Duration,
-}
-
 /// What came of looking whether a report is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -96,6 +74,15 @@ pub enum Step {
     Queued(Timestamp, Vec<(String, String)>),
 }
 
+/// How a report is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Doing {
+    /// When it last reached somebody on each of its channels, or was due with nothing to say.
+    pub success: Option<Timestamp>,
+    /// What was due for more than an hour and has reached nobody: its occasion, and why in words.
+    pub overdue: Option<(Run, String)>,
+}
+
 impl Reporting {
     /// Makes the report where it is due at `now`: the latest of those that were missed alone, and none that is older
     /// than the period it is about.
@@ -105,14 +92,7 @@ impl Reporting {
             self.record(plan, now, RunState::Begun, now, &[]).await?;
             return Ok(Step::Begun);
         };
-        let after = if last.state.is_done() {
-            last.scheduled_for
-        } else {
-            last.scheduled_for
-                .checked_sub(SignedDuration::from_millis(1))
-                .unwrap_or(Timestamp::MIN)
-        };
-        let Some(due) = latest(plan, after, now) else {
+        let Some(due) = unmade(plan, &last, now) else {
             return Ok(Step::Idle);
         };
         let report = self.compose(plan, due, now).await?;
@@ -122,10 +102,7 @@ impl Reporting {
         }
         let messages = messages(plan, &report, now);
         let told = self.record(plan, due, RunState::Queued, now, &messages).await?;
-        Ok(match told {
-            Some(told) => Step::Queued(due, told),
-            None => Step::Idle,
-        })
+        Ok(told.map_or(Step::Idle, |told| Step::Queued(due, told)))
     }
 
     async fn compose(&self, plan: &Plan, due: Timestamp, now: Timestamp) -> Result<Report, StoreError> {
@@ -140,17 +117,25 @@ impl Reporting {
         }
         let mut board = Arc::default();
         if let Some(pools) = &self.pools {
-            pools
-                .show(&self.store, &self.rules, now, |shown| board = shown)
-                .await?;
+            let show = |shown| board = shown;
+            pools.show(&self.store, &self.rules, now, show).await?;
         }
-        let span = Span {
-            from: outline::began(plan.outline.period, due, &plan.zone),
-            until: due,
-            now,
-            late: now.duration_since(due) >= LATE,
+        let mut overdue = Vec::new();
+        for other in &self.plans {
+            let doing = doing(self.store.reader(), other, now).await?;
+            // What this one makes up for is no longer overdue.
+            let still = doing
+                .overdue
+                .filter(|(run, _)| other.outline.name != plan.outline.name || run.scheduled_for < due);
+            overdue.extend(still.map(|(run, _)| (run.report, run.scheduled_for)));
+        }
+        let ground = Ground {
+            reader: self.store.reader(),
+            sources: &sources,
+            board: &board,
+            overdue: &overdue,
         };
-        made(self.store.reader(), &plan.outline, span, &sources, &board).await
+        digest::made(&plan.outline, span(plan, due, now), ground).await
     }
 
     /// Records the occasion with its messages; `None` where it had been done meanwhile, so that nothing was queued.
@@ -164,12 +149,8 @@ impl Reporting {
     ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let queued = self.telling.queue_in(messages, &plan.zone)?;
         let run = Run {
-            report: plan.outline.name.clone(),
-            scheduled_for,
-            state,
-            made_at: now,
             messages: queued.iter().map(|message| message.id.to_string()).collect(),
-            told_at: None,
+            ..occasion(plan, scheduled_for, state, now)
         };
         let mut tx = self.store.begin_write().await?;
         if !tx.record_report(&run).await? {
@@ -178,10 +159,74 @@ impl Reporting {
         }
         tx.enqueue(&queued).await?;
         tx.commit().await?;
-        let told = queued
-            .into_iter()
-            .map(|message| (message.channel, message.headline));
-        Ok(Some(told.collect()))
+        Ok(Some(headlines(queued)))
+    }
+
+    /// How the report is doing. That one is overdue is told once, to the channels that hear of what happens and are not
+    /// its own: their names and headlines.
+    pub async fn watch(
+        &self,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<(Doing, Vec<(String, String)>), StoreError> {
+        let doing = doing(self.store.reader(), plan, now).await?;
+        let Some((run, why)) = doing.overdue.as_ref().filter(|(run, _)| run.told_at.is_none()) else {
+            return Ok((doing, Vec::new()));
+        };
+        let others = self.rules.channels.iter();
+        let others = others.filter(|channel| channel.default && !plan.channels.contains(&channel.name));
+        let message = |channel: &str| Message {
+            id: Uuid::new_v4(),
+            channel: channel.to_owned(),
+            instance: None,
+            at: now,
+            body: Body::ReportOverdue {
+                report: run.report.clone(),
+                since: run.scheduled_for,
+                why: why.clone(),
+            },
+        };
+        let messages: Vec<Message> = others.map(|channel| message(&channel.name)).collect();
+        let queued = self.telling.queue_in(&messages, &plan.zone)?;
+        let mut tx = self.store.begin_write().await?;
+        // What could not be made has no row yet.
+        if run.state == RunState::Failed {
+            tx.record_report(run).await?;
+        }
+        if !tx.mark_report_told(run, now).await? {
+            tx.rollback().await?;
+            return Ok((doing, Vec::new()));
+        }
+        tx.enqueue(&queued).await?;
+        tx.commit().await?;
+        Ok((doing, headlines(queued)))
+    }
+}
+
+fn headlines(queued: Vec<Queued>) -> Vec<(String, String)> {
+    let told = queued.into_iter();
+    told.map(|message| (message.channel, message.headline)).collect()
+}
+
+fn occasion(plan: &Plan, scheduled_for: Timestamp, state: RunState, now: Timestamp) -> Run {
+    Run {
+        report: plan.outline.name.clone(),
+        scheduled_for,
+        state,
+        made_at: now,
+        messages: Vec::new(),
+        told_at: None,
+    }
+}
+
+/// The stretch of time of the report that is due then.
+#[must_use]
+pub fn span(plan: &Plan, due: Timestamp, now: Timestamp) -> Span {
+    Span {
+        from: outline::began(plan.outline.period, due, &plan.zone),
+        until: due,
+        now,
+        late: now.duration_since(due) >= LATE,
     }
 }
 
@@ -196,6 +241,71 @@ pub fn messages(plan: &Plan, report: &Report, now: Timestamp) -> Vec<Message> {
         body: Body::Report(Box::new(report.clone())),
     };
     plan.channels.iter().map(message).collect()
+}
+
+/// How the report is doing: it succeeded where every channel of its has somebody who took it, or nothing was to be said.
+pub async fn doing(reader: &Reader, plan: &Plan, now: Timestamp) -> Result<Doing, StoreError> {
+    let runs = reader.report_runs(&plan.outline.name, LOOKED_BACK).await?;
+    let mut doing = Doing::default();
+    let last = runs.iter().find(|run| run.scheduled_for <= now);
+    if let Some(last) = last {
+        doing.overdue = overdue(reader, plan, last, now).await?;
+    }
+    for run in &runs {
+        doing.success = match run.state {
+            RunState::Skipped => Some(run.made_at),
+            RunState::Queued => reader.report_reach(run).await?.reached_at,
+            RunState::Begun | RunState::Failed => None,
+        };
+        if doing.success.is_some() {
+            break;
+        }
+    }
+    Ok(doing)
+}
+
+async fn overdue(
+    reader: &Reader,
+    plan: &Plan,
+    last: &Run,
+    now: Timestamp,
+) -> Result<Option<(Run, String)>, StoreError> {
+    if let Some(due) = unmade(plan, last, now) {
+        let mut run = occasion(plan, due, RunState::Failed, now);
+        run.told_at = last.told_at.filter(|_| last.scheduled_for == due);
+        let why = "It could not be made: the monitor's log says why.".to_owned();
+        return Ok((now.duration_since(due) >= OVERDUE).then_some((run, why)));
+    }
+    let waits = now.duration_since(last.made_at) >= OVERDUE;
+    if last.state != RunState::Queued || !waits {
+        return Ok(None);
+    }
+    let reach = reader.report_reach(last).await?;
+    if reach.reached_at.is_some() {
+        return Ok(None);
+    }
+    let how = if reach.given_up {
+        "It was given up as a dead letter"
+    } else {
+        "It still waits to be delivered"
+    };
+    let why = match reach.error {
+        Some(error) => format!("{how}: {error}"),
+        None => format!("{how}."),
+    };
+    Ok(Some((last.clone(), why)))
+}
+
+/// When the report is due that was not made since the last one.
+fn unmade(plan: &Plan, last: &Run, now: Timestamp) -> Option<Timestamp> {
+    let moment = SignedDuration::from_millis(1);
+    let before = || last.scheduled_for.checked_sub(moment).unwrap_or(Timestamp::MIN);
+    let after = if last.state.is_done() {
+        last.scheduled_for
+    } else {
+        before()
+    };
+    latest(plan, after, now)
 }
 
 /// The last time after `after`, and not after `now`, at which the report was due; none that is longer ago than its
@@ -214,129 +324,4 @@ pub fn latest(plan: &Plan, after: Timestamp, now: Timestamp) -> Option<Timestamp
 fn last_between(schedule: &Schedule, after: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let next = |at: &Timestamp| schedule.next_after(*at).filter(|next| *next <= now);
     std::iter::successors(next(&after), next).last()
-}
-
-/// The report of that stretch of time, from what the database holds and what is remembered of the shops.
-pub async fn made(
-    reader: &Reader,
-    outline: &Outline,
-    span: Span,
-    sources: &[Source],
-    board: &Board,
-) -> Result<Report, StoreError> {
-    let mut read = Vec::with_capacity(sources.len());
-    let mut events = Vec::new();
-    let mut health = Health::default();
-    (health.pending, health.dead_letters) = reader.undelivered(span.from).await?;
-    for source in sources.iter().filter(|source| outline.concerns(&source.name)) {
-        read.push(Looked::read(reader, outline, span, source).await?);
-        let Some(instance) = source.id else { continue };
-        let stretch = Stretch {
-            instance,
-            from: span.from,
-            until: span.until,
-        };
-        for happened in reader.product_events(stretch).await? {
-            events.extend(source.happened(happened.product).map(|product| Happened {
-                at: happened.at,
-                kind: happened.kind,
-                instance: source.name.clone(),
-                product,
-            }));
-        }
-        let seen = Stretch {
-            until: span.now,
-            ..stretch
-        };
-        let polls = reader.poll_tally(seen, source.interval.saturating_mul(3)).await?;
-        health.polls += polls.polls;
-        health.failed_polls += polls.failed;
-        let gaps = polls.gaps.into_iter();
-        health
-            .gaps
-            .extend(gaps.map(|(from, until)| (source.name.clone(), from, until)));
-        health.unknown_products += source.unknown();
-    }
-    events.sort_by_key(|event| std::cmp::Reverse(event.at));
-    let shops: Vec<Known<'_>> = read.iter().map(Looked::known).collect();
-    let material = Material {
-        shops: &shops,
-        board,
-        events,
-        health,
-    };
-    Ok(compose::compose(outline, span, material))
-}
-
-/// A shop with what was read of its history.
-struct Looked<'a> {
-    source: &'a Source,
-    movements: HashMap<u32, Movement>,
-    forecasts: Forecasts,
-    prices: HashMap<ProductId, Amount>,
-    people: People,
-}
-
-impl<'a> Looked<'a> {
-    async fn read(
-        reader: &Reader,
-        outline: &Outline,
-        span: Span,
-        source: &'a Source,
-    ) -> Result<Self, StoreError> {
-        let idle = span
-            .now
-            .checked_sub(SignedDuration::try_from(outline.idle_after).unwrap_or(SignedDuration::MAX))
-            .unwrap_or(Timestamp::MIN);
-        let back = if outline.has(Topic::Idle) {
-            idle.min(span.from)
-        } else {
-            span.from
-        };
-        let movements = match source.id {
-            Some(instance) => {
-                let stretch = Stretch {
-                    instance,
-                    from: span.from,
-                    until: span.until,
-                };
-                reader.movements(stretch, back).await?
-            }
-            None => HashMap::new(),
-        };
-        Ok(Self {
-            source,
-            movements,
-            forecasts: Forecasts::default(),
-            prices: HashMap::new(),
-            people: People::default(),
-        })
-    }
-
-    fn known(&self) -> Known<'_> {
-        Known {
-            instance: &self.source.name,
-            memory: &self.source.memory,
-            movements: &self.movements,
-            forecasts: &self.forecasts,
-            prices: &self.prices,
-            people: &self.people,
-        }
-    }
-}
-
-impl Source {
-    fn happened(&self, product: ProductId) -> Option<ProductRef> {
-        let tracked = self.memory.product(product)?;
-        Some(ProductRef {
-            id: tracked.id,
-            name: tracked.name.shown().to_owned(),
-            group: tracked.group.as_ref().map(|group| group.shown().to_owned()),
-        })
-    }
-
-    fn unknown(&self) -> usize {
-        let unknown = |product: &&Arc<Tracked>| !product.gone && product.series.level == Level::Unknown;
-        self.memory.products.iter().filter(unknown).count()
-    }
 }

@@ -8,6 +8,7 @@ use crate::domain::message::Alert;
 use crate::domain::message::EndedMute;
 use crate::domain::message::MuteKind;
 use crate::domain::message::Reason;
+use crate::domain::people::Silenced;
 use crate::domain::stand::AckRef;
 use crate::domain::stand::Severity;
 use crate::notify::clean;
@@ -72,15 +73,31 @@ pub fn day(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     }
 }
 
+/// `silenced until 12 December, 15:00 by Ann (new rack)`, `in maintenance "backups" until …`.
+#[must_use]
+pub fn silenced(by: &Silenced, zone: &TimeZone, now: Timestamp) -> String {
+    let until = day(by.until, zone, now);
+    let comment = in_brackets(&by.comment);
+    match by.kind {
+        MuteKind::Silence => format!("silenced until {until} by {}{comment}", clean::line(&by.by, WHO)),
+        MuteKind::Maintenance => {
+            let name = clean::line(&by.id, WHO);
+            format!("in maintenance \"{name}\" until {until}{comment}")
+        }
+    }
+}
+
+fn in_brackets(comment: &str) -> String {
+    match clean::line(comment, NOTE) {
+        comment if comment.is_empty() => comment,
+        comment => format!(" ({comment})"),
+    }
+}
+
 /// `the silence by Ann has ended (new rack)`, `the maintenance "backups" has ended`.
 #[must_use]
 pub fn ended(mute: &EndedMute) -> String {
-    let comment = clean::line(&mute.comment, NOTE);
-    let comment = if comment.is_empty() {
-        String::new()
-    } else {
-        format!(" ({comment})")
-    };
+    let comment = in_brackets(&mute.comment);
     match mute.kind {
         MuteKind::Silence => {
             let who = clean::line(&mute.by, WHO);

@@ -46,6 +46,8 @@ pub struct Counters {
     heartbeat_failures: IntCounterVec,
     heartbeat_success: IntGaugeVec,
     reload_ok: IntGauge,
+    report_success: IntGaugeVec,
+    report_overdue: IntGaugeVec,
 }
 
 /// One request to WHMCS within a poll.
@@ -83,7 +85,20 @@ impl Counters {
             )?,
         )?;
         reload_ok.set(1);
+        let gauge = |name: &str, help: &str| {
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?)
+        };
+        let report_success = gauge(
+            "whmcs_stock_report_last_success_timestamp_seconds",
+            "When the report last reached somebody on each of its channels, or was due with nothing to say; absent before.",
+        )?;
+        let report_overdue = gauge(
+            "whmcs_stock_report_overdue",
+            "1 while the last report that was due has reached nobody for more than an hour.",
+        )?;
         let counters = Self {
+            report_success,
+            report_overdue,
             polls: counter(
                 "whmcs_polls_total",
                 "Polls that ended, failed ones too.",
@@ -270,6 +285,24 @@ impl Counters {
     /// Notes whether the last attempt to load the configuration succeeded.
     pub fn reloaded(&self, successful: bool) {
         self.reload_ok.set(i64::from(successful));
+    }
+
+    /// Notes when a report last succeeded, and whether it is overdue.
+    pub fn report(&self, name: &str, success: Option<Timestamp>, overdue: bool) {
+        if let Some(success) = success {
+            self.report_success
+                .with_label_values(&[name])
+                .set(success.as_second());
+        }
+        self.report_overdue
+            .with_label_values(&[name])
+            .set(i64::from(overdue));
+    }
+
+    /// Knows of no report any more: before those of another configuration are noted.
+    pub fn forget_reports(&self) {
+        self.report_success.reset();
+        self.report_overdue.reset();
     }
 
     /// Appends everything counted in the text format of Prometheus.

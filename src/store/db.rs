@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Opens an existing, current database beside a running daemon, without its lock: to record what people say (acks and
-    /// silences), which no daemon holds in memory. Nothing else may be written through it.
+    /// silences) and to queue a report, which no daemon holds in memory. Nothing else may be written through it.
     pub async fn open_beside(settings: &StoreSettings) -> Result<Self, OpenError> {
         let reader = Reader::open(&settings.path).await?;
         let path = files::existing(&settings.path)?;
@@ -437,7 +437,8 @@ mod tests {
         let sql = concat!(
             include_str!("../../migrations/sqlite/0001_history.sql"),
             include_str!("../../migrations/sqlite/0002_pools.sql"),
-            include_str!("../../migrations/sqlite/0004_people.sql")
+            include_str!("../../migrations/sqlite/0004_people.sql"),
+            include_str!("../../migrations/sqlite/0005_reports.sql")
         );
         let is_column = |line: &&str| {
             let rest = line.strip_prefix("    ").unwrap_or_default();

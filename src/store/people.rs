@@ -9,6 +9,7 @@ use sqlx::Row;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
+use crate::domain::alerting::acks::AckStep;
 use crate::domain::catalogue::ProductId;
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Ack;
@@ -209,6 +210,49 @@ impl Store {
 }
 
 impl WriteTx {
+    /// Records what became of acks in a decision; the history says which of them ended or are overdue. What somebody ended
+    /// meanwhile stays as it is.
+    pub async fn save_acks(&mut self, steps: &[AckStep], now: Timestamp) -> Result<(), StoreError> {
+        for step in steps {
+            self.save_ack(step, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_ack(&mut self, step: &AckStep, now: Timestamp) -> Result<(), StoreError> {
+        let conn = self.conn();
+        let before: Option<(i64, Option<i64>)> =
+            sqlx::query_as("SELECT instance_id, overdue_at FROM acks WHERE id = ? AND ended_at IS NULL")
+                .bind(step.ack.id)
+                .fetch_optional(&mut *conn)
+                .await?;
+        let Some((instance, overdue_at)) = before else {
+            return Ok(());
+        };
+        sqlx::query("UPDATE acks SET arrived = ?, overdue_at = ? WHERE id = ?")
+            .bind(step.ack.arrived)
+            .bind(millis(step.ack.overdue_at))
+            .bind(step.ack.id)
+            .execute(&mut *conn)
+            .await?;
+        if overdue_at.is_none() && step.ack.overdue_at.is_some() {
+            let about = about(conn, InstanceId(instance), step.ack.series)
+                .await?
+                .ok_or(StoreError::NoSeries(step.ack.series))?;
+            let said = Said {
+                key: format!("ack/{}/overdue", step.ack.id),
+                kind: "overdue",
+                reason: None,
+                detail: in_words(&step.ack),
+            };
+            said.of_series(conn, InstanceId(instance), &about, now).await?;
+        }
+        if let Some(why) = step.ended {
+            end(conn, step.ack.id, why, now).await?;
+        }
+        Ok(())
+    }
+
     /// Has the history say of each silence whose time is over that it ended; how many there were.
     pub async fn note_ended_silences(&mut self, now: Timestamp) -> Result<usize, StoreError> {
         let conn = self.conn();

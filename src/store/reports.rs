@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::store::db::WriteTx;
 use crate::store::error::StoreError;
+use crate::store::history::limit_of;
 use crate::store::reader::Reader;
 use crate::store::value::json;
 use crate::store::value::optional_timestamp;
@@ -64,7 +65,31 @@ impl RunState {
     }
 }
 
+/// How far a report that was queued has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// Since when each of its channels has somebody who took it.
+    pub reached_at: Option<Timestamp>,
+    /// Nobody will be tried again on one of its channels.
+    pub given_up: bool,
+    /// Why it was not taken last, in words.
+    pub error: Option<String>,
+}
+
 impl WriteTx {
+    /// Notes that it was told that the occasion reached nobody; `false` where it was told before.
+    pub async fn mark_report_told(&mut self, run: &Run, now: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE report_runs SET told_at = ? WHERE report = ? AND scheduled_for = ? AND told_at IS NULL",
+        )
+        .bind(now.as_millisecond())
+        .bind(run.report.as_str())
+        .bind(run.scheduled_for.as_millisecond())
+        .execute(self.conn())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Records that an occasion came to its state; `false` where it was done already, and nothing is to be sent.
     pub async fn record_report(&mut self, run: &Run) -> Result<bool, StoreError> {
         let done = sqlx::query(
@@ -96,6 +121,47 @@ impl Reader {
         .fetch_optional(&self.pool)
         .await?;
         row.as_ref().map(run).transpose()
+    }
+}
+
+/// Whether a message was taken by somebody and when first, whether somebody is still to be tried, and the last error.
+type Taken = (Option<i64>, bool, Option<String>);
+
+impl Reader {
+    /// How far the occasion has come.
+    pub async fn report_reach(&self, run: &Run) -> Result<Reach, StoreError> {
+        let rows: Vec<Taken> = sqlx::query_as(
+            "SELECT min(iif(o.state = 'sent', o.settled_at, NULL)), max(o.state = 'pending'), max(o.last_error) \
+             FROM json_each(?) j JOIN messages m ON m.id = j.value JOIN outbox o ON o.message = m.number \
+             GROUP BY m.number",
+        )
+        .bind(to_json(&run.messages)?)
+        .fetch_all(&self.pool)
+        .await?;
+        let taken = |(at, _, _): &Taken| *at;
+        let reached_at = if rows.iter().all(|row| taken(row).is_some()) {
+            rows.iter().filter_map(taken).max()
+        } else {
+            None
+        };
+        Ok(Reach {
+            reached_at: optional_timestamp(reached_at)?,
+            given_up: rows.iter().any(|(at, waits, _)| at.is_none() && !waits),
+            error: rows
+                .into_iter()
+                .find_map(|(at, _, error)| error.filter(|_| at.is_none())),
+        })
+    }
+
+    /// The report's occasions, newest first.
+    pub async fn report_runs(&self, report: &str, limit: usize) -> Result<Vec<Run>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM report_runs WHERE report = ? ORDER BY scheduled_for DESC LIMIT ?")
+                .bind(report)
+                .bind(limit_of(limit))
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(run).collect()
     }
 }
 

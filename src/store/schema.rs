@@ -35,6 +35,11 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "reports",
             include_str!("../../migrations/sqlite/0005_reports.sql"),
         ),
+        migration(
+            6,
+            "prices",
+            include_str!("../../migrations/sqlite/0006_prices.sql"),
+        ),
     ]
 }
 

@@ -6,12 +6,15 @@
     reason = "what the tests share fails the test"
 )]
 
+#[path = "../support/browser.rs"]
+mod browser;
 mod samples;
 mod digests;
 mod docs;
 mod html;
 mod text;
 mod report;
+mod look;
 mod json;
 mod smtp;
 mod http;

@@ -59,7 +59,7 @@ async fn a_mail_goes_to_its_one_recipient_with_its_headers() {
     assert_eq!(header("auto-submitted"), "auto-generated");
     assert_eq!(header("x-whmcs-stock-monitor-message"), samples::id().to_string());
     assert!(mail.text().contains("OUT: DS-64"), "{}", mail.text());
-    assert!(mail.html().contains(">DS-64</b>"), "{}", mail.html());
+    assert!(mail.html().contains(">DS-64</bdi>"), "{}", mail.html());
 }
 
 /// The error of a send at which the server misbehaves once.

@@ -158,6 +158,7 @@ impl Shop {
                 group_id: Some(seen.0),
                 name: Name::new(&format!("Product {id}")),
                 quantity: seen.1.map_or(Figure::Unreadable, Figure::Number),
+                price: None,
                 options: Options::default(),
                 source_hash: 0,
             }),

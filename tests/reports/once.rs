@@ -43,7 +43,7 @@ async fn a_first_start_sends_no_report_of_yesterday() {
     let world = begun(&daily, at("2026-11-21T10:00:00Z")).await;
     let made = made(&world, &daily, "2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z").await;
     assert_eq!(made, ["2026-11-22T08:00:00+00:00[UTC]"]);
-    assert_eq!(world.reports(), ["Report daily: all is well"]);
+    assert_eq!(world.reports(), ["Daily report: all is well"]);
 }
 
 #[tokio::test]

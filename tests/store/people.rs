@@ -5,7 +5,6 @@ use std::sync::Arc;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::people::AckEnd;
 use whmcs_stock_monitor::domain::people::Matcher;
-use whmcs_stock_monitor::domain::people::Silence;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::error::OpenError;
 use whmcs_stock_monitor::store::error::StoreError;

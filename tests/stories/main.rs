@@ -31,6 +31,7 @@ mod secrets;
 mod prometheus;
 mod heartbeat;
 mod demo;
+mod forecast;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;

@@ -17,7 +17,9 @@ use crate::config::keys;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::rules::Repeat;
+use crate::domain::people::Matcher;
 use crate::domain::stand::Severity;
+use crate::maintenance::Window;
 use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
 use crate::notify::webhook::WebhookSettings;
@@ -360,6 +362,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
+        ("maintenance", "", 10),
     ] {
         let keys = known_keys(section, body);
         assert_eq!(keys.len(), count, "{section}: {keys:?}");
@@ -791,6 +794,96 @@ fn quiet_hours_that_mean_nothing_are_named_with_their_line() {
     ] {
         assert_eq!(errors("", &of_channel(lines)), said, "{lines}");
     }
+}
+
+#[test]
+fn maintenance_windows_are_read_and_begin_in_their_zone() {
+    let config = good(
+        "TIMEZONE=Europe/Berlin\nWEBHOOK_URL=https://hooks.example/x\n",
+        "[[maintenance]]\nname = \"backups\"\nschedule = \"0 2 * * SUN\"\nlasts = \"3h\"\ngroups = [\"Dedicated*\"]\noptions = { RAM = \"64 GB\" }\ncomment = \"recount\"\n\
+         [[maintenance]]\nname = \"all\"\nschedule = \"0 2 * * SUN\"\nzone = \"UTC\"\nlasts = \"1h\"\n",
+    );
+    assert_eq!(warnings(&config), "");
+    let [backups, all] = &config.windows[..] else {
+        panic!("two windows")
+    };
+    let until = |window: &Window, now: &str| {
+        let until = window.in_force(now.parse().expect("a time"));
+        until.map(|until| until.to_string())
+    };
+    let sunday = "2026-11-22T01:30:00Z";
+    assert_eq!(until(backups, sunday).as_deref(), Some("2026-11-22T04:00:00Z"));
+    assert_eq!(until(all, sunday), None);
+    assert_eq!((&*backups.name, &*backups.comment), ("backups", "recount"));
+    insta::assert_debug_snapshot!(backups.matcher, @r#"
+    Matcher {
+        instances: [],
+        groups: [
+            Glob(
+                "dedicated*",
+            ),
+        ],
+        products: [],
+        options: [
+            (
+                Glob(
+                    "ram",
+                ),
+                Glob(
+                    "64 gb",
+                ),
+            ),
+        ],
+        pools: [],
+    }
+    "#);
+    assert_eq!(all.matcher, Matcher::default());
+}
+
+#[test]
+fn a_window_that_cannot_be_meant_is_named_with_its_line() {
+    let rest = "schedule = \"0 2 * * SUN\"\nlasts = \"3h\"\n";
+    for (toml, said) in [
+        (
+            format!("[[maintenance]]\n{rest}"),
+            "maintenance 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"backups\".",
+        ),
+        (
+            "[[maintenance]]\nname = \"x\"\nlasts = \"3h\"".to_owned(),
+            "maintenance \"x\": schedule (config/monitor.toml line 1) is missing. Write when it begins: schedule = \"0 22 * * SUN\".",
+        ),
+        (
+            "[[maintenance]]\nname = \"x\"\nlasts = \"3h\"\nschedule = \"61 * * * *\"".to_owned(),
+            "maintenance \"x\": schedule (config/monitor.toml line 4) is not a cron expression",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}pools = [\"kits\"]\nproducts = [1]"),
+            "maintenance \"x\": pools (config/monitor.toml line 5) stands beside groups, products or options, and nothing is both. Make it two windows.",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}[[maintenance]]\nname = \"X\"\n{rest}"),
+            "maintenance 2: name (config/monitor.toml line 6) is empty, or the name of another window. Give each window its own name.",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}zone = \"Mars\""),
+            "maintenance \"x\": zone (config/monitor.toml line 5) is not a known time zone (it says \"Mars\"). Write an IANA name such as Europe/Berlin or UTC.",
+        ),
+    ] {
+        let found = errors("", &toml);
+        assert!(
+            found.lines().any(|line| line.starts_with(said)),
+            "{toml}\ngave:\n{found}"
+        );
+    }
+    let endless = good(
+        "WEBHOOK_URL=https://hooks.example/x\n",
+        "[[maintenance]]\nname = \"x\"\nschedule = \"0 2 * * *\"\nlasts = \"24h\"\npools = [\"kits\"]\n",
+    );
+    assert_eq!(
+        warnings(&endless),
+        "maintenance \"x\": lasts (config/monitor.toml line 4) is no shorter than the time between two beginnings: the window may never end. Let it last less long.\n\
+         maintenance \"x\": pools (config/monitor.toml line 5) names a pool that is not there. Check its spelling.\n"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity::Capacities;
@@ -50,7 +51,8 @@ impl Walk<'_> {
             None => self.appeared(look),
             Some(known) if known.gone => self.returned(known, look),
             Some(known) => {
-                if look.unchanged && known.missing == 0 && !known.is_waiting() && !self.is_recast(known) {
+                let waits = || self.telling.is_waiting(known, self.mutes_moved) || self.is_recast(known);
+                if look.unchanged && known.missing == 0 && !waits() {
                     return Arc::clone(known);
                 }
                 self.seen_again(known, look)
@@ -68,6 +70,7 @@ impl Walk<'_> {
             group: product.group().cloned(),
             hidden: product.details.as_ref().and_then(|details| details.hidden),
             retired: product.details.as_ref().and_then(|details| details.retired),
+            price: product.listing.price.clone(),
             controlled: look.level.controlled,
             missing: 0,
             gone: false,
@@ -95,7 +98,7 @@ impl Walk<'_> {
         } else {
             Mode::Settle
         };
-        self.tell_product(&mut tracked, mode);
+        self.tell_product(&mut tracked, mode, Taken::default());
         self.combinations(&mut tracked, look, mode);
         self.changed(None, tracked)
     }
@@ -111,7 +114,7 @@ impl Walk<'_> {
         tracked.settle(look, &self.telling.forecasts, self.now);
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
-        self.tell_product(&mut tracked, Mode::Settle);
+        self.tell_product(&mut tracked, Mode::Settle, Taken::since(known));
         self.combinations(&mut tracked, look, Mode::Settle);
         self.changed(Some(known), tracked)
     }
@@ -127,6 +130,7 @@ impl Walk<'_> {
             look.level.level,
         );
         let switched = switched(known, look);
+        let mut taken = Taken::since(known);
         // Switched on, but without a reading yet: that comes with the first one.
         let awaits_reading = known.controlled == Some(false)
             && look.level.controlled == Some(true)
@@ -147,6 +151,7 @@ impl Walk<'_> {
             }
             Some(_) | None => {
                 let observed = tracked.observe(look, &self.telling.forecasts, self.last_look, self.now);
+                taken.moved = observed.moved;
                 if let Some(moved) = observed.moved {
                     self.severity_event(&tracked, None, &tracked.series, moved);
                 }
@@ -165,7 +170,7 @@ impl Walk<'_> {
         if let Some(kind) = switched {
             self.product_event(&mut tracked, kind, None);
         }
-        self.tell_product(&mut tracked, mode);
+        self.tell_product(&mut tracked, mode, taken);
         self.options(&mut tracked, look.product);
         self.combinations(&mut tracked, look, Mode::Speak { rule_changed: false });
         self.changed(Some(known), tracked)
@@ -174,6 +179,7 @@ impl Walk<'_> {
     /// A remembered product that is not in the catalogue.
     pub(super) fn absent(&mut self, known: &Arc<Tracked>) -> Arc<Tracked> {
         if known.gone {
+            self.telling.withdraw_acks(known);
             return Arc::clone(known);
         }
         let mut tracked = (**known).clone();
@@ -199,7 +205,7 @@ impl Walk<'_> {
         if tracked.missing >= MISSING_POLLS {
             tracked.gone = true;
             self.product_event(&mut tracked, ProductEventKind::Gone, None);
-            self.tell_product(&mut tracked, Mode::Withdraw);
+            self.tell_product(&mut tracked, Mode::Withdraw, Taken::since(known));
             if let Some(moved) = tracked.series.close(self.now) {
                 self.severity_event(&tracked, None, &tracked.series, moved);
             }
@@ -240,6 +246,7 @@ impl Walk<'_> {
             tracked.hidden = details.hidden.or(tracked.hidden);
             tracked.retired = details.retired.or(tracked.retired);
         }
+        tracked.price.clone_from(&product.listing.price);
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);
@@ -255,11 +262,12 @@ impl Walk<'_> {
         }
     }
 
-    fn tell_product(&mut self, tracked: &mut Tracked, mode: Mode) {
+    fn tell_product(&mut self, tracked: &mut Tracked, mode: Mode, taken: Taken<'_>) {
         let mode = if tracked.is_silent() { Mode::Withdraw } else { mode };
         let mut series = tracked.series.clone();
         let about = About::Product(tracked);
-        self.telling.series(&mut series, &tracked.effective, about, mode);
+        self.telling
+            .series(&mut series, &tracked.effective, about, mode, taken);
         tracked.series = series;
     }
 

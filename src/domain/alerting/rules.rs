@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::domain::catalogue::Name;
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Quiet;
@@ -101,6 +103,26 @@ impl ChannelPolicy {
         } else {
             Severity::Ok
         }
+    }
+
+    /// Whether it is left in peace at `now`.
+    #[must_use]
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        self.quiet_until(now).is_some()
+    }
+
+    /// Until when it is left in peace, where it is.
+    #[must_use]
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet.as_ref()?.until(now)
+    }
+
+    /// Whether the severity is told even in its quiet hours.
+    #[must_use]
+    pub fn is_pierced_by(&self, severity: Severity) -> bool {
+        self.quiet
+            .as_ref()
+            .is_some_and(|quiet| quiet.pierce.contains(&severity))
     }
 }
 

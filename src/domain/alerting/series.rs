@@ -82,6 +82,7 @@ impl SeriesState {
             fingerprint: effective.fingerprint,
             seen_other_than_zero: false,
             born_open: false,
+            notes: None,
             told: Vec::new(),
         };
         series.settle(level, effective, None, now);
@@ -216,6 +217,10 @@ impl SeriesState {
         self.better_since = None;
         self.born_open = false;
         self.told.clear();
+        self.note(|notes| {
+            notes.flips.clear();
+            notes.flapping_since = None;
+        });
         self.change_to(Severity::Ok, Reason::Withdrawn, now)
     }
 
@@ -229,6 +234,9 @@ impl SeriesState {
         self.transition = self.transition.saturating_add(1);
         if from == Severity::Ok {
             self.started_at = Some(now);
+        }
+        if (from >= Severity::Critical) != (to >= Severity::Critical) {
+            self.note(|notes| notes.urgent_since = (to >= Severity::Critical).then_some(now));
         }
         self.better_since = match (from, to) {
             (_, Severity::Ok | Severity::Out) => None,

@@ -57,6 +57,8 @@ pub(super) struct Walk<'a> {
     pub first_sight: bool,
     /// How many looks in a row this one stands for (suspect ones that agreed).
     pub counted_polls: u32,
+    /// Other mutes are in force than at the last look.
+    pub mutes_moved: bool,
     /// When the catalogue was last accepted before.
     pub last_look: Timestamp,
     pub now: Timestamp,
@@ -153,7 +155,7 @@ impl Walk<'_> {
             level,
             severity: level.map(|_| tracked.series.severity),
         };
-        self.telling.product_event(&tracked.effective, &event);
+        self.telling.product_event(tracked, &tracked.effective, &event);
     }
 
     /// The product to go on with; a change where something that is stored differs.
@@ -170,15 +172,6 @@ impl Walk<'_> {
 }
 
 impl Tracked {
-    /// Whether time alone can change anything about it.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.series.is_waiting()
-            || self
-                .combinations
-                .iter()
-                .any(|combination| combination.series.is_waiting())
-    }
-
     /// Whether nothing that is stored differs.
     pub(super) fn is_stored_alike(&self, other: &Self) -> bool {
         self.name == other.name
@@ -186,6 +179,7 @@ impl Tracked {
             && self.group == other.group
             && self.hidden == other.hidden
             && self.retired == other.retired
+            && self.price == other.price
             && self.controlled == other.controlled
             && self.missing == other.missing
             && self.gone == other.gone

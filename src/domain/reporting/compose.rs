@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ use crate::domain::reporting::lines;
 use crate::domain::reporting::lines::Known;
 use crate::domain::reporting::lines::Sorted;
 use crate::domain::reporting::outline::Outline;
+use crate::domain::stand::AckRef;
 use crate::domain::stand::Severity;
 
 /// What a report is made of.
@@ -32,6 +34,8 @@ pub struct Material<'a> {
     /// In the order of the configuration.
     pub shops: &'a [Known<'a>],
     pub board: &'a Board,
+    /// Who has taken a pool on, by the pool's name.
+    pub pool_acks: HashMap<String, AckRef>,
     /// What happened to products, newest first; those in other groups too.
     pub events: Vec<Happened>,
     pub health: Health,
@@ -60,7 +64,7 @@ pub const ASSUMPTIONS: [&str; 4] = [
 #[must_use]
 pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report {
     let all = lines::lines(outline, material.shops, material.board, span.now);
-    let pools = pools(outline, material.board);
+    let pools = pools(outline, material.board, &material.pool_acks);
     let mut left_out = Vec::new();
     let all_is_well = all_is_well(&all, &pools, &material.health);
     let events = events(outline, material.shops, material.events);
@@ -141,8 +145,10 @@ fn cut<T>(topic: Topic, lines: &mut Vec<T>, left_out: &mut Vec<(Topic, usize)>) 
 }
 
 fn all_is_well(all: &[Sorted], pools: &[PoolLine], health: &Health) -> bool {
-    let overdue = |sorted: &Sorted| sorted.line.ack.as_ref().is_some_and(|ack| ack.overdue);
-    let empty = |pool: &PoolLine| pool.severity >= Severity::Critical && pool.ack.is_none();
+    let late = |ack: &Option<AckRef>| ack.as_ref().is_some_and(|ack| ack.overdue);
+    let overdue = |sorted: &Sorted| late(&sorted.line.ack);
+    let empty =
+        |pool: &PoolLine| late(&pool.ack) || (pool.severity >= Severity::Critical && pool.ack.is_none());
     act_now(all).is_empty()
         && running_out(all, false).is_empty()
         && !all.iter().any(overdue)
@@ -273,7 +279,7 @@ fn money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
 }
 
 /// The pools of the shops that the report is about, worst first.
-fn pools(outline: &Outline, board: &Board) -> Vec<PoolLine> {
+fn pools(outline: &Outline, board: &Board, acks: &HashMap<String, AckRef>) -> Vec<PoolLine> {
     let concerned =
         |pool: &&Pool| outline.instances.is_empty() || pool.shops.iter().any(|shop| outline.concerns(shop));
     let mut pools: Vec<PoolLine> = board
@@ -287,7 +293,7 @@ fn pools(outline: &Outline, board: &Board) -> Vec<PoolLine> {
             severity: pool.severity().unwrap_or_default(),
             cover: None,
             holds_back: pool.held_back(),
-            ack: None,
+            ack: acks.get(&*pool.name).cloned(),
         })
         .collect();
     pools.sort_by_key(|pool| Reverse(pool.severity));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Span;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -149,6 +150,18 @@ pub fn began(period: Period, until: Timestamp, zone: &TimeZone) -> Timestamp {
         .to_zoned(zone.clone())
         .checked_sub(span)
         .map_or(Timestamp::MIN, |zoned| zoned.timestamp())
+}
+
+/// When the period that begins at `from` will end.
+#[must_use]
+pub fn ends(period: Period, from: Timestamp) -> Timestamp {
+    let days = match period {
+        Period::Day => 1,
+        Period::Week => 7,
+        Period::Month => 31,
+    };
+    from.checked_add(SignedDuration::from_hours(24 * days))
+        .unwrap_or(Timestamp::MAX)
 }
 
 impl Outline {
