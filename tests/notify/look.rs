@@ -50,7 +50,7 @@ fn written(message: &Message) -> Vec<u8> {
 fn bytes(draft: &Draft<'_>) -> Vec<u8> {
     let from: Mailbox = "Stock monitor <stock@shop.example>".parse().expect("a mailbox");
     let to: Address = "sales@shop.example".parse().expect("an address");
-    draft.written(&from, &to).expect("a mail")
+    draft.written(&from, &to, None).expect("a mail")
 }
 
 /// What Python's parser makes of a mail; its page and pictures are in the folder then.
