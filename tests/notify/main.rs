@@ -20,3 +20,8 @@ mod smtp;
 mod http;
 mod heartbeat;
 mod people;
+mod chat;
+mod chat_forms;
+mod chat_http;
+mod chat_peers;
+mod chat_reports;

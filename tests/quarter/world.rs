@@ -220,6 +220,7 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::default(),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
