@@ -358,7 +358,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     for (section, body, count) in [
         ("instance", "", 23),
         ("channel", "type = \"email\"", 16),
-        ("channel", "type = \"webhook\"", 17),
+        ("channel", "type = \"webhook\"", 23),
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
