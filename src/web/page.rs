@@ -1,5 +1,7 @@
 //! The first page: what is out, critical, low and unknown, how the sources are, then all the rest.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +10,7 @@ use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::forecast;
@@ -26,6 +29,8 @@ use crate::web::pools;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
+/// The page goes without what the database does not tell by then.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Series on one page.
 const ROWS: usize = 100;
 
@@ -35,6 +40,8 @@ struct Page<'a> {
     version: &'static str,
     now: String,
     sources: Vec<Source<'a>>,
+    /// Deliveries that were given up.
+    dead: u64,
     tiles: Vec<Tile>,
     sections: Vec<Section<'a>>,
     /// Worst first; on the first page alone.
@@ -119,7 +126,8 @@ pub async fn page(State(app): State<AppState>, params: Params) -> Result<Respons
     let page = params.chosen("page", "a whole number from 1", |page| {
         page.parse().ok().filter(|page| *page >= 1)
     })?;
-    let html = render(&app.view.seen(), show, page.unwrap_or(1), Timestamp::now())?;
+    let dead = dead_letters(&app).await;
+    let html = render(&app.view.seen(), dead, show, page.unwrap_or(1), Timestamp::now())?;
     Ok(Html(html).into_response())
 }
 
@@ -129,7 +137,21 @@ pub async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
 }
 
-fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Result<String, Problem> {
+/// How many deliveries were given up; 0 where the database does not say so soon, which metrics and logs tell.
+async fn dead_letters(app: &AppState) -> u64 {
+    match timeout(DATABASE_TIMEOUT, app.store.reader().outbox_counts()).await {
+        Ok(Ok(counts)) => counts.iter().map(|count| count.dead).sum(),
+        Ok(Err(_)) | Err(_) => 0,
+    }
+}
+
+fn render(
+    seen: &Seen,
+    dead: u64,
+    show: Option<Group>,
+    page: usize,
+    now: Timestamp,
+) -> Result<String, Problem> {
     let all = placed(seen);
     let count = |group| all.iter().filter(|placed| placed.group == group).count();
     let tiles: Vec<Tile> = Group::ALL
@@ -160,6 +182,7 @@ fn render(seen: &Seen, show: Option<Group>, page: usize, now: Timestamp) -> Resu
         Vec::new()
     };
     let html = Page {
+        dead,
         pools_first: pools.iter().any(|pool| pool.group.is_urgent()),
         pools,
         version: env!("CARGO_PKG_VERSION"),

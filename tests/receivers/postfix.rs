@@ -21,9 +21,7 @@ use tempfile::TempDir;
 use crate::daemon::eventually;
 use crate::peers::skip;
 
-/// Signs in with this.
-pub const USER: &str = "monitor@shop.example";
-/// As it stands in a URL.
+/// Signs in with this, as it stands in a URL: `monitor@shop.example`.
 pub const USER_IN_URL: &str = "monitor%40shop.example";
 pub const PASSWORD: &str = "canary-of-the-mailbox";
 

@@ -357,8 +357,8 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     let example = uncommented(TOML_EXAMPLE);
     for (section, body, count) in [
         ("instance", "", 23),
-        ("channel", "type = \"email\"", 15),
-        ("channel", "type = \"webhook\"", 17),
+        ("channel", "type = \"email\"", 16),
+        ("channel", "type = \"webhook\"", 23),
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
@@ -1059,8 +1059,8 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
         "WEBHOOK_SECRET (.env line 4) does not hold 24 to 64 bytes. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
     ),
     (
-        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=slack",
-        "WEBHOOK_FORMAT (.env line 5) is a format that this version does not have yet (it says \"slack\"). Write standard.",
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=template",
+        "WEBHOOK_FORMAT (.env line 5) needs a template, which only a [[channel]] of the file can name (it says \"template\"). Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
     ),
     (
         "ALERT_EMAIL_TO=nobody",
@@ -1410,7 +1410,7 @@ const BAD_KEYS: &[(&str, &str)] = &[
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
-        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
+        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file, list_unsubscribe.",
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"webhook\"",
