@@ -40,6 +40,7 @@ fn shop(wanted: usize) -> Seen {
         instances: vec![Instance::new("default", memory(products.collect()))],
         channels: vec![Arc::from("email")],
         pools: Arc::default(),
+        ..Seen::default()
     }
 }
 

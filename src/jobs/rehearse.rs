@@ -160,19 +160,21 @@ impl Rehearse {
         now: Timestamp,
         rehearsed: &mut Rehearsed,
     ) {
+        let people = People::default();
         let shops: Vec<remind::Shop<'_>> = stages
             .iter()
             .map(|stage| remind::Shop {
                 instance: stage.name,
                 memory: &stage.memory,
+                people: &people,
             })
             .collect();
         let slots = vec![slot; self.rules.channels.len()];
         let reminders = remind::remind(&self.rules, &shops, None, &slots, now, &mut Uuid::new_v4);
         rehearsed.messages.extend(reminders.messages);
         for (stage, changed) in stages.iter_mut().zip(reminders.shops) {
-            if let Some((next, _)) = changed {
-                stage.memory = next;
+            if let Some(changed) = changed {
+                stage.memory = changed.memory;
             }
         }
     }

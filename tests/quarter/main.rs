@@ -9,8 +9,11 @@
     reason = "a test's helpers fail as the test does"
 )]
 
+mod acts;
+mod hours;
 mod model;
 mod random;
+mod series;
 mod setup;
 mod shop;
 mod table;
@@ -26,6 +29,7 @@ use crate::model::Said;
 use crate::random::Random;
 use crate::setup::Setup;
 use crate::shop::FLAPPING;
+use crate::shop::PRODUCTS;
 use crate::shop::Shop;
 use crate::shop::Shown;
 use crate::world::World;
@@ -61,6 +65,13 @@ async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says
     let end = later(now, 24 * 60 * i64::try_from(days).expect("days"));
     while now < end {
         shop.pass(now, STEP);
+        let acted = later(now, -2);
+        for act in acts::acts(&mut random, now, &model.open(), PRODUCTS, model.silenced()) {
+            if model.can(&act) {
+                world.act(&act, acted).await;
+                model.acted(&act, acted);
+            }
+        }
         // Twice a day on average the monitor is started anew.
         if random.chance(7_000) {
             world.restart(&setup, now).await;
@@ -75,7 +86,7 @@ async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says
         }
         model.polled(&shown, now);
         world.remind(now).await;
-        model.reminders(now);
+        model.round(now);
         world.deliver(now).await;
         now = later(now, STEP);
     }

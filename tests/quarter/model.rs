@@ -1,4 +1,5 @@
-//! The rules told again from their text alone, short and slow: what must be said, given what the shop showed.
+//! The rules told again from their text alone, short and slow: what must be said, given what the shop showed and what
+//! people did.
 //!
 //! It knows nothing of how the monitor decides; only the words of `docs/alerts.md`, one product and one channel at a time.
 
@@ -8,14 +9,16 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::acts::Act;
+use crate::acts::Whom;
+use crate::series::Ack;
+use crate::series::Series;
 use crate::setup::Again;
 use crate::setup::CRITICAL;
-use crate::setup::LOW;
 use crate::setup::NAMES;
 use crate::setup::OK;
 use crate::setup::OUT;
 use crate::setup::Setup;
-use crate::setup::Terms;
 use crate::shop::Figures;
 use crate::shop::Shown;
 
@@ -40,6 +43,8 @@ impl Said {
 pub struct Model<'a> {
     setup: &'a Setup,
     series: BTreeMap<i64, Series>,
+    silences: Vec<Silence>,
+    acks: usize,
     /// Something was accepted already.
     begun: bool,
     /// Since when nothing was accepted, and how many polls.
@@ -47,38 +52,22 @@ pub struct Model<'a> {
     down: bool,
     /// The last day on which each channel had its reminder.
     reminded: Vec<Option<Date>>,
+    /// Said as soon as it was decided, by the time it reaches the channel.
     pub said: Vec<Said>,
 }
 
-/// A product.
-#[derive(Debug, Clone)]
-struct Series {
-    group: i64,
-    /// `None` while it cannot be read.
-    level: Option<i64>,
-    last: Option<i64>,
-    severity: usize,
-    /// Since when the level has called for at least this severity without a break.
-    called: [Option<Timestamp>; 4],
-    left_out: Option<Timestamp>,
-    unknown_since: Option<Timestamp>,
-    missing: u32,
-    gone: bool,
-    born_open: bool,
-    told: Vec<Told>,
-}
-
-/// What one channel was told of a product.
-#[derive(Debug, Clone, Copy)]
-struct Told {
-    severity: usize,
-    at: Timestamp,
+struct Silence {
+    whom: Whom,
+    from: Timestamp,
+    until: Timestamp,
 }
 
 /// How a product is told of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Manner {
     Speak,
+    /// It began to flap.
+    Flap,
     CountsAsTold,
     Withdraw,
 }
@@ -88,12 +77,104 @@ impl<'a> Model<'a> {
         Self {
             setup,
             series: BTreeMap::new(),
+            silences: Vec::new(),
+            acks: 0,
             begun: false,
             failing: None,
             down: false,
             reminded: vec![None; setup.channels.len()],
             said: Vec::new(),
         }
+    }
+
+    /// Products that somebody should take on.
+    pub fn open(&self) -> Vec<i64> {
+        let open = |one: &&Series| one.severity >= CRITICAL && one.ack.is_none() && !one.gone;
+        let open = self.series.iter().filter(|(_, one)| open(one));
+        open.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether that can be done now.
+    pub fn can(&self, act: &Act) -> bool {
+        let there = |id| self.series.get(id).filter(|one| !one.gone);
+        match act {
+            Act::Ack { id, .. } => there(id).is_some(),
+            Act::EndAck { id } => there(id).is_some_and(|one| one.ack.is_some()),
+            Act::Silence { .. } | Act::EndSilence { .. } => true,
+        }
+    }
+
+    /// How many silences were made.
+    pub fn silenced(&self) -> i64 {
+        i64::try_from(self.silences.len()).unwrap_or_default()
+    }
+
+    /// Somebody did something at `now`.
+    pub fn acted(&mut self, act: &Act, now: Timestamp) {
+        match act {
+            Act::Ack { id, quantity, eta } => {
+                self.acks += 1;
+                if let Some(one) = self.series.get_mut(id) {
+                    one.end_ack(now);
+                    one.ack = Some(Ack {
+                        by: format!("staff {}", self.acks),
+                        quantity: *quantity,
+                        eta: *eta,
+                        arrived: 0,
+                        while_ok: one.severity == OK,
+                        overdue: None,
+                    });
+                }
+            }
+            Act::EndAck { id } => {
+                if let Some(one) = self.series.get_mut(id) {
+                    one.end_ack(now);
+                }
+            }
+            Act::Silence { whom, from, until } => self.silences.push(Silence {
+                whom: whom.clone(),
+                from: *from,
+                until: *until,
+            }),
+            Act::EndSilence { number } => {
+                let place = usize::try_from(number - 1).unwrap_or_default();
+                if let Some(silence) = self.silences.get_mut(place) {
+                    silence.until = silence.until.min(now);
+                }
+            }
+        }
+    }
+
+    /// What keeps the product from being told of; of several the one that ends last.
+    fn mute(&self, id: i64, group: i64, now: Timestamp) -> Option<String> {
+        let silences = self.silences.iter().zip(1..).filter_map(|(silence, number)| {
+            let holds = silence.from <= now && now < silence.until && silence.whom.holds_back(id, group);
+            holds.then(|| (silence.until, format!("silence {number}")))
+        });
+        let windows = self.setup.windows.iter().filter_map(|window| {
+            let until = window
+                .until(now)
+                .filter(|_| window.group.is_none_or(|wanted| wanted == group))?;
+            Some((until, format!("maintenance {}", window.name)))
+        });
+        let mutes = silences.chain(windows);
+        mutes.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, name)| name)
+    }
+
+    /// Whether somebody wants to hear nothing at all.
+    fn is_all_mute(&self, now: Timestamp) -> bool {
+        let holds =
+            |silence: &Silence| silence.from <= now && now < silence.until && silence.whom == Whom::All;
+        let windows = &self.setup.windows;
+        self.silences.iter().any(holds)
+            || windows
+                .iter()
+                .any(|window| window.group.is_none() && window.until(now).is_some())
+    }
+
+    /// When the channel's quiet hours end, where they hold now.
+    fn quiet_until(&self, place: usize, now: Timestamp) -> Option<Timestamp> {
+        self.setup.channels[place].quiet.as_ref()?.end(now)
     }
 
     /// A poll at `now`.
@@ -108,7 +189,7 @@ impl<'a> Model<'a> {
         let (since, polls) = self.failing.map_or((now, 1), |(since, polls)| (since, polls + 1));
         self.failing = Some((since, polls));
         let long = now.duration_since(since) >= self.setup.down_after && polls >= self.setup.down_polls;
-        if long && !self.down {
+        if long && !self.down && !self.is_all_mute(now) {
             self.down = true;
             self.of_the_source("source.down", now);
         }
@@ -117,7 +198,7 @@ impl<'a> Model<'a> {
     fn of_the_source(&mut self, text: &str, now: Timestamp) {
         for place in 0..self.setup.channels.len() {
             if self.hears_of_the_shop(place) {
-                self.say(place, text.to_owned(), now);
+                self.say_later(place, text.to_owned(), now);
             }
         }
     }
@@ -132,12 +213,18 @@ impl<'a> Model<'a> {
                 .any(|terms| terms.channels.contains(&place))
     }
 
-    fn say(&mut self, place: usize, text: String, now: Timestamp) {
+    fn say(&mut self, place: usize, text: String, at: Timestamp) {
         self.said.push(Said {
-            at: now,
+            at,
             channel: self.setup.channels[place].name,
             text,
         });
+    }
+
+    /// What is no alert is decided at once and waits for the end of the quiet hours.
+    fn say_later(&mut self, place: usize, text: String, now: Timestamp) {
+        let at = self.quiet_until(place, now).unwrap_or(now);
+        self.say(place, text, at);
     }
 
     fn accepted(&mut self, shown: &BTreeMap<i64, Figures>, now: Timestamp) {
@@ -148,13 +235,8 @@ impl<'a> Model<'a> {
         for (id, (group, level)) in shown {
             self.present(*id, *group, *level, now);
         }
-        let absent: Vec<i64> = self
-            .series
-            .keys()
-            .filter(|id| !shown.contains_key(id))
-            .copied()
-            .collect();
-        for id in absent {
+        let absent = self.series.keys().filter(|id| !shown.contains_key(id));
+        for id in absent.copied().collect::<Vec<_>>() {
             self.absent(id, now);
         }
         if !self.begun {
@@ -162,7 +244,7 @@ impl<'a> Model<'a> {
             for place in 0..self.setup.channels.len() {
                 if self.hears_of_the_shop(place) {
                     let text = self.baseline(place);
-                    self.say(place, text, now);
+                    self.say_later(place, text, now);
                 }
             }
         }
@@ -170,11 +252,9 @@ impl<'a> Model<'a> {
 
     /// `baseline of 84: 2 out, 1 critical, 5 low`
     fn baseline(&self, place: usize) -> String {
-        let heard = self
-            .series
-            .values()
-            .filter(|one| self.setup.terms(one.group).channels.contains(&place));
+        let hears = |one: &&Series| self.setup.terms(one.group).channels.contains(&place);
         let mut counts = [0; 4];
+        let heard = self.series.values().filter(hears);
         heard.for_each(|one| counts[one.severity] += 1);
         let [ok, low, critical, out] = counts;
         format!(
@@ -185,27 +265,23 @@ impl<'a> Model<'a> {
 
     fn present(&mut self, id: i64, group: i64, level: Option<i64>, now: Timestamp) {
         let terms = self.setup.terms(group);
-        let Some(mut one) = self.series.remove(&id) else {
-            let mut one = Series::new(group, self.setup.channels.len(), now);
+        let known = self.series.remove(&id);
+        let is_new = known.is_none();
+        let mut one = known.unwrap_or_else(|| Series::new(group, self.setup.channels.len(), now));
+        one.missing = 0;
+        if is_new || one.gone {
+            one.gone = false;
             one.first_sight(level, terms, now);
             one.born_open = self.begun && one.severity != OK;
             if self.begun {
-                self.product_event(id, group, "new", now);
+                self.product_event(id, group, if is_new { "new" } else { "returned" }, now);
             }
-            self.tell(id, &mut one, Manner::CountsAsTold, now);
-            self.series.insert(id, one);
-            return;
-        };
-        one.missing = 0;
-        if one.gone {
-            one.gone = false;
-            one.first_sight(level, terms, now);
-            one.born_open = one.severity != OK;
-            self.product_event(id, group, "returned", now);
-            self.tell(id, &mut one, Manner::CountsAsTold, now);
+            self.tell(id, &mut one, Manner::CountsAsTold, None, now);
         } else {
-            one.looked_at(level, terms, now);
-            self.tell(id, &mut one, Manner::Speak, now);
+            let moved = one.looked_at(level, terms, self.setup.flap_limit, now);
+            let manner = if moved.flaps { Manner::Flap } else { Manner::Speak };
+            self.tell(id, &mut one, manner, moved.ended, now);
+            self.chase(id, &mut one, now);
         }
         self.series.insert(id, one);
     }
@@ -218,62 +294,128 @@ impl<'a> Model<'a> {
         if one.missing == 3 {
             one.gone = true;
             self.product_event(id, one.group, "gone", now);
-            self.tell(id, &mut one, Manner::Withdraw, now);
-            one.severity = OK;
-            one.born_open = false;
+            self.tell(id, &mut one, Manner::Withdraw, None, now);
+            one.close(now);
         }
         self.series.insert(id, one);
     }
 
+    /// Recorded, but not told while the product is muted.
     fn product_event(&mut self, id: i64, group: i64, text: &str, now: Timestamp) {
-        for place in self.setup.terms(group).channels.clone() {
-            self.say(place, format!("{id} {text}"), now);
+        if self.mute(id, group, now).is_none() {
+            for place in self.setup.terms(group).channels.clone() {
+                self.say_later(place, format!("{id} {text}"), now);
+            }
         }
     }
 
-    fn tell(&mut self, id: i64, one: &mut Series, manner: Manner, now: Timestamp) {
+    fn tell(&mut self, id: i64, one: &mut Series, manner: Manner, ended: Option<Ack>, now: Timestamp) {
+        let mute = self.mute(id, one.group, now);
+        let is_muted = mute.is_some() && manner != Manner::Withdraw;
+        if is_muted {
+            one.muted = mute;
+        }
         // What is unknown says nothing, except that it is over.
-        if one.level.is_none() && manner != Manner::Withdraw {
+        if (one.level.is_none() && manner != Manner::Withdraw) || (is_muted && manner != Manner::CountsAsTold)
+        {
             return;
         }
+        let ack = one.ack.clone().or(ended);
+        let mut has_spoken = false;
+        for place in 0..self.setup.channels.len() {
+            let view = self.view(one, place, manner);
+            if manner == Manner::CountsAsTold {
+                one.heard(place, view, now);
+            } else if let Some((reason, was, meanwhile)) = self.reason(one, place, view, manner, now) {
+                let text = alert(id, reason, (was, view), one, (ack.as_ref(), meanwhile), now);
+                if manner == Manner::Withdraw {
+                    // That can wait, though nobody would say it later.
+                    self.say_later(place, text, now);
+                } else {
+                    self.say(place, text, now);
+                }
+                one.heard(place, view, now);
+                has_spoken = true;
+            }
+        }
+        if has_spoken {
+            one.muted = None;
+        }
+    }
+
+    /// The severity as the channel is to know it.
+    fn view(&self, one: &Series, place: usize, manner: Manner) -> usize {
+        let told = &one.told[place];
+        let seen = self.setup.channels[place].view(one.severity);
+        let hears = self.setup.terms(one.group).channels.contains(&place) || told.escalated;
+        match manner {
+            Manner::Withdraw => OK,
+            Manner::Speak | Manner::Flap | Manner::CountsAsTold if hears => seen,
+            Manner::Speak | Manner::Flap | Manner::CountsAsTold => seen.min(told.severity),
+        }
+    }
+
+    /// Why the channel is told of it now, from what, and whether it got that bad only meanwhile.
+    fn reason(
+        &self,
+        one: &mut Series,
+        place: usize,
+        view: usize,
+        manner: Manner,
+        now: Timestamp,
+    ) -> Option<(&'static str, usize, bool)> {
         let terms = self.setup.terms(one.group);
         let held = one
             .left_out
             .is_some_and(|since| now.duration_since(since) >= minutes(terms.hold));
-        for place in 0..self.setup.channels.len() {
-            let told = one.told[place].severity;
-            let seen = self.setup.channels[place].view(one.severity);
-            let view = match manner {
-                Manner::Withdraw => OK,
-                Manner::Speak | Manner::CountsAsTold if terms.channels.contains(&place) => seen,
-                Manner::Speak | Manner::CountsAsTold => seen.min(told),
-            };
-            let reason = match (told, view) {
-                _ if manner == Manner::CountsAsTold => None,
-                (told, view) if told == view => None,
-                _ if manner == Manner::Withdraw => Some("withdrawn"),
-                (OK, _) => Some("first"),
-                (told, view) if view > told => Some("worse"),
-                // Worse than the channel takes is no recovery.
-                (told, _) if one.severity >= told => None,
-                (_, OK) => Some("recovered"),
-                (OUT, _) if held => Some("better"),
-                _ => None,
-            };
-            if let Some(reason) = reason {
-                self.say(place, alert(id, reason, view, told, one.last), now);
-            }
-            if reason.is_some() || manner == Manner::CountsAsTold {
-                one.heard(place, view, now);
-            }
+        let quiet = self.setup.channels[place].quiet.as_ref();
+        let is_quiet = self.quiet_until(place, now).is_some();
+        let pierces = quiet.is_some_and(|quiet| quiet.pierce.contains(&view));
+        let (flaps, severity) = (one.flaps, one.severity);
+        let told = &mut one.told[place];
+        let was = told.severity;
+        if manner == Manner::Withdraw {
+            return (was != OK).then_some(("withdrawn", was, false));
         }
-        if held {
-            one.left_out = None;
+        if is_quiet && !(view > was && pierces) {
+            if view > was {
+                told.missed = told.missed.max(view);
+            }
+            return None;
         }
+        if manner == Manner::Flap && terms.channels.contains(&place) && !is_quiet {
+            return Some(("flapping", was, false));
+        }
+        if flaps && view <= told.worst {
+            return None;
+        }
+        if view == was {
+            let missed = std::mem::take(&mut told.missed);
+            let reason = if view == OK { "recovered" } else { "better" };
+            return (missed > was).then_some((reason, missed, true));
+        }
+        let reason = match (was, view) {
+            (OK, _) => "first",
+            (was, view) if view > was => "worse",
+            _ if flaps => return None,
+            // Worse than the channel takes is no recovery.
+            (was, _) if severity >= was => return None,
+            (_, OK) => "recovered",
+            (OUT, _) if held => "better",
+            _ => return None,
+        };
+        Some((reason, was, false))
     }
 
-    /// A round of reminders at `now`.
-    pub fn reminders(&mut self, now: Timestamp) {
+    /// A round at `now`: reminders, and what is overdue or neglected.
+    pub fn round(&mut self, now: Timestamp) {
+        let mut series = std::mem::take(&mut self.series);
+        if !self.down {
+            for (id, one) in series.iter_mut().filter(|(_, one)| !one.gone) {
+                self.chase(*id, one, now);
+            }
+        }
+        self.series = series;
         let day = now.to_zoned(self.setup.zone.clone()).date();
         let slot = day
             .to_datetime(self.setup.remind_at)
@@ -283,6 +425,9 @@ impl<'a> Model<'a> {
             return;
         };
         for place in 0..self.setup.channels.len() {
+            if self.quiet_until(place, now).is_some() {
+                continue;
+            }
             let due = slot <= now && self.reminded[place] != Some(day);
             if due {
                 self.reminded[place] = Some(day);
@@ -293,14 +438,66 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Tells of what was ordered and did not come, and tells others of what nobody took on.
+    fn chase(&mut self, id: i64, one: &mut Series, now: Timestamp) {
+        if one.level.is_none() || self.mute(id, one.group, now).is_some() {
+            return;
+        }
+        let waits = one.ack.as_mut().filter(|ack| ack.overdue.is_none());
+        if let Some(ack) = waits.filter(|ack| ack.eta.is_some_and(|eta| eta <= now)) {
+            ack.overdue = Some(now);
+            for told in &mut one.told {
+                told.overdue = told.severity != OK;
+            }
+        }
+        let terms = self.setup.terms(one.group);
+        let neglected = one.neglected_since();
+        for place in 0..self.setup.channels.len() {
+            if self.quiet_until(place, now).is_some() {
+                continue;
+            }
+            let view = self.setup.channels[place].view(one.severity);
+            let was = one.told[place].severity;
+            if std::mem::take(&mut one.told[place].overdue) && view != OK {
+                self.tell_one(id, one, place, ("overdue", was, view), now);
+            }
+            let Some((after, to)) = &terms.escalate else {
+                continue;
+            };
+            let long = neglected.is_some_and(|since| now.duration_since(since) >= minutes(*after));
+            if long && to.contains(&place) && view > was {
+                one.told[place].escalated = true;
+                self.tell_one(id, one, place, ("escalated", was, view), now);
+            }
+        }
+    }
+
+    fn tell_one(
+        &mut self,
+        id: i64,
+        one: &mut Series,
+        place: usize,
+        (reason, was, view): (&str, usize, usize),
+        now: Timestamp,
+    ) {
+        let ack = one.ack.clone();
+        let text = alert(id, reason, (was, view), one, (ack.as_ref(), false), now);
+        self.say(place, text, now);
+        one.heard(place, view, now);
+        one.muted = None;
+    }
+
     fn remind(&mut self, place: usize, slot: Option<Timestamp>, now: Timestamp) {
         let mut series = std::mem::take(&mut self.series);
         for (id, one) in &mut series {
             let terms = self.setup.terms(one.group);
-            let Told { severity: told, at } = one.told[place];
+            let (told, at) = (one.told[place].severity, one.told[place].at);
             let view = self.setup.channels[place].view(one.severity);
             let open = told > OK && view > OK && terms.channels.contains(&place);
-            if !open || one.gone || one.born_open || one.level.is_none() {
+            if !open || one.gone || one.born_open || one.level.is_none() || one.is_taken_on() {
+                continue;
+            }
+            if self.mute(*id, one.group, now).is_some() {
                 continue;
             }
             let before_slot = slot.is_some_and(|slot| at < slot);
@@ -313,119 +510,52 @@ impl<'a> Model<'a> {
                 Again::Hours(hours) => age >= minutes(60 * hours),
             };
             if due {
-                self.say(place, alert(*id, "reminder", view, view, one.last), now);
+                let ack = one.ack.clone();
+                let text = alert(*id, "reminder", (view, view), one, (ack.as_ref(), false), now);
+                self.say(place, text, now);
                 one.told[place].at = now;
+                one.muted = None;
             }
         }
         self.series = series;
     }
 }
 
-fn alert(id: i64, reason: &str, severity: usize, was: usize, left: Option<i64>) -> String {
-    let left = left.map_or_else(|| "?".to_owned(), |left| left.to_string());
-    format!(
+impl Series {
+    fn heard(&mut self, place: usize, severity: usize, now: Timestamp) {
+        let told = &mut self.told[place];
+        told.severity = severity;
+        told.at = now;
+        told.missed = OK;
+        told.worst = told.worst.max(severity);
+        told.escalated &= severity != OK;
+    }
+}
+
+fn alert(
+    id: i64,
+    reason: &str,
+    (was, severity): (usize, usize),
+    one: &Series,
+    (ack, meanwhile): (Option<&Ack>, bool),
+    now: Timestamp,
+) -> String {
+    let left = one.last.map_or_else(|| "?".to_owned(), |left| left.to_string());
+    let mut text = format!(
         "{id} {reason} {} (was {}), {left} left",
         NAMES[severity], NAMES[was]
-    )
+    );
+    if let Some(ack) = ack {
+        let overdue = ack.overdue.is_some() || ack.eta.is_some_and(|eta| eta <= now);
+        text += &format!(", {} has it, {} came", ack.by, ack.arrived);
+        text += if overdue { ", overdue" } else { "" };
+    }
+    if let Some(mute) = &one.muted {
+        text += &format!(", after {mute}");
+    }
+    text + if meanwhile { ", meanwhile" } else { "" }
 }
 
 fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
-}
-
-/// What a level calls for.
-fn calls_for(level: i64, terms: &Terms) -> usize {
-    match level {
-        i64::MIN..=0 => OUT,
-        n if n <= terms.critical.min(terms.low) => CRITICAL,
-        n if n <= terms.low => LOW,
-        _ => OK,
-    }
-}
-
-impl Series {
-    fn new(group: i64, channels: usize, now: Timestamp) -> Self {
-        Self {
-            group,
-            level: None,
-            last: None,
-            severity: OK,
-            called: [None; 4],
-            left_out: None,
-            unknown_since: None,
-            missing: 0,
-            gone: false,
-            born_open: false,
-            told: vec![
-                Told {
-                    severity: OK,
-                    at: now
-                };
-                channels
-            ],
-        }
-    }
-
-    fn heard(&mut self, place: usize, severity: usize, now: Timestamp) {
-        if self.told[place].severity != severity {
-            self.told[place] = Told { severity, at: now };
-        }
-    }
-
-    /// The level as it is, at once.
-    fn first_sight(&mut self, level: Option<i64>, terms: &Terms, now: Timestamp) {
-        self.level = level;
-        self.last = level.or(self.last);
-        self.called = [None; 4];
-        self.left_out = None;
-        self.unknown_since = level.is_none().then_some(now);
-        if let Some(level) = level {
-            self.severity = calls_for(level, terms);
-        }
-    }
-
-    /// The level as a further poll shows it: the severity moves where that is confirmed.
-    fn looked_at(&mut self, level: Option<i64>, terms: &Terms, now: Timestamp) {
-        self.level = level;
-        let Some(level) = level else {
-            self.unknown_since.get_or_insert(now);
-            return;
-        };
-        self.last = Some(level);
-        if let Some(since) = self.unknown_since.take() {
-            // While it was unknown, the clocks stood still.
-            let stood = now.duration_since(since);
-            for clock in self.called.iter_mut().chain([&mut self.left_out]).flatten() {
-                *clock += stood;
-            }
-        }
-        let called = calls_for(level, terms);
-        self.born_open &= level <= terms.low;
-        let was = self.severity;
-        for severity in LOW..=OUT {
-            if called < severity || severity <= was {
-                self.called[severity] = None;
-                continue;
-            }
-            let since = *self.called[severity].get_or_insert(now);
-            let wait = if severity == OUT {
-                terms.confirm_out
-            } else {
-                terms.confirm
-            };
-            if now.duration_since(since) >= minutes(wait) {
-                self.severity = severity;
-            }
-        }
-        let in_margin = was == LOW && level <= terms.low + terms.margin;
-        if called < was && !(called == OK && in_margin) {
-            self.severity = called;
-        }
-        match (was, self.severity) {
-            (OUT, LOW | CRITICAL) => self.left_out = Some(now),
-            (_, OK | OUT) => self.left_out = None,
-            _ => {}
-        }
-        self.born_open &= self.severity != OK;
-    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::Time;
+use jiff::civil::Weekday;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
 use whmcs_stock_monitor::domain::alerting::rules::ChannelPolicy;
@@ -12,7 +13,11 @@ use whmcs_stock_monitor::domain::alerting::rules::Rule;
 use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::alerting::rules::StockControl;
 use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::people::Quiet;
 use whmcs_stock_monitor::domain::stand::Severity;
+
+use crate::hours::Hours;
+use crate::hours::Window;
 
 pub const OK: usize = 0;
 pub const LOW: usize = 1;
@@ -30,6 +35,9 @@ pub struct Setup {
     /// Of the source: down after so long and so many polls.
     pub down_after: SignedDuration,
     pub down_polls: u32,
+    /// More flips than this in a day are too many; 0 for as many as one likes.
+    pub flap_limit: usize,
+    pub windows: Vec<Window>,
 }
 
 /// A channel.
@@ -40,6 +48,7 @@ pub struct Line {
     pub severities: Vec<usize>,
     /// Hears what names no channels.
     pub default: bool,
+    pub quiet: Option<Hours>,
 }
 
 impl Line {
@@ -74,12 +83,15 @@ pub struct Terms {
     pub again: Again,
     /// Places among the channels.
     pub channels: Vec<usize>,
+    /// After so many minutes in which nobody took it on, these are told too.
+    pub escalate: Option<(i64, Vec<usize>)>,
 }
 
 pub const SALES: usize = 0;
 pub const DEPOT: usize = 1;
 pub const NIGHT: usize = 2;
 pub const ARCHIVE: usize = 3;
+pub const BOSS: usize = 4;
 
 impl Setup {
     /// Six groups with rules of every kind, five channels.
@@ -88,6 +100,7 @@ impl Setup {
             name,
             severities: severities.to_vec(),
             default,
+            quiet: None,
         };
         let usual = Terms {
             low: 5,
@@ -98,6 +111,7 @@ impl Setup {
             hold: 5,
             again: Again::Daily,
             channels: vec![SALES, DEPOT, NIGHT, ARCHIVE],
+            escalate: Some((240, vec![BOSS])),
         };
         let groups = vec![
             usual.clone(),
@@ -106,6 +120,7 @@ impl Setup {
                 critical: 3,
                 margin: 2,
                 confirm: 10,
+                escalate: None,
                 ..usual.clone()
             },
             Terms {
@@ -118,6 +133,7 @@ impl Setup {
                 low: 3,
                 again: Again::Never,
                 channels: vec![DEPOT],
+                escalate: Some((60, vec![ARCHIVE, BOSS])),
                 ..usual.clone()
             },
             Terms {
@@ -137,19 +153,65 @@ impl Setup {
                 ..usual
             },
         ];
+        let zone = |name| TimeZone::get(name).unwrap_or(TimeZone::UTC);
+        // Its days begin in New York, so that both changes of the clocks fall into a quarter.
+        let evenings = Hours {
+            from: time(17, 30, 0, 0),
+            until: time(4, 0, 0, 0),
+            days: vec![
+                Weekday::Monday,
+                Weekday::Tuesday,
+                Weekday::Friday,
+                Weekday::Saturday,
+            ],
+            zone: zone("America/New_York"),
+            pierce: Vec::new(),
+        };
+        let nights = Hours {
+            from: time(22, 0, 0, 0),
+            until: time(9, 30, 0, 0),
+            days: Vec::new(),
+            zone: zone("Europe/Berlin"),
+            pierce: vec![OUT],
+        };
         Self {
             channels: vec![
-                line("sales", &[], true),
+                Line {
+                    quiet: Some(nights),
+                    ..line("sales", &[], true)
+                },
                 line("depot", &[CRITICAL, OUT], true),
-                line("night", &[], true),
+                Line {
+                    quiet: Some(evenings),
+                    ..line("night", &[], true)
+                },
                 line("archive", &[OUT], true),
                 line("boss", &[], false),
             ],
             groups,
             remind_at: time(9, 0, 0, 0),
-            zone: TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC),
+            zone: zone("Europe/Berlin"),
             down_after: SignedDuration::from_mins(15),
             down_polls: 3,
+            flap_limit: 6,
+            windows: vec![
+                Window {
+                    name: "count",
+                    from: time(1, 30, 0, 0),
+                    minutes: 120,
+                    day: None,
+                    zone: zone("Europe/Berlin"),
+                    group: Some(2),
+                },
+                Window {
+                    name: "upgrade",
+                    from: time(23, 10, 0, 0),
+                    minutes: 90,
+                    day: Some(Weekday::Wednesday),
+                    zone: zone("America/New_York"),
+                    group: None,
+                },
+            ],
         }
     }
 
@@ -170,7 +232,13 @@ impl Setup {
             name: line.name.to_owned(),
             severities: line.severities.iter().map(|rank| severity(*rank)).collect(),
             default: line.default,
-            quiet: None,
+            quiet: line.quiet.as_ref().map(|hours| Quiet {
+                from: hours.from,
+                until: hours.until,
+                days: hours.days.clone(),
+                zone: hours.zone.clone(),
+                pierce: hours.pierce.iter().map(|rank| severity(*rank)).collect(),
+            }),
         });
         let rules = self
             .groups
@@ -180,7 +248,7 @@ impl Setup {
         let mut all = Rules::new(first.low, first.critical, rules.collect(), channels.collect());
         all.source_down_after = self.down_after.unsigned_abs();
         all.source_down_polls = self.down_polls;
-        all.flap_limit = 0;
+        all.flap_limit = u32::try_from(self.flap_limit).unwrap_or(u32::MAX);
         all.epoch = epoch;
         all
     }
@@ -207,6 +275,11 @@ impl Setup {
             // GetProducts alone does not say whether a zero is one.
             stock_control: Some(StockControl::On),
             channels: Some(named.collect()),
+            escalate_after: terms.escalate.as_ref().map(|(after, _)| minutes(*after)),
+            escalate_to: terms.escalate.as_ref().map(|(_, to)| {
+                let names = to.iter().map(|channel| self.channels[*channel].name.to_owned());
+                names.collect()
+            }),
             ..Rule::default()
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,8 @@ use whmcs_stock_monitor::config::load::Config;
 use whmcs_stock_monitor::config::overlay::Sources;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 use whmcs_stock_monitor::domain::catalogue::Snapshot;
+use whmcs_stock_monitor::domain::pattern::Pattern;
+use whmcs_stock_monitor::domain::people::Matcher;
 use whmcs_stock_monitor::domain::source::Failure;
 use whmcs_stock_monitor::jobs::check::Check;
 use whmcs_stock_monitor::jobs::deliver::Deliver;
@@ -23,9 +26,14 @@ use whmcs_stock_monitor::jobs::remind::Remind;
 use whmcs_stock_monitor::notify::standard;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 use whmcs_stock_monitor::store::db::Store;
+use whmcs_stock_monitor::store::people::NewAck;
+use whmcs_stock_monitor::store::people::NewSilence;
 use whmcs_stock_monitor::whmcs::client::Look;
 
+use crate::acts::Act;
+use crate::acts::Whom;
 use crate::model::Said;
+use crate::setup::NAMES;
 use crate::setup::Setup;
 
 pub struct World {
@@ -38,6 +46,7 @@ pub struct World {
     delivered: BTreeMap<String, Timestamp>,
     /// When something is due next, by the channel's place.
     due: Vec<Option<Timestamp>>,
+    acks: usize,
 }
 
 /// What reached the channels.
@@ -79,6 +88,7 @@ impl World {
             starts: 1,
             delivered: BTreeMap::new(),
             due: vec![None; setup.channels.len()],
+            acks: 0,
         }
     }
 
@@ -87,6 +97,44 @@ impl World {
         self.starts += 1;
         self.parts = Parts::new(setup, &self.folder, &self.store, self.starts).await;
         self.store.void_leases(now).await.expect("voids");
+    }
+
+    /// Somebody does something at `now`.
+    pub async fn act(&mut self, act: &Act, now: Timestamp) {
+        let reader = self.store.reader();
+        let shop = reader.instance("default").await.expect("reads").expect("a shop");
+        match act {
+            Act::Ack { id, quantity, eta } => {
+                self.acks += 1;
+                let series = reader.series_of(shop, *id).await.expect("reads");
+                let new = NewAck {
+                    by: format!("staff {}", self.acks),
+                    note: String::new(),
+                    quantity: *quantity,
+                    eta: *eta,
+                };
+                let made = self.store.add_ack(shop, series[0].number, &new, now).await;
+                made.expect("an ack");
+            }
+            Act::EndAck { id } => {
+                let acks = reader.acks(Some(shop), true).await.expect("reads");
+                let ack = acks.iter().find(|ack| ack.product_id == *id).expect("an ack");
+                assert!(self.store.end_ack(ack.ack.id, now).await.expect("ends"));
+            }
+            Act::Silence { whom, from, until } => {
+                let new = NewSilence {
+                    matcher: matcher(whom),
+                    starts_at: *from,
+                    ends_at: *until,
+                    by: "the desk".to_owned(),
+                    comment: String::new(),
+                };
+                self.store.add_silence(&new, now).await.expect("a silence");
+            }
+            Act::EndSilence { number } => {
+                self.store.end_silence(*number, now).await.expect("ends");
+            }
+        }
     }
 
     /// A poll at `now` that shows this.
@@ -220,6 +268,7 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -235,10 +284,22 @@ impl Parts {
     }
 }
 
+fn matcher(whom: &Whom) -> Matcher {
+    let mut matcher = Matcher::default();
+    match whom {
+        Whom::All => {}
+        Whom::Group(group) => matcher.groups = vec![Pattern::Id(*group)],
+        Whom::Products(ids) => matcher.products = ids.iter().map(|id| Pattern::Id(*id)).collect(),
+    }
+    matcher
+}
+
+/// Channels and windows as staff write them.
 fn configured(setup: &Setup, hook: &WebhookSink) -> String {
-    let zone = setup.zone.iana_name().unwrap_or("UTC");
+    let named = |zone: &TimeZone| zone.iana_name().unwrap_or("UTC").to_owned();
     let mut text = format!(
-        "timezone = \"{zone}\"\nreminder_at = \"{}\"\n",
+        "timezone = \"{}\"\nreminder_at = \"{}\"\n",
+        named(&setup.zone),
         setup.remind_at.strftime("%H:%M")
     );
     for line in &setup.channels {
@@ -248,6 +309,31 @@ fn configured(setup: &Setup, hook: &WebhookSink) -> String {
             hook.address(),
             line.default
         );
+        if let Some(quiet) = &line.quiet {
+            let (from, until) = (quiet.from.strftime("%H:%M"), quiet.until.strftime("%H:%M"));
+            let days: Vec<String> = quiet.days.iter().map(|day| format!("{day:?}")).collect();
+            let pierce: Vec<&str> = quiet.pierce.iter().map(|rank| NAMES[*rank]).collect();
+            text += &format!("quiet = \"{from}-{until}\"\nquiet_pierce = {pierce:?}\n");
+            text += &format!("quiet_zone = \"{}\"\n", named(&quiet.zone));
+            if !days.is_empty() {
+                text += &format!("quiet_days = {days:?}\n");
+            }
+        }
+    }
+    for window in &setup.windows {
+        let day = window
+            .day
+            .map_or_else(|| "*".to_owned(), |day| format!("{day:?}")[..3].to_uppercase());
+        text += &format!(
+            "[[maintenance]]\nname = \"{}\"\nschedule = \"{} {day}\"\nlasts = \"{}m\"\nzone = \"{}\"\n",
+            window.name,
+            window.from.strftime("%-M %-H * *"),
+            window.minutes,
+            named(&window.zone)
+        );
+        if let Some(group) = window.group {
+            text += &format!("groups = [{group}]\n");
+        }
     }
     text
 }
@@ -301,7 +387,21 @@ fn alert(alert: &Value) -> String {
     let (severity, was) = (word(&alert["severity"]), word(&alert["previous_severity"]));
     let (id, reason, left) = (&alert["product"]["id"], word(&alert["reason"]), &alert["level"]);
     assert_eq!(word(&alert["alert_id"]), format!("default/{id}/-"));
-    format!("{id} {reason} {severity} (was {was}), {left} left")
+    let mut text = format!("{id} {reason} {severity} (was {was}), {left} left");
+    let ack = &alert["ack"];
+    if ack.is_object() {
+        text += &format!(", {} has it, {} came", word(&ack["by"]), ack["arrived"]);
+        text += if ack["overdue"] == true { ", overdue" } else { "" };
+    }
+    let after = &alert["after"];
+    if after.is_object() {
+        text += &format!(", after {} {}", word(&after["kind"]), word(&after["id"]));
+    }
+    text + if alert["meanwhile"] == true {
+        ", meanwhile"
+    } else {
+        ""
+    }
 }
 
 fn word(value: &Value) -> &str {
