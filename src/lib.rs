@@ -288,6 +288,8 @@ pub mod web {
     pub mod records;
     pub mod alerts;
     pub mod hints;
+    pub mod body;
+    pub mod people;
     pub mod page;
     pub mod server;
 }

@@ -174,7 +174,15 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: &[&str] = &["instance", "channel", "rule", "capacity", "pool", "report", "maintenance"];
+const SECTIONS: &[&str] = &[
+    "instance",
+    "channel",
+    "rule",
+    "capacity",
+    "pool",
+    "report",
+    "maintenance",
+];
 
 /// Words that stand left of a `=`.
 const WORDS: &[&str] = &[

@@ -76,13 +76,19 @@ fn how_long_a_product_lasts_is_told_everywhere_and_a_rule_speaks_when_that_is_to
     let status = home.run(&["status"]);
     assert!(status.out.contains("lasts about 10 days"), "{status:?}");
     let proposed = home.run(&["config", "suggest", "--thresholds", "--lead-time", "10d"]);
-    assert!(proposed.out.contains("\n#products = [64]\n#low = "), "{proposed:?}");
+    assert!(
+        proposed.out.contains("\n#products = [64]\n#low = "),
+        "{proposed:?}"
+    );
     assert_eq!(shop.polled(), 1, "WHMCS is not asked for that");
     let wrong = home.run(&["config", "suggest", "--thresholds", "--lead-time", "soon"]);
     assert_eq!(wrong.code, 78, "{wrong:?}");
 
     // Twelve will not last for ten days.
-    home.write("config/monitor.toml", "[[rule]]\nproducts = [64]\ncover = \"10d\"\nlow = 4\n");
+    home.write(
+        "config/monitor.toml",
+        "[[rule]]\nproducts = [64]\ncover = \"10d\"\nlow = 4\n",
+    );
     shop.stock(64, 12);
     let mut daemon = home.start();
     let shown = daemon.wait_for_item(64, "low", |item| item["severity"] == json!("low"));
