@@ -29,6 +29,7 @@ mod commands;
 mod secrets;
 mod prometheus;
 mod heartbeat;
+mod people;
 mod demo;
 mod forecast;
 
