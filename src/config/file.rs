@@ -177,7 +177,7 @@ fn masked(line: &str) -> String {
 const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 57] = [
+const WORDS: [&str; 63] = [
     "name",
     "url",
     "url_file",
@@ -209,6 +209,12 @@ const WORDS: [&str; 57] = [
     "format",
     "severities",
     "allow_link_local",
+    "chat_id",
+    "thread_id",
+    "topic",
+    "topic_file",
+    "token",
+    "token_file",
     "default",
     "instances",
     "groups",
