@@ -32,6 +32,7 @@ fn product(id: i64, level: i64) -> Arc<Product> {
             group_id: Some(id % 20),
             name: Name::new(&format!("VPS {id}")),
             quantity: Figure::Number(level),
+            price: None,
             options: Vec::new().into(),
             source_hash: 0,
         }),

@@ -110,6 +110,7 @@ fn series(number: u32, level: i64) -> SeriesState {
         fingerprint: 0x1234_5678_9abc_def0,
         seen_other_than_zero: true,
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
@@ -144,6 +145,7 @@ fn catalogue(products: u32, combinations: bool) -> Memory {
             group: Some(Name::new("Dedicated servers")),
             hidden: Some(false),
             retired: Some(false),
+            price: None,
             controlled: Some(true),
             missing: 0,
             gone: false,
@@ -184,6 +186,7 @@ fn decision(next: Memory, changes: Vec<Change>) -> Decision {
         source_changed: false,
         events: Vec::new(),
         messages: Vec::new(),
+        acks: Vec::new(),
     }
 }
 
@@ -333,6 +336,7 @@ async fn outbox() {
         kind: "stock.alerts".to_owned(),
         instance: None,
         recorded_at: at(number),
+        not_before: None,
         headline: "1 product is out".to_owned(),
         content: "x".repeat(1500),
         medium: Medium::Webhook,

@@ -10,11 +10,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod settings;
+pub mod heartbeat;
 pub mod loops;
 
 use crate::app::loops::Loops;
 use crate::app::settings::channel_settings;
 use crate::app::settings::configure_desk;
+use crate::app::settings::plan;
+use crate::app::settings::report_channel;
 use crate::app::settings::web_settings;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
@@ -23,6 +26,7 @@ use crate::domain::pool::Board;
 use crate::hints::desk::Desk;
 use crate::jobs::check::Check;
 use crate::jobs::depart;
+use crate::jobs::report::Reporting;
 use crate::jobs::shop::Sharing;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
@@ -153,6 +157,7 @@ async fn run_on(
         ticker: Ticker::default(),
     };
     configure_desk(&lasting.desk, &generation.config);
+    generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
     let state = AppState {
         view: Arc::clone(&lasting.view),
@@ -276,6 +281,7 @@ async fn generations(
         lasting
             .view
             .reconfigure(generation.shown(&lasting.store).await?, &channels);
+        generation.say_when(&lasting.view);
         generation.show_pools(&lasting.store, &lasting.view).await?;
         tracing::info!("The new configuration is in force.");
     }
@@ -324,15 +330,7 @@ impl Generation {
         before: &[(Arc<Shop>, Arc<Client>)],
         only: Option<&str>,
     ) -> Result<Self, RunError> {
-        let mut channels = Vec::with_capacity(config.channels.len());
-        for settings in &config.channels {
-            channels.push(Channel::new(&channel_settings(settings))?.among(config.instances.len() > 1));
-        }
-        let telling = Arc::new(Telling {
-            channels,
-            zone: config.timezone.clone(),
-            page_url: None,
-        });
+        let telling = Arc::new(Self::telling(&config)?);
         let mut shops = Vec::with_capacity(config.instances.len());
         let wanted = |name: &str| only.is_none_or(|only| only == name);
         for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
@@ -363,6 +361,25 @@ impl Generation {
         })
     }
 
+    /// The channels, those that reports have of their own last, and how messages are put into words.
+    pub fn telling(config: &Config) -> Result<Telling, RunError> {
+        let mut channels = Vec::with_capacity(config.channels.len());
+        let of_reports = config.reports.iter().filter_map(report_channel);
+        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+            channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
+        }
+        let quiet = config
+            .channels
+            .iter()
+            .filter_map(|channel| Some((channel.name.clone(), channel.quiet.clone()?)));
+        Ok(Telling {
+            channels,
+            quiet: quiet.collect(),
+            zone: config.timezone.clone(),
+            page_url: None,
+        })
+    }
+
     /// The check of the shop at that place.
     #[must_use]
     pub fn check(&self, place: usize, store: &Store, details_budget: Duration) -> Check {
@@ -374,6 +391,7 @@ impl Generation {
             rules: Arc::clone(&self.rules),
             capacities: Arc::clone(&self.capacities),
             pools: self.pools.clone(),
+            windows: Arc::clone(&self.config.windows),
             telling: Arc::clone(&self.telling),
             details_budget,
         }
@@ -389,14 +407,34 @@ impl Generation {
             .collect()
     }
 
-    /// The channels' names, in the order of the configuration.
+    /// The channels' names, in the order of the configuration; those that reports have of their own come last.
     #[must_use]
     pub fn channel_names(&self) -> Vec<String> {
-        self.config
-            .channels
-            .iter()
-            .map(|channel| channel.name.clone())
-            .collect()
+        let channels = self.telling.channels.iter();
+        channels.map(|channel| channel.name().to_owned()).collect()
+    }
+
+    /// The reports with all they need.
+    #[must_use]
+    pub fn reporting(&self, store: &Store) -> Reporting {
+        let instances = self.config.instances.iter();
+        let shops = self.shops.iter().filter_map(|(shop, _)| {
+            let of_shop = instances.clone().find(|instance| instance.name == shop.name)?;
+            Some((Arc::clone(shop), of_shop.schedule.clone()))
+        });
+        Reporting {
+            plans: self.config.reports.iter().map(plan).collect(),
+            store: store.clone(),
+            rules: Arc::clone(&self.rules),
+            shops: shops.collect(),
+            pools: self.pools.clone(),
+            telling: Arc::clone(&self.telling),
+        }
+    }
+
+    /// Shows which windows and time zone are configured.
+    fn say_when(&self, view: &View) {
+        view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -12,6 +12,10 @@ pub mod run;
 pub mod check;
 pub mod status;
 pub mod history;
+pub mod rehearse;
+mod people;
+pub mod ack;
+pub mod silence;
 pub mod config;
 pub mod import;
 pub mod suggest;
@@ -22,6 +26,7 @@ pub mod instance;
 pub mod health;
 pub mod pretty;
 pub mod call;
+pub mod report;
 pub mod diagnosis;
 pub mod doctor;
 pub mod demo;
@@ -78,6 +83,9 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Check(options) => check::check(&sources, &options).await,
         Command::Status(options) => status::status(&sources, &options).await,
         Command::History(options) => history::history(&sources, &options).await,
+        Command::Rehearse(options) => rehearse::rehearse(&sources, &options).await,
+        Command::Ack(options) => ack::ack(&sources, &options).await,
+        Command::Silence { what } => silence::silence(&sources, &what).await,
         Command::Config {
             what: ConfigCommand::Check,
         } => config::check(&sources),
@@ -96,6 +104,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Deliveries { what } => deliveries::deliveries(&sources, what.as_ref()).await,
         Command::Instance { what } => instance::instance(&sources, &what).await,
         Command::Notify { what } => notify::notify(&sources, &what).await,
+        Command::Report { what } => report::report(&sources, &what).await,
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,

@@ -27,11 +27,16 @@ pub mod domain {
         pub mod mention;
         pub mod unmatched;
         pub mod relink;
+        pub mod acks;
         pub mod decision;
         pub mod judge;
         pub mod series;
+        mod flapping;
         mod about;
+        mod muting;
         mod telling;
+        mod speaking;
+        mod later;
         mod saying;
         mod pooling;
         mod needs;
@@ -45,8 +50,15 @@ pub mod domain {
         pub mod remind;
         pub mod depart;
     }
+    pub mod reporting {
+        pub mod outline;
+        pub mod movement;
+        pub mod lines;
+        pub mod compose;
+    }
 }
 pub mod scheduler;
+pub mod maintenance;
 pub mod sinks {
     pub mod mime;
     pub mod mail_script;
@@ -81,6 +93,7 @@ pub mod whmcs {
     pub mod figure;
     pub mod list;
     pub mod intern;
+    mod pricing;
     pub mod wire;
     pub mod recall;
     pub mod form;
@@ -113,18 +126,40 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past;
+    pub mod timeline;
     pub mod forecast;
+    pub mod people;
     pub mod outbox;
     pub mod deliveries;
     pub mod shops;
+    pub mod digest;
+    pub mod reports;
+}
+pub mod charts {
+    pub mod digits;
+    pub mod level;
+    pub mod png;
 }
 pub mod notify {
     pub mod clean;
     pub mod words;
     pub mod content;
+    pub mod people;
     pub mod subject;
     pub mod cards;
     pub mod view;
+    pub mod report {
+        pub mod say;
+        pub mod part;
+        pub mod lines;
+        pub mod health;
+        pub mod digest;
+        pub mod csv;
+        pub mod text;
+        pub mod html;
+        pub mod mail;
+        pub mod summary;
+    }
     pub mod email;
     pub mod limited;
     pub mod refusal;
@@ -141,10 +176,13 @@ pub mod notify {
         pub mod telegram;
         pub mod ntfy;
         pub mod alertmanager;
+        pub mod specimens;
+        pub mod template;
     }
     pub mod webhook_format;
     pub mod verdict;
     pub mod webhook;
+    pub mod heartbeat;
     pub mod channel;
 }
 pub mod hints {
@@ -172,13 +210,17 @@ pub mod config {
     pub mod sign_in;
     pub mod instances;
     pub mod receivers;
+    pub mod templates;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;
     pub mod rules;
     pub mod capacities;
+    pub mod maintenance;
     pub mod daemon;
+    pub mod reports;
     pub mod load;
+    pub mod lenient;
     pub mod sheet;
     pub mod draft;
     pub mod entry;
@@ -188,6 +230,7 @@ pub mod config {
     pub mod line;
     pub mod import;
     pub mod suggest;
+    pub mod propose;
 }
 pub mod jobs {
     mod firsts;
@@ -196,6 +239,10 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod digest;
+    mod past;
+    pub mod rehearse;
+    pub mod report;
 }
 pub mod doctor {
     pub mod finding;
@@ -218,11 +265,18 @@ pub mod observe {
     pub mod pools;
     pub mod items;
     pub mod lines;
+    pub mod said;
     pub mod text;
     pub mod process;
     pub mod metrics;
     pub mod redact;
     pub mod log;
+}
+pub mod people {
+    pub mod when;
+    pub mod draft;
+    pub mod target;
+    pub mod listed;
 }
 pub mod web {
     pub mod state;

@@ -175,7 +175,11 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 impl CronSchedule {
-    fn parse(text: &str, zone: &TimeZone) -> Result<Self, ScheduleError> {
+    /// Reads a cron expression of five fields (six with seconds), which counts in `zone`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, as the end of a sentence, never quoting the text.
+    pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, ScheduleError> {
         let expression = if text.starts_with('@') || text.split_whitespace().count() != 5 {
             text.to_owned()
         } else {
@@ -204,7 +208,9 @@ impl CronSchedule {
         Box::new(move |after| cron.next_after(after))
     }
 
-    fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+    /// The first time after `after`; `None` where there is none in reach.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.to_zoned(self.zone.clone());
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(next.timestamp())

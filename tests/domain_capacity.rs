@@ -41,6 +41,7 @@ fn product(listed: Figure, details: Option<Details>, fresh: bool) -> Product {
             group_id: Some(3),
             name: Name::new("DS-64"),
             quantity: listed,
+            price: None,
             options: Options::default(),
             source_hash: 0,
         }),

@@ -234,6 +234,7 @@ impl Estate {
                 group_id: None,
                 name: Name::new(&format!("p{id}")),
                 quantity: Figure::Absent,
+                price: None,
                 options: Options::default(),
                 source_hash: 0,
             }),

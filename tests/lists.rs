@@ -356,6 +356,7 @@ fn described(id: i64, name: &str, options: Vec<ConfigOption>, in_use: Option<i64
             group_id: Some(3),
             name: Name::new(name),
             quantity: Figure::Absent,
+            price: None,
             options,
             source_hash: 0,
         }),

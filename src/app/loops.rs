@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::app::Generation;
 use crate::app::Lasting;
+use crate::app::heartbeat;
+use crate::app::heartbeat::Pulse;
 use crate::config::instances::InstanceConfig;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::rules::Rules;
@@ -29,6 +31,9 @@ use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::remind::Remind;
+use crate::jobs::report::Plan;
+use crate::jobs::report::Reporting;
+use crate::jobs::report::Step;
 use crate::observe::counters::Counters;
 use crate::observe::counters::Request;
 use crate::observe::view::LastPoll;
@@ -45,6 +50,8 @@ use crate::web::hints;
 
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked whether a report is due.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether there are refused hints to tell of.
 const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// A delivery loop looks at the outbox at least this often, whatever it was told.
@@ -89,6 +96,11 @@ impl Loops {
         let checks: Arc<[Check]> = instances
             .map(|(place, instance)| generation.check(place, &lasting.store, details_budget(instance)))
             .collect();
+        let pulse: Arc<Pulse> = Arc::default();
+        if let Some(url) = config.heartbeat_url.clone() {
+            let counters = Arc::clone(&lasting.counters);
+            tasks.spawn(heartbeat::run(url, Arc::clone(&pulse), counters, cancel.clone()));
+        }
         for (check, instance) in checks.iter().zip(&config.instances) {
             let poll = Poll {
                 check: check.clone(),
@@ -97,6 +109,7 @@ impl Loops {
                 view: Arc::clone(&lasting.view),
                 counters: Arc::clone(&lasting.counters),
                 nudges: Arc::clone(&nudges),
+                pulse: Arc::clone(&pulse),
                 wanted: lasting.desk.wanted(&instance.name),
                 began: AtomicBool::new(false),
                 cancel: cancel.clone(),
@@ -112,6 +125,7 @@ impl Loops {
             lasting.store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -122,6 +136,13 @@ impl Loops {
             Arc::clone(&generation.capacities),
             remind,
             Arc::clone(&lasting.view),
+            Arc::clone(&nudges),
+            cancel.clone(),
+        ));
+        tasks.spawn(report_loop(
+            generation.reporting(&lasting.store),
+            Arc::clone(&lasting.view),
+            Arc::clone(&lasting.counters),
             nudges,
             cancel.clone(),
         ));
@@ -168,6 +189,8 @@ struct Poll {
     view: Arc<View>,
     counters: Arc<Counters>,
     nudges: Nudges,
+    /// What an outside service hears of it.
+    pulse: Arc<Pulse>,
     /// What hints and people want looked at between the times of the schedule.
     wanted: Arc<Wanted>,
     began: AtomicBool,
@@ -304,6 +327,7 @@ impl Poll {
             }
         };
         self.check.shop.show(&checked.memory, show).await;
+        self.pulse.polled(checked.outcome, &self.view.seen());
         self.nudge(checked);
         self.after(checked, now)
     }
@@ -354,6 +378,9 @@ impl Poll {
 
     fn not_recorded(&self, error: &StoreError) -> After {
         let shop = self.check.shop.name.as_str();
+        if error.kind() != ErrorKind::Transient {
+            self.pulse.not_recorded();
+        }
         match error.kind() {
             ErrorKind::Transient | ErrorKind::Other => {
                 tracing::error!(shop, %error, "The poll could not be recorded; the next one tries again.");
@@ -556,6 +583,78 @@ async fn remind_loop(
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(REMIND_EVERY) => {}
+        }
+    }
+}
+
+async fn report_loop(
+    reporting: Reporting,
+    view: Arc<View>,
+    counters: Arc<Counters>,
+    nudges: Nudges,
+    cancel: CancellationToken,
+) {
+    counters.forget_reports();
+    while !cancel.is_cancelled() {
+        // Not before every shop was asked since the start: a report shows how things stand.
+        if view.seen().not_attempted().next().is_none() {
+            for plan in &reporting.plans {
+                if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
+                    let report = plan.outline.name.as_str();
+                    tracing::error!(report, %error, "The report waits for the database.");
+                }
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(REPORT_EVERY) => {}
+        }
+    }
+}
+
+/// Makes the report where it is due, and looks after the one before.
+async fn report(
+    reporting: &Reporting,
+    plan: &Plan,
+    counters: &Counters,
+    nudges: &Nudges,
+) -> Result<(), StoreError> {
+    let report = plan.outline.name.as_str();
+    let stepped = reporting.step(plan, Timestamp::now()).await;
+    if let Ok(step) = &stepped {
+        tell_of_report(report, step, nudges);
+    }
+    let (doing, told) = reporting.watch(plan, Timestamp::now()).await?;
+    counters.report(report, doing.success, doing.overdue.is_some());
+    if let Some((run, why)) = doing.overdue.filter(|(run, _)| run.told_at.is_none()) {
+        tracing::error!(report, due = %run.scheduled_for, why, "The report has reached nobody.");
+    }
+    nudge(&told, nudges);
+    stepped.map(|_| ())
+}
+
+/// Wakes the deliveries of the channels that were told something.
+fn nudge(told: &[(String, String)], nudges: &Nudges) {
+    for (name, nudge) in nudges.iter() {
+        if told.iter().any(|(channel, _)| channel == name) {
+            nudge.notify_one();
+        }
+    }
+}
+
+fn tell_of_report(report: &str, step: &Step, nudges: &Nudges) {
+    match step {
+        Step::Idle => {}
+        Step::Begun => tracing::info!(
+            report,
+            "Reports begin: the first comes at the next time of its schedule."
+        ),
+        Step::Skipped(due) => tracing::info!(report, %due, "No report: there is nothing to say."),
+        Step::Queued(due, told) => {
+            for (channel, headline) in told {
+                tracing::info!(report, %due, channel, headline, "Reporting.");
+            }
+            nudge(told, nudges);
         }
     }
 }

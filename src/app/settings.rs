@@ -6,9 +6,11 @@ use secrecy::SecretString;
 use crate::config::channels::ChannelConfig;
 use crate::config::channels::ChannelKindConfig;
 use crate::config::load::Config;
+use crate::config::reports::ReportConfig;
 use crate::hints::desk::Desk;
 use crate::hints::desk::HintedShop;
 use crate::hints::signature::Key;
+use crate::jobs::report::Plan;
 use crate::notify::channel::ChannelKind;
 use crate::notify::channel::ChannelSettings;
 use crate::web::state::Settings;
@@ -23,6 +25,27 @@ pub fn channel_settings(channel: &ChannelConfig) -> ChannelSettings {
     ChannelSettings {
         name: channel.name.clone(),
         kind,
+    }
+}
+
+/// What the channel is built from that a report has of its own.
+#[must_use]
+pub fn report_channel(report: &ReportConfig) -> Option<ChannelSettings> {
+    let (name, email) = report.own.as_ref()?;
+    Some(ChannelSettings {
+        name: name.clone(),
+        kind: ChannelKind::Email(email.clone()),
+    })
+}
+
+/// What a report is made by.
+#[must_use]
+pub fn plan(report: &ReportConfig) -> Plan {
+    Plan {
+        outline: report.outline.clone(),
+        schedule: report.schedule.clone(),
+        zone: report.zone.clone(),
+        channels: report.channels.clone(),
     }
 }
 
@@ -72,10 +95,18 @@ pub fn secrets(config: &Config) -> Vec<String> {
             }
         }
     }
+    for (_, email) in config.reports.iter().filter_map(|report| report.own.as_ref()) {
+        secrets.extend(&email.password);
+    }
     secrets.extend(&config.http.token);
     secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
     let mut texts: Vec<String> = config.channels.iter().flat_map(topics).collect();
+    for channel in &config.channels {
+        if let ChannelKindConfig::Webhook(webhook) = &channel.kind {
+            texts.extend(webhook.keys().into_iter().map(str::to_owned));
+        }
+    }
     for secret in secrets {
         let text = secret.expose_secret();
         texts.push(text.to_owned());

@@ -33,6 +33,15 @@ pub enum Command {
     Status(StatusArguments),
     /// Print a product's levels over time
     History(HistoryArguments),
+    /// Replay the history through the rules and list the messages they would have sent
+    Rehearse(RehearseArguments),
+    /// Take an alert on: its reminders stop until it recovers, what was ordered has come, or the time for it has passed
+    Ack(AckArguments),
+    /// Tell nobody of something for a while
+    Silence {
+        #[command(subcommand)]
+        what: SilenceCommand,
+    },
     /// Validate or print the configuration
     Config {
         #[command(subcommand)]
@@ -52,6 +61,11 @@ pub enum Command {
     Notify {
         #[command(subcommand)]
         what: NotifyCommand,
+    },
+    /// Write a report without sending it, or send one now
+    Report {
+        #[command(subcommand)]
+        what: ReportCommand,
     },
     /// Call any action of a shop's API once and print its answer (for troubleshooting)
     Call(CallArguments),
@@ -128,6 +142,132 @@ pub struct HistoryArguments {
     pub json: bool,
 }
 
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArguments {
+    /// From then on: a duration back ("30d") or a time ("2026-11-20 09:00", in TIMEZONE unless it says otherwise)
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: String,
+    /// Until then; now, where it is missing
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// List every message, not only the last ones
+    #[arg(long)]
+    pub all: bool,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `ack`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AckArguments {
+    /// The product's id, name or pattern (one that fits a single product), or an alert's id such as "default/42/-"
+    pub target: Option<String>,
+    /// The pool of that name, instead of a product
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "instance", "combination"])]
+    pub pool: Option<String>,
+    /// The shop, where several have such a product
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// A combination's key, such as "4=11;5=20"
+    #[arg(long, value_name = "KEY")]
+    pub combination: Option<String>,
+    /// Who takes it on; else who is signed in
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    /// What others should know, such as an order's number
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// How many were ordered: the ack ends once as many came
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub quantity: Option<i64>,
+    /// When they are to be there: a date, a time or a span ("2026-12-12", "10d"); overdue afterwards
+    #[arg(long, value_name = "WHEN")]
+    pub eta: Option<String>,
+    #[command(subcommand)]
+    pub what: Option<AckCommand>,
+}
+
+/// What to do with acks.
+#[derive(Debug, Subcommand)]
+pub enum AckCommand {
+    /// Who has taken on what
+    List {
+        /// Those that ended, too
+        #[arg(long)]
+        all: bool,
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one: nobody is on it any more
+    End {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+/// What to do with silences.
+#[derive(Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Tell nobody of what fits all that is given (of everything, where nothing is); it is still watched and recorded
+    Add(SilenceAddArguments),
+    /// Those in force or to come
+    List {
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one before its time
+    End {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+/// Options of `silence add`.
+#[derive(Debug, Args)]
+pub struct SilenceAddArguments {
+    /// A shop; of several any fits, as below
+    #[arg(long, value_name = "NAME")]
+    pub instance: Vec<String>,
+    /// A group's id or name
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<String>,
+    /// A product's id or name
+    #[arg(long, value_name = "PRODUCT")]
+    pub product: Vec<String>,
+    /// A choice of combinations; of several all must fit
+    #[arg(long, value_name = "NAME=CHOICE")]
+    pub option: Vec<String>,
+    /// A pool
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "product", "option"])]
+    pub pool: Vec<String>,
+    /// For how long ("2h")
+    #[arg(long = "for", value_name = "DURATION", required_unless_present = "until")]
+    pub for_: Option<String>,
+    /// Until when: a date, a time or a span
+    #[arg(long, value_name = "WHEN", conflicts_with = "for_")]
+    pub until: Option<String>,
+    /// From then on; else at once
+    #[arg(long, value_name = "WHEN")]
+    pub starts: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub comment: String,
+    /// Who; else who is signed in
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+}
+
 /// Options of `call`.
 #[derive(Debug, Args)]
 pub struct CallArguments {
@@ -185,6 +325,12 @@ pub struct SuggestArguments {
     /// Replace that file where it is there already; as it was it is kept beside it
     #[arg(long, requires = "out")]
     pub force: bool,
+    /// Propose low and critical from how fast each product sold, from the database; WHMCS is not asked
+    #[arg(long)]
+    pub thresholds: bool,
+    /// How long a restock takes (10d), where no rule's cover says so
+    #[arg(long, value_name = "TIME", requires = "thresholds")]
+    pub lead_time: Option<String>,
 }
 
 /// Options of `config import`.
@@ -271,6 +417,37 @@ pub enum NotifyCommand {
     Test {
         /// Only this channel
         channel: Option<String>,
+    },
+}
+
+/// Which report.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// As configured; where not given, the first of them
+    pub name: Option<String>,
+    /// Look back on a day, week or month, instead of its own period
+    #[arg(long, value_name = "PERIOD")]
+    pub period: Option<String>,
+}
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Write the very mail as files without sending it; its text to standard output without --out
+    Preview {
+        #[command(flatten)]
+        which: ReportArguments,
+        /// A folder, or a file that ends in .html: text, pictures and list come beside it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Look back from then on ("2026-11-20 09:00"); how things stand is shown as of now
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
+    },
+    /// Send it now, beside those of its schedule
+    Send {
+        #[command(flatten)]
+        which: ReportArguments,
     },
 }
 

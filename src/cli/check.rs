@@ -44,9 +44,12 @@ use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Deliver;
 use crate::jobs::shop;
+use crate::maintenance;
+use crate::maintenance::Window;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
+use crate::observe::said::Said;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
@@ -64,6 +67,7 @@ struct Shown {
     capacities: Arc<Capacities>,
     /// Of the database.
     path: PathBuf,
+    windows: Arc<[Window]>,
     /// There are several shops, also where one is asked for.
     several: bool,
 }
@@ -91,6 +95,7 @@ pub async fn check(sources: &Sources, options: &CheckArguments) -> Exit {
         rules: Arc::clone(&config.rules),
         capacities: Arc::clone(&config.capacities),
         path: config.store.path.clone(),
+        windows: Arc::clone(&config.windows),
         several: config.instances.len() > 1,
     };
     let looked = looked(config, only, options.dry_run).await;
@@ -267,7 +272,9 @@ pub(super) async fn dry(config: &Config, only: Option<&str>) -> Result<(Vec<Look
     // One after the other: how a pool stands after a shop counts for the next.
     let mut looked = Vec::new();
     for (instance, (memory, look)) in looks {
-        let people = People::default();
+        let people = people(config, reader.as_ref(), &instance, look.observed_at)
+            .await
+            .map_err(broken)?;
         let policy = policy(config, &instance, pools.as_ref(), &people, &memory.forecasts);
         let checked = check::dry(policy, &memory, look);
         if let Some((next, _)) = &checked.pools {
@@ -317,6 +324,20 @@ fn policy<'a>(
         people,
         forecasts,
     }
+}
+
+/// What people said that holds for the shop at `now`.
+async fn people(
+    config: &Config,
+    reader: Option<&Reader>,
+    instance: &str,
+    now: Timestamp,
+) -> Result<People, StoreError> {
+    let Some(reader) = reader else {
+        return Ok(People::default().with_mutes(maintenance::mutes(&config.windows, now)));
+    };
+    let id = reader.instance(instance).await?;
+    shop::people(reader, id, &config.windows, now).await
 }
 
 /// What the database remembers of the pools; `None` where none is configured.
@@ -440,9 +461,10 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
     {
         say(&unknown);
     }
+    let said = said(shown_in, &shown).await;
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(board)).collect();
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| said.item(line, board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
         let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
         let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
@@ -452,6 +474,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             &shown,
             listed,
             board,
+            &said,
             &shown_in.zone,
             Timestamp::now(),
         ));
@@ -464,6 +487,17 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
         }
     }
     exit
+}
+
+/// What people said, where there is a database that says it.
+async fn said(shown_in: &Shown, shops: &[(&str, &Memory)]) -> Said {
+    let Ok(reader) = Reader::open(&shown_in.path).await else {
+        return Said::default();
+    };
+    let names: Vec<&str> = shops.iter().map(|(name, _)| *name).collect();
+    let said = Said::read(&reader, &names, &shown_in.windows, Timestamp::now()).await;
+    reader.close().await;
+    said.unwrap_or_default()
 }
 
 /// What the poll alone says: unreadable, else the worst severity; an unknown level does not change it.

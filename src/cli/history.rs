@@ -24,7 +24,9 @@ use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::notify::people;
 use crate::observe::items::Entry;
+use crate::observe::said::Said;
 use crate::scheduler;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
@@ -217,7 +219,7 @@ fn places(memory: &Memory, wanted: &str) -> Vec<usize> {
 }
 
 /// A duration back from now, or a time, in the zone where it has none of its own.
-fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn parse_moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
@@ -258,9 +260,12 @@ async fn levels(
     let pools = pools_of(config, Some(reader)).await.map_err(broken)?;
     let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
     let board = board.unwrap_or_default();
+    let said = Said::read(reader, &[&*subject.instance], &config.windows, Timestamp::now())
+        .await
+        .map_err(broken)?;
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
-        let now = subject.entry().item(&board);
+        let now = said.beside(&subject.entry(), subject.entry().item(&board));
         let head = json!({
             "instance": subject.instance,
             "product_id": subject.product().id,
@@ -269,6 +274,8 @@ async fn levels(
             "derived": derived,
             "bottleneck": now.bottleneck,
             "pool": now.pool,
+            "ack": now.ack,
+            "silenced": now.silenced,
             "items": items,
         });
         print(&head.to_string());
@@ -278,9 +285,19 @@ async fn levels(
         let listed = listed(&points, &config.timezone);
         let why = subject.entry().why(&board, STYLE);
         let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
-        print(&format!("{}{why}\n{listed}", title(subject)));
+        let people = people_lines(&said, &subject.entry(), &config.timezone);
+        print(&format!("{}{why}{people}\n{listed}", title(subject)));
     }
     Ok(Exit::Ok)
+}
+
+/// Who has taken it on, and what keeps it from being told of, each on a line of its own.
+fn people_lines(said: &Said, entry: &Entry<'_>, zone: &TimeZone) -> String {
+    let now = Timestamp::now();
+    let ack = said.ack(entry).map(|ack| people::taken_on(&ack, zone, now));
+    let silenced = said.silenced(entry).map(|by| people::silenced(&by, zone, now));
+    let lines = [ack, silenced].into_iter().flatten();
+    lines.map(|line| format!("\n{line}")).collect()
 }
 
 /// Every change of what was left in a pool that is configured.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::table;
 use crate::domain::alerting::state::Memory;
+use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
@@ -15,12 +16,14 @@ use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::stand::Thresholds;
 use crate::notify::clean;
+use crate::notify::people;
 use crate::observe::items;
 use crate::observe::items::Entry;
 use crate::observe::lines::Extent;
 use crate::observe::lines::Line;
 use crate::observe::lines::lines;
 use crate::observe::pools;
+use crate::observe::said::Said;
 
 /// How names stand in notes.
 pub const STYLE: Style = Style {
@@ -66,6 +69,7 @@ pub fn table(
     shops: &[(&str, &Memory)],
     mut entries: Vec<Line<'_>>,
     board: &Board,
+    said: &Said,
     zone: &TimeZone,
     now: Timestamp,
 ) -> String {
@@ -92,7 +96,7 @@ pub fn table(
             table::number(thresholds.low),
             table::number(thresholds.critical),
             Cell::new(&thresholds.origin),
-            Cell::new(note(line, board)),
+            Cell::new(with_people(note(line, board), line, said, zone, now)),
         ]);
         listed.add_row(row);
     }
@@ -204,6 +208,20 @@ fn name(line: &Line<'_>) -> String {
     }
 }
 
+/// The note, and what people said of it.
+fn with_people(note: String, line: &Line<'_>, said: &Said, zone: &TimeZone, now: Timestamp) -> String {
+    if line.derived.is_some() {
+        return note;
+    }
+    let ack = said.ack(&line.entry);
+    let ack = ack.map(|ack| people::taken_on(&ack, zone, now));
+    let silenced = said.silenced(&line.entry);
+    let silenced = silenced.map(|by| people::silenced(&by, zone, now));
+    let note = Some(note).filter(|note| !note.is_empty());
+    let all: Vec<String> = [note, ack, silenced].into_iter().flatten().collect();
+    all.join("; ")
+}
+
 fn note(line: &Line<'_>, board: &Board) -> String {
     let entry = &line.entry;
     if line.derived.is_some() {
@@ -225,6 +243,10 @@ fn note(line: &Line<'_>, board: &Board) -> String {
     if entry.combination.is_none() && entry.product.per_choice {
         notes.push("too many combinations: followed per choice".to_owned());
     }
+    let cover = entry
+        .cover()
+        .filter(|_| entry.level().is_some_and(|level| level > 0));
+    notes.extend(cover.map(|cover| format!("lasts {}", forecast::about(cover.days))));
     notes.extend(entry.why(board, STYLE).map(|why| why.to_string()));
     notes.join("; ")
 }

@@ -19,6 +19,7 @@ use crate::domain::alerting::state::Memory;
 use crate::observe::items;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
+use crate::observe::said::Said;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 
@@ -34,10 +35,13 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     };
     let memories = memories(&config, &reader, options.instance.as_deref()).await;
     let pools = pools_of(&config, Some(&reader)).await;
+    let now = Timestamp::now();
+    let names: Vec<&str> = config.instances.iter().map(|shop| shop.name.as_str()).collect();
+    let said = Said::read(&reader, &names, &config.windows, now).await;
     reader.close().await;
-    let (memories, pools) = match (memories, pools) {
-        (Ok(memories), Ok(pools)) => (memories, pools),
-        (Err(error), _) | (_, Err(error)) => return exit_of(Err(error.into())),
+    let (memories, pools, said) = match (memories, pools, said) {
+        (Ok(memories), Ok(pools), Ok(said)) => (memories, pools, said),
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => return exit_of(Err(error.into())),
     };
     let board = pools.map(|pools| pools.board(&config.capacities, Timestamp::now()));
     let board = board.unwrap_or_default();
@@ -59,7 +63,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     }
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
-        let items: Vec<items::Item<'_>> = listed.iter().map(|line| line.item(&board)).collect();
+        let items: Vec<items::Item<'_>> = listed.iter().map(|line| said.item(line, &board)).collect();
         let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
         print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
     } else {
@@ -67,8 +71,9 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
             &shown,
             listed,
             &board,
+            &said,
             &config.timezone,
-            Timestamp::now(),
+            now,
         ));
         let pools = listing::pools(&board, config.instances.len() > 1);
         if !pools.is_empty() {

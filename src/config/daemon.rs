@@ -1,4 +1,4 @@
-//! What concerns the daemon itself: database, page, log, reports, time zone.
+//! What concerns the daemon itself: database, page, log, time zone.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,8 +14,6 @@ use crate::config::keys;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::config::values;
-use crate::notify::email::EmailSettings;
-use crate::scheduler::Schedule;
 use crate::store::db::StoreSettings;
 
 /// The page, the API and the metrics.
@@ -44,16 +42,6 @@ pub struct LogConfig {
 pub enum LogFormat {
     Text,
     Json,
-}
-
-/// When reports are made and who gets them.
-#[derive(Debug, Clone)]
-pub struct ReportConfig {
-    pub schedule: Option<Schedule>,
-    /// Mailboxes, checked; none where nobody gets them by mail.
-    pub to: Vec<String>,
-    /// The mail server and sender, with those recipients.
-    pub email: Option<EmailSettings>,
 }
 
 /// The time zone and what people call it.
@@ -211,61 +199,4 @@ pub fn log(reader: &mut Reader) -> Option<LogConfig> {
         level: level.value,
         format: format.good()?.value,
     })
-}
-
-/// `REPORT_SCHEDULE` and `REPORT_EMAIL_TO` as they are written; `None` where something is wrong with them.
-pub fn report(reader: &mut Reader, zone: &TimeZone) -> Option<ReportConfig> {
-    let schedule = reader.setting(&keys::REPORT_SCHEDULE, |text| {
-        match Schedule::parse(text, zone)? {
-            cron @ Schedule::Cron(_) => Ok(cron),
-            Schedule::Every(_) => Err(Wrong::new(
-                "is not a cron expression",
-                "Write one such as 0 8 * * MON (Mondays at 8:00).",
-            )),
-        }
-    });
-    let to = reader.list_setting(&keys::REPORT_EMAIL_TO, values::mailbox);
-    for (key, lonely, other) in [
-        (
-            keys::REPORT_SCHEDULE.name,
-            lonely(&schedule, &to),
-            keys::REPORT_EMAIL_TO.name,
-        ),
-        (
-            keys::REPORT_EMAIL_TO.name,
-            lonely(&to, &schedule),
-            keys::REPORT_SCHEDULE.name,
-        ),
-    ] {
-        if let Some(place) = lonely {
-            let wrong = Wrong::new(
-                format!("is set without {other}: no report is sent"),
-                format!("Set {other} too."),
-            );
-            reader.findings.warn(key, place, wrong);
-        }
-    }
-    let schedule = match schedule {
-        Given::Absent => None,
-        Given::Is(schedule) => Some(schedule.value),
-        Given::Broken => return None,
-    };
-    let to = match to {
-        Given::Absent => Vec::new(),
-        Given::Is(to) => to.value,
-        Given::Broken => return None,
-    };
-    Some(ReportConfig {
-        schedule,
-        to,
-        email: None,
-    })
-}
-
-fn lonely<T, U>(one: &Given<Placed<T>>, other: &Given<Placed<U>>) -> Option<Place> {
-    match (one, other) {
-        (Given::Is(placed), Given::Absent) => Some(placed.place.clone()),
-        (Given::Is(_), Given::Broken | Given::Is(_))
-        | (Given::Absent | Given::Broken, Given::Absent | Given::Broken | Given::Is(_)) => None,
-    }
 }

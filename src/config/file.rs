@@ -174,10 +174,18 @@ fn masked(line: &str) -> String {
 }
 
 /// The headers of the file.
-const SECTIONS: [&str; 5] = ["instance", "channel", "rule", "capacity", "pool"];
+const SECTIONS: &[&str] = &[
+    "instance",
+    "channel",
+    "rule",
+    "capacity",
+    "pool",
+    "report",
+    "maintenance",
+];
 
 /// Words that stand left of a `=`.
-const WORDS: [&str; 63] = [
+const WORDS: &[&str] = &[
     "name",
     "url",
     "url_file",
@@ -215,6 +223,9 @@ const WORDS: [&str; 63] = [
     "topic_file",
     "token",
     "token_file",
+    "template",
+    "content_type",
+    "list_unsubscribe",
     "default",
     "instances",
     "groups",
@@ -241,6 +252,21 @@ const WORDS: [&str; 63] = [
     "combine",
     "capacity",
     "uses",
+    "every",
+    "at",
+    "weekday",
+    "day",
+    "zone",
+    "period",
+    "audience",
+    "sections",
+    "lead_time",
+    "skip_if_empty",
+    "idle_after",
+    "charts",
+    "lasts",
+    "pools",
+    "comment",
 ];
 
 fn is_a_key(word: &str) -> bool {

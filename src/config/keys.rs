@@ -65,6 +65,7 @@ pub const WEBHOOK_URL: Key = key("WEBHOOK_URL", Kind::SecretUrl, None);
 pub const WEBHOOK_FORMAT: Key = key("WEBHOOK_FORMAT", Kind::Plain, Some("standard"));
 pub const WEBHOOK_SECRET: Key = key("WEBHOOK_SECRET", Kind::Secret, None);
 pub const REPORT_SCHEDULE: Key = key("REPORT_SCHEDULE", Kind::Plain, None);
+pub const REPORT_PERIOD: Key = key("REPORT_PERIOD", Kind::Plain, None);
 pub const REPORT_EMAIL_TO: Key = key("REPORT_EMAIL_TO", Kind::Plain, None);
 pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:9717"));
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
@@ -78,7 +79,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 42] = [
+pub const ALL: [&Key; 43] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -110,6 +111,7 @@ pub const ALL: [&Key; 42] = [
     &WEBHOOK_FORMAT,
     &WEBHOOK_SECRET,
     &REPORT_SCHEDULE,
+    &REPORT_PERIOD,
     &REPORT_EMAIL_TO,
     &HTTP_LISTEN,
     &HTTP_TOKEN,

@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::config::capacities;
 use crate::config::channels;
 use crate::config::channels::ChannelConfig;
-use crate::config::channels::Channels;
 use crate::config::daemon;
 use crate::config::daemon::HttpConfig;
 use crate::config::daemon::LogConfig;
-use crate::config::daemon::ReportConfig;
 use crate::config::file;
 use crate::config::file::Table;
 use crate::config::findings::ConfigErrors;
@@ -29,16 +28,19 @@ use crate::config::findings::Wrong;
 use crate::config::instances;
 use crate::config::instances::InstanceConfig;
 use crate::config::keys;
+use crate::config::maintenance;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
 use crate::config::reader::Reader;
+use crate::config::reports;
+use crate::config::reports::ReportConfig;
 use crate::config::rules;
 use crate::config::rules::Names;
 use crate::config::section::Section;
 use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
-use crate::notify::email::EmailSettings;
+use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
 /// Everything the daemon goes by, checked.
@@ -50,6 +52,8 @@ pub struct Config {
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
     pub rules: Arc<Rules>,
     pub capacities: Arc<Capacities>,
+    /// Times that come again and again, in which nothing is told of what they match.
+    pub windows: Arc<[Window]>,
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
@@ -60,7 +64,7 @@ pub struct Config {
     pub store: StoreSettings,
     pub http: HttpConfig,
     pub log: LogConfig,
-    pub report: ReportConfig,
+    pub reports: Vec<ReportConfig>,
     /// Asked after each good round of polls; secret, since it often holds a token.
     pub heartbeat_url: Option<SecretString>,
     /// What to be wary of; said at every start.
@@ -230,21 +234,21 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let shops = instances::read(reader, &mut root, &timezone, whole);
     let reminders = daemon::reminders(reader);
     let store = daemon::store(reader);
-    let mut report = daemon::report(reader, &timezone);
-    let reports = report.as_ref().is_some_and(|report| !report.to.is_empty());
-    let telling = channels::read(reader, &mut root, &timezone, reports);
-    if let Some(report) = &mut report {
-        report.email = report_mail(reader, report, &telling);
-    }
+    let report = reports::environment(reader, &timezone);
+    let report_tables = root.tables(reader, "report");
+    let mails = report.mails() || report_tables.iter().any(|table| reports::mails(table));
+    let telling = channels::read(reader, &mut root, &timezone, mails);
     let names = Names {
         instances: shops.names,
-        channels: telling.names,
+        channels: telling.names.clone(),
     };
+    let reports = reports::read(reader, report, report_tables, (&telling, &names), &timezone);
     let policies = telling.good.iter().map(ChannelConfig::policy).collect();
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
+    let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
     let http = daemon::http(reader);
-    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, urls::web_url);
+    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url);
     let log = daemon::log(reader);
     root.finish(reader);
     if names.channels.is_empty() && whole {
@@ -271,6 +275,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             channels: telling.good,
             rules: Arc::new(rules),
             capacities: Arc::new(capacities),
+            windows,
             timezone: zone.zone,
             timezone_name: zone.name,
             reminder_at,
@@ -278,7 +283,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             store: store?,
             http: http?,
             log: log?,
-            report: report?,
+            reports: reports?,
             heartbeat_url: heartbeat
                 .good()
                 .map(|url| SecretString::from(String::from(url.value))),
@@ -289,35 +294,21 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     (sound, config())
 }
 
+fn heartbeat_url(text: &str) -> Result<Url, Wrong> {
+    let url = urls::web_url(text)?;
+    if urls::is_link_local(&url) {
+        return Err(Wrong::new(
+            "names a link-local address (cloud metadata services have such)",
+            "Give the address of the service that is to notice silence.",
+        ));
+    }
+    Ok(url)
+}
+
 /// Whether a key at the top of the file is a setting of the environment in lower case.
 fn is_setting(key: &str) -> bool {
     let upper = key.to_uppercase();
     key == key.to_lowercase() && upper != keys::CONFIG_FILE.name && keys::is_known(&upper)
-}
-
-/// Reports by mail need the environment's server and sender.
-fn report_mail(reader: &mut Reader, report: &ReportConfig, telling: &Channels) -> Option<EmailSettings> {
-    if report.to.is_empty() {
-        return None;
-    }
-    for (key, absent) in [
-        (&keys::SMTP_URL, telling.server_absent),
-        (&keys::SMTP_FROM, telling.from_absent),
-    ] {
-        let noted = reader
-            .findings
-            .problems
-            .iter()
-            .any(|problem| problem.key == key.name);
-        if absent && !noted {
-            let wrong = Wrong::new("is not set", "REPORT_EMAIL_TO needs SMTP_URL and SMTP_FROM.");
-            reader.findings.wrong(key.name, Place::Missing, wrong);
-        }
-    }
-    telling.mail.clone().map(|mut mail| {
-        mail.to.clone_from(&report.to);
-        mail
-    })
 }
 
 fn look_for_typos(reader: &mut Reader) {

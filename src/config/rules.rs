@@ -162,7 +162,8 @@ fn rule(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option
     Some(rule)
 }
 
-fn one<T>(
+/// A key with one value, where it is given and good.
+pub fn one<T>(
     reader: &mut Reader,
     section: &mut Section<'_>,
     key: &str,

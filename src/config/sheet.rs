@@ -9,6 +9,8 @@ use encoding_rs::Encoding;
 use encoding_rs::WINDOWS_1252;
 
 use crate::config::keys;
+use crate::notify::clean::FORMULA;
+use crate::notify::clean::defused;
 
 /// A line that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,18 +301,6 @@ pub fn write(rows: &[Row], dialect: Dialect) -> String {
     }
     let bytes = writer.into_inner().unwrap_or_default();
     mark.to_owned() + &String::from_utf8_lossy(&bytes)
-}
-
-/// What makes a spreadsheet take a text for a formula; and the sign that keeps it from it, so that that can be undone.
-const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
-
-/// A text that no spreadsheet takes for a formula: with a `'` before it where it looks like one.
-fn defused(text: &str) -> String {
-    if text.starts_with(FORMULA) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }
 
 fn undefused(text: &str) -> &str {

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::catalogue::options::Options;
+use crate::domain::catalogue::price::Price;
 
 pub mod options;
+pub mod price;
 
 /// WHMCS's number of a product (`pid`), unique within an installation.
 pub type ProductId = i64;
@@ -150,6 +152,8 @@ pub struct Listing {
     pub name: Name,
     /// `quantity_available` (WHMCS 8.12 and later).
     pub quantity: Figure,
+    /// What it costs a month, where that recurs.
+    pub price: Option<Arc<Price>>,
     /// The configurable options, in the order WHMCS sent them.
     pub options: Options,
     /// A hash of the element's bytes: the same bytes are not read twice.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::civil::Time;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -52,6 +53,21 @@ pub enum AckEnd {
 }
 
 impl AckEnd {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Recovered,
+        Self::Arrived,
+        Self::Withdrawn,
+        Self::Replaced,
+        Self::Ended,
+    ];
+
+    /// The end of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.as_str() == name)
+    }
+
     /// The fixed name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -104,11 +120,38 @@ pub struct Silence {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Silence {
+    /// Whether it holds at that time.
+    #[must_use]
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.starts_at <= now && now < self.ends_at && self.ended_at.is_none()
+    }
+
+    /// What it keeps from being told, while in force.
+    #[must_use]
+    pub fn mute(&self) -> Mute {
+        Mute {
+            kind: MuteKind::Silence,
+            id: self.id.to_string().into(),
+            matcher: self.matcher.clone(),
+            by: Arc::clone(&self.by),
+            comment: Arc::clone(&self.comment),
+            until: self.ends_at,
+        }
+    }
+}
+
 /// What people said that holds for one instance at the time of a decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct People {
     /// Those in force, ascending by series.
     pub acks: Vec<Ack>,
+    /// When the last ack of a series ended, ascending by series.
+    pub ended: Vec<(u32, Timestamp)>,
+    /// Those of pools that are in force, ascending by series.
+    pub pool_acks: Vec<Ack>,
+    /// As `ended`, for pools.
+    pub pool_ended: Vec<(u32, Timestamp)>,
     /// Those in force, the one that ends last first.
     pub mutes: Vec<Mute>,
 }
@@ -117,8 +160,54 @@ impl People {
     /// The ack of the series.
     #[must_use]
     pub fn ack(&self, series: u32) -> Option<&Ack> {
-        let at = self.acks.binary_search_by_key(&series, |ack| ack.series);
-        at.ok().map(|at| &self.acks[at])
+        ack_of(&self.acks, series)
+    }
+
+    /// The ack of the series of a pool.
+    #[must_use]
+    pub fn pool_ack(&self, series: u32) -> Option<&Ack> {
+        ack_of(&self.pool_acks, series)
+    }
+
+    /// The same with these mutes, too.
+    #[must_use]
+    pub fn with_mutes(mut self, mutes: impl IntoIterator<Item = Mute>) -> Self {
+        self.mutes.extend(mutes);
+        self.mutes
+            .sort_by(|a, b| b.until.cmp(&a.until).then_with(|| a.id.cmp(&b.id)));
+        self
+    }
+}
+
+/// The ack of the series among these, which ascend by series.
+pub(crate) fn ack_of(acks: &[Ack], series: u32) -> Option<&Ack> {
+    let at = acks.binary_search_by_key(&series, |ack| ack.series);
+    at.ok().map(|at| &acks[at])
+}
+
+/// What keeps a series from being told of, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Silenced {
+    pub kind: MuteKind,
+    /// The silence's number, or the window's name.
+    pub id: String,
+    /// "" for a window.
+    pub by: String,
+    pub comment: String,
+    pub until: Timestamp,
+}
+
+impl Mute {
+    /// As it is shown beside what it is for.
+    #[must_use]
+    pub fn silenced(&self) -> Silenced {
+        Silenced {
+            kind: self.kind,
+            id: self.id.to_string(),
+            by: self.by.to_string(),
+            comment: self.comment.to_string(),
+            until: self.until,
+        }
     }
 }
 
@@ -155,5 +244,37 @@ impl Ack {
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.overdue_at.is_some() || self.eta.is_some_and(|eta| eta <= now)
+    }
+}
+
+impl Quiet {
+    /// When they end, where they hold at `now`. Hours that the clocks leave out or repeat count as the zone has them.
+    #[must_use]
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(self.zone.clone()).date();
+        // Those that began yesterday may last until today; where the zone skips a day, until the day after.
+        let days = [today.yesterday().ok(), Some(today)].into_iter().flatten();
+        let ends = days.filter_map(|day| {
+            let (from, until) = self.on(day)?;
+            (from <= now && now < until).then_some(until)
+        });
+        ends.max()
+    }
+
+    /// The hours that begin on that day, where any do.
+    fn on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        if !self.days.is_empty() && !self.days.contains(&day.weekday()) {
+            return None;
+        }
+        let last = if self.until <= self.from {
+            day.tomorrow().ok()?
+        } else {
+            day
+        };
+        let at = |date: Date, time: Time| {
+            let local = self.zone.to_ambiguous_timestamp(date.to_datetime(time));
+            local.compatible().ok()
+        };
+        Some((at(day, self.from)?, at(last, self.until)?))
     }
 }

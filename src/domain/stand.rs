@@ -1,7 +1,10 @@
 //! How things stand, and what that is about: severities, thresholds, counts, products and combinations by name.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::Serializer;
 
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
@@ -68,6 +71,16 @@ pub struct Thresholds {
     pub critical: i64,
     /// "global", "rule 2", or one per threshold where they differ.
     pub origin: String,
+    /// The stock counts as low while it lasts less long than this; in days where it is shown, not there without one.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_days")]
+    pub cover: Option<Duration>,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over so")]
+fn in_days<S: Serializer>(cover: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    cover
+        .map(|cover| cover.as_secs_f64() / 86_400.0)
+        .serialize(serializer)
 }
 
 /// The product an alert or event is about.

@@ -33,6 +33,7 @@ use crate::jobs::shop::Looking;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
+use crate::maintenance::Window;
 use crate::notify::subject::subject;
 use crate::store::db::Store;
 use crate::store::error::ErrorKind;
@@ -55,6 +56,8 @@ pub struct Check {
     pub capacities: Arc<Capacities>,
     /// The pools of all shops; `None` where there are none.
     pub pools: Option<Arc<Shelf>>,
+    /// In which nothing of what they match is told.
+    pub windows: Arc<[Window]>,
     pub telling: Arc<Telling>,
     /// How long a look may spend on asking a foreign GetProductDetails product by product.
     pub details_budget: Duration,
@@ -218,7 +221,9 @@ impl Check {
         let known = shelf.as_ref().and_then(|guard| guard.as_ref());
         let beside = known.and_then(|known| self.pools.as_ref()?.beside(&self.shop.name, known));
         let pools = beside.as_ref().or_else(|| known.map(|known| &known.pools));
-        let people = People::default();
+        // Read anew each time: people speak beside the daemon.
+        let id = Some(self.shop.id);
+        let people = shop::people(self.store.reader(), id, &self.windows, look.observed_at).await?;
         let forecasts = self.shop.forecasts(&self.store, look.observed_at).await?;
         let decision = decided(self.policy(pools, &people, &forecasts), &before, &look);
         let queued = self.telling.queue(&decision.messages)?;
@@ -312,7 +317,9 @@ impl Check {
         tx.save(self.shop.id, poll, decision).await?;
         if let (Some(shelf), Some(pools)) = (&self.pools, &decision.pools) {
             tx.save_pools(shelf.id, self.shop.id, poll, pools).await?;
+            tx.save_acks(&pools.acks, look.observed_at).await?;
         }
+        tx.save_acks(&decision.acks, look.observed_at).await?;
         tx.enqueue(queued).await?;
         tx.commit().await
     }

@@ -25,7 +25,8 @@ pub async fn withdraw_departed(
         if !configured.contains(&known.name) && store.reader().has_open(known.id).await? {
             let mut memory = store.reader().memory(known.id, &rules.global()).await?;
             rules.attach(&known.name, &mut memory);
-            departed.push((known, memory));
+            let people = store.reader().people(Some(known.id), now).await?;
+            departed.push((known, memory, people));
         }
     }
     if departed.is_empty() {
@@ -33,16 +34,19 @@ pub async fn withdraw_departed(
     }
     let shops: Vec<Shop<'_>> = departed
         .iter()
-        .map(|(known, memory)| Shop {
+        .map(|(known, memory, people)| Shop {
             instance: &known.name,
             memory,
+            people,
         })
         .collect();
     let departure = depart::depart(rules, &shops, now, &mut Uuid::new_v4);
     let queued = telling.queue(&departure.messages)?;
     let mut tx = store.begin_write().await?;
-    for ((known, _), (changes, events)) in departed.iter().zip(&departure.shops) {
-        tx.save_between_polls(known.id, changes, events).await?;
+    for ((known, ..), left) in departed.iter().zip(&departure.shops) {
+        tx.save_between_polls(known.id, &left.changes, &left.events)
+            .await?;
+        tx.save_acks(&left.acks, now).await?;
     }
     tx.enqueue(&queued).await?;
     tx.commit().await?;

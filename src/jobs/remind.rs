@@ -20,6 +20,7 @@ use crate::jobs::shop;
 use crate::jobs::shop::Shelf;
 use crate::jobs::shop::Shop;
 use crate::jobs::shop::Telling;
+use crate::maintenance::Window;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Queued;
@@ -33,6 +34,8 @@ pub struct Remind {
     pub capacities: Arc<Capacities>,
     /// The pools of all shops; `None` where there are none.
     pub pools: Option<Arc<Shelf>>,
+    /// In which nothing of what they match is told.
+    pub windows: Arc<[Window]>,
     pub telling: Arc<Telling>,
     pub at: Time,
     pub zone: TimeZone,
@@ -57,6 +60,7 @@ impl Remind {
         store: Store,
         rules: Arc<Rules>,
         (capacities, pools): (Arc<Capacities>, Option<Arc<Shelf>>),
+        windows: Arc<[Window]>,
         telling: Arc<Telling>,
         at: Time,
         zone: TimeZone,
@@ -67,6 +71,7 @@ impl Remind {
             rules,
             capacities,
             pools,
+            windows,
             telling,
             at,
             zone,
@@ -77,48 +82,52 @@ impl Remind {
     /// Says again what is due at `now`.
     pub async fn run(&self, now: Timestamp) -> Result<Reminded, StoreError> {
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        let (day, slot) = self.slot(now);
-        let due = self.due(day, slot).await?;
-        let slots: Vec<Option<Timestamp>> = due.iter().map(|due| if *due { slot } else { None }).collect();
+        let due = self.due(now).await?;
+        let slots: Vec<Option<Timestamp>> = due.iter().map(|due| due.map(|(_, slot)| slot)).collect();
         let mut guards = Vec::with_capacity(self.shops.len());
         for shop in &self.shops {
             let mut guard = shop.hold().await;
             let memory = shop::load(&mut guard, shop, &self.store, &self.rules).await?;
-            guards.push((guard, memory));
+            let people = shop::people(self.store.reader(), Some(shop.id), &self.windows, now).await?;
+            guards.push((guard, memory, people));
         }
         let shops: Vec<remind::Shop<'_>> = self
             .shops
             .iter()
             .zip(&guards)
-            .map(|(shop, (_, memory))| remind::Shop {
+            .map(|(shop, (_, memory, people))| remind::Shop {
                 instance: &shop.name,
                 memory,
+                people,
             })
             .collect();
         let mut shelf = match &self.pools {
             Some(pools) => Some(pools.hold(&self.store, &self.rules, now).await?),
             None => None,
         };
+        let people = shop::people(self.store.reader(), None, &self.windows, now).await?;
         let known = shelf.as_ref().and_then(|guard| guard.as_ref());
         let shared = known.map(|known| remind::Shared {
             pools: &known.pools,
             board: &known.board,
             capacities: &self.capacities,
+            people: &people,
         });
         let reminders = remind::remind(&self.rules, &shops, shared, &slots, now, &mut Uuid::new_v4);
         let queued = self.telling.queue(&reminders.messages)?;
-        if queued.is_empty() && !due.contains(&true) {
+        let silences = self.store.reader().has_unnoted_silences(now).await?;
+        if reminders.is_nothing() && !silences && due.iter().all(Option::is_none) {
             return Ok(Reminded::default());
         }
-        self.record(day, &due, &reminders, &queued).await?;
+        self.record(&due, &reminders, &queued, now).await?;
         let mut reminded = Reminded::default();
         let known = shelf.as_deref_mut().and_then(Option::as_mut);
-        if let (Some(known), Some((next, _))) = (known, &reminders.pools) {
-            known.pools.memory = next.clone();
+        if let (Some(known), Some(pools)) = (known, &reminders.pools) {
+            known.pools.memory = pools.memory.clone();
         }
-        for ((shop, (guard, _)), changed) in self.shops.iter().zip(&mut guards).zip(reminders.shops) {
-            if let Some((next, _)) = changed {
-                let next = Arc::new(next);
+        for ((shop, (guard, ..)), changed) in self.shops.iter().zip(&mut guards).zip(reminders.shops) {
+            if let Some(changed) = changed {
+                let next = Arc::new(changed.memory);
                 **guard = Some(Arc::clone(&next));
                 reminded.memories.push((shop.name.clone(), next));
             }
@@ -130,33 +139,45 @@ impl Remind {
         Ok(reminded)
     }
 
-    /// Today, and today's moment for reminders where it has come.
-    fn slot(&self, now: Timestamp) -> (Date, Option<Timestamp>) {
-        let day = now.to_zoned(self.zone.clone()).date();
-        let slot = self
-            .zone
-            .to_ambiguous_timestamp(day.to_datetime(self.at))
-            .compatible()
-            .ok();
-        (day, slot.filter(|slot| *slot <= now))
+    /// Today's moment for reminders, and the one of the day before.
+    fn slots(&self, now: Timestamp) -> [Option<(Date, Timestamp)>; 2] {
+        let today = now.to_zoned(self.zone.clone()).date();
+        let slot = |day: Date| {
+            let local = self.zone.to_ambiguous_timestamp(day.to_datetime(self.at));
+            Some((day, local.compatible().ok()?))
+        };
+        [slot(today), today.yesterday().ok().and_then(slot)]
     }
 
-    /// For each channel whether today's reminder is still to be said.
-    async fn due(&self, day: Date, slot: Option<Timestamp>) -> Result<Vec<bool>, StoreError> {
+    /// For each channel the day's reminder that is still to be said, and its moment. In the quiet hours of a channel it
+    /// waits, also until the next day.
+    async fn due(&self, now: Timestamp) -> Result<Vec<Option<(Date, Timestamp)>>, StoreError> {
+        let [today, yesterday] = self.slots(now);
         let mut due = Vec::with_capacity(self.rules.channels.len());
         for channel in &self.rules.channels {
-            let known = {
-                let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-                done.get(&channel.name) == Some(&day)
-            };
-            let said =
-                known || slot.is_none() || self.store.reader().was_reminded(&channel.name, day).await?;
-            if said && slot.is_some() {
-                self.note(&channel.name, day);
-            }
-            due.push(!said);
+            let waited = |slot: &(Date, Timestamp)| channel.is_quiet(slot.1);
+            let slot = today
+                .filter(|(_, slot)| *slot <= now)
+                .or(yesterday.filter(waited))
+                .filter(|_| !channel.is_quiet(now));
+            due.push(match slot {
+                Some((day, _)) if self.was_said(&channel.name, day).await? => None,
+                slot => slot,
+            });
         }
         Ok(due)
+    }
+
+    async fn was_said(&self, channel: &str, day: Date) -> Result<bool, StoreError> {
+        let known = {
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.get(channel) == Some(&day)
+        };
+        let said = known || self.store.reader().was_reminded(channel, day).await?;
+        if said {
+            self.note(channel, day);
+        }
+        Ok(said)
     }
 
     fn note(&self, channel: &str, day: Date) {
@@ -168,30 +189,33 @@ impl Remind {
 
     async fn record(
         &self,
-        day: Date,
-        due: &[bool],
+        due: &[Option<(Date, Timestamp)>],
         reminders: &Reminders,
         queued: &[Queued],
+        now: Timestamp,
     ) -> Result<(), StoreError> {
+        let days = || self.rules.channels.iter().zip(due);
         let mut tx = self.store.begin_write().await?;
-        for (channel, due) in self.rules.channels.iter().zip(due) {
-            if *due {
-                tx.mark_reminded(&channel.name, day).await?;
+        for (channel, due) in days() {
+            if let Some((day, _)) = due {
+                tx.mark_reminded(&channel.name, *day).await?;
             }
         }
-        for (shop, changed) in self.shops.iter().zip(&reminders.shops) {
-            if let Some((_, changes)) = changed {
-                tx.save_between_polls(shop.id, changes, &[]).await?;
+        let shops = self.shops.iter().map(|shop| shop.id).zip(&reminders.shops);
+        let pools = self.pools.iter().map(|shelf| shelf.id);
+        for (id, changed) in shops.chain(pools.zip([&reminders.pools])) {
+            if let Some(changed) = changed {
+                tx.save_between_polls(id, &changed.changes, &changed.events)
+                    .await?;
+                tx.save_acks(&changed.acks, now).await?;
             }
         }
-        if let (Some(shelf), Some((_, changes))) = (&self.pools, &reminders.pools) {
-            tx.save_between_polls(shelf.id, changes, &[]).await?;
-        }
+        tx.note_ended_silences(now).await?;
         tx.enqueue(queued).await?;
         tx.commit().await?;
-        for (channel, due) in self.rules.channels.iter().zip(due) {
-            if *due {
-                self.note(&channel.name, day);
+        for (channel, due) in days() {
+            if let Some((day, _)) = due {
+                self.note(&channel.name, *day);
             }
         }
         Ok(())

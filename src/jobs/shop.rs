@@ -20,10 +20,16 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::capacity::Capacities;
 use crate::domain::forecast::Forecasts;
+use crate::domain::message::Body;
 use crate::domain::message::Message;
+use crate::domain::message::Reason;
+use crate::domain::people::People;
+use crate::domain::people::Quiet;
 use crate::domain::pool::Board;
 use crate::jobs::firsts::First;
 use crate::jobs::firsts::Firsts;
+use crate::maintenance;
+use crate::maintenance::Window;
 use crate::notify::channel::Channel;
 use crate::scheduler::Schedule;
 use crate::store::db::Store;
@@ -99,6 +105,8 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub struct Telling {
     pub channels: Vec<Channel>,
+    /// The quiet hours of those that have some, by name.
+    pub quiet: Vec<(String, Quiet)>,
     pub zone: TimeZone,
     /// The page's address, where people can reach it.
     pub page_url: Option<String>,
@@ -389,6 +397,17 @@ async fn departed(reader: &Reader, shops: &[Sharing]) -> Result<Vec<ShopParts>, 
     Ok(departed)
 }
 
+/// What people said that holds for the shop at `now`, and the windows that are in force then.
+pub async fn people(
+    reader: &Reader,
+    shop: Option<InstanceId>,
+    windows: &[Window],
+    now: Timestamp,
+) -> Result<People, StoreError> {
+    let people = reader.people(shop, now).await?;
+    Ok(people.with_mutes(maintenance::mutes(windows, now)))
+}
+
 /// The memory in the guard, read from the store where it is not there.
 pub(super) async fn load(
     guard: &mut Option<Arc<Memory>>,
@@ -410,8 +429,32 @@ pub(super) async fn load(
 }
 
 impl Telling {
+    /// Until when the message waits for the quiet hours of its channel. What they leave of alerts to be told is decided
+    /// already, save what was taken back.
+    fn not_before(&self, message: &Message) -> Option<Timestamp> {
+        let waits = match &message.body {
+            Body::Alerts { alerts, .. } => alerts.iter().all(|alert| alert.reason == Reason::Withdrawn),
+            Body::Baseline { .. }
+            | Body::Products { .. }
+            | Body::SourceDown { .. }
+            | Body::SourceUp { .. }
+            | Body::SourceDegraded { .. }
+            | Body::SourceRestored { .. }
+            | Body::Report(_)
+            | Body::ReportOverdue { .. } => true,
+            Body::Ping => false,
+        };
+        let quiet = self.quiet.iter().find(|(name, _)| *name == message.channel);
+        quiet.filter(|_| waits)?.1.until(message.at)
+    }
+
     /// The messages with their text frozen in the channel's form, one delivery for each recipient.
     pub fn queue(&self, messages: &[Message]) -> Result<Vec<Queued>, StoreError> {
+        self.queue_in(messages, &self.zone)
+    }
+
+    /// The same with times told in that zone.
+    pub fn queue_in(&self, messages: &[Message], zone: &TimeZone) -> Result<Vec<Queued>, StoreError> {
         let mut queued = Vec::with_capacity(messages.len());
         for message in messages {
             let Some(channel) = self
@@ -421,7 +464,7 @@ impl Telling {
             else {
                 continue;
             };
-            let content = channel.render(message, &self.zone, self.page_url.as_deref());
+            let content = channel.render(message, zone, self.page_url.as_deref());
             let content = serde_json::to_string(&content)
                 .map_err(|error| StoreError::BadData(format!("a message that JSON cannot hold: {error}")))?;
             queued.push(Queued {
@@ -430,6 +473,7 @@ impl Telling {
                 kind: message.body.kind().to_owned(),
                 instance: message.instance.clone(),
                 recorded_at: message.at,
+                not_before: self.not_before(message),
                 headline: channel.headline(message),
                 content,
                 medium: channel.medium(),

@@ -11,6 +11,7 @@ use crate::domain::message::Reason;
 use crate::domain::stand::ProductEventKind;
 use crate::domain::stand::Severity;
 use crate::notify::clean;
+use crate::notify::people;
 use crate::notify::words;
 
 /// Names after a pool's "holds back".
@@ -140,7 +141,9 @@ impl Reading<'_> {
             (Some(_), _) => facts.extend(alert.previous_level.map(|was| format!("was {was}"))),
             (None, limit) => facts.extend(limit),
         }
-        facts.extend(explained(alert));
+        facts.extend(people::meanwhile(alert).or_else(|| explained(alert)));
+        facts.extend(self.taken_on(alert));
+        facts.extend(alert.after.as_ref().map(people::ended));
         match (&alert.product, &alert.pool) {
             (Some(product), _) => {
                 facts.push(self.place(&alert.instance, product.id, product.group.as_deref()));
@@ -170,12 +173,14 @@ impl Reading<'_> {
                 }
             }
         }
-        facts.extend(
-            alert
-                .days_of_cover
-                .map(|days| format!("lasts about {days:.1} days at the present rate")),
-        );
+        facts.extend(words::cover(alert));
         facts
+    }
+
+    /// Who has taken it on, and what was ordered.
+    fn taken_on(&self, alert: &Alert) -> Option<String> {
+        let ack = alert.ack.as_ref()?;
+        Some(people::taken_on(ack, self.zone, self.at))
     }
 
     /// `pool of 40, drawn on by default, us`
@@ -216,7 +221,11 @@ impl Reading<'_> {
             .started_at
             .map(|at| format!("since {}", words::moment(at, self.zone)));
         let shop = (self.several && alert.product.is_some()).then(|| clean::name(&alert.instance));
-        let fact: Vec<String> = [Some(level), held, since, shop].into_iter().flatten().collect();
+        let taken_on = self.taken_on(alert);
+        let fact: Vec<String> = [Some(level), held, since, shop, taken_on]
+            .into_iter()
+            .flatten()
+            .collect();
         Row {
             tone: Tone::of(alert.severity),
             label: words::label(alert.severity),
@@ -343,6 +352,8 @@ fn explained(alert: &Alert) -> Option<String> {
         )),
         Reason::Withdrawn => Some("no longer there, or no longer watched".to_owned()),
         Reason::Escalated => Some("nobody has taken it on".to_owned()),
+        // The ack says it better.
+        Reason::Overdue if alert.ack.is_some() => None,
         Reason::Overdue => Some("what was ordered has not come in time".to_owned()),
         Reason::Flapping => Some(
             "it went to and fro: from now on only what is worse is told, until it was calm for 6 hours"
@@ -351,7 +362,7 @@ fn explained(alert: &Alert) -> Option<String> {
     }
 }
 
-fn event_label(kind: ProductEventKind) -> &'static str {
+pub(crate) fn event_label(kind: ProductEventKind) -> &'static str {
     match kind {
         ProductEventKind::New => "NEW",
         ProductEventKind::Gone => "GONE",

@@ -42,6 +42,19 @@ pub fn name(text: &str) -> String {
     line(text, NAME)
 }
 
+/// What makes a spreadsheet take a text for a formula; and the sign that keeps it from it, so that that can be undone.
+pub const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+
+/// A text that no spreadsheet takes for a formula: with a `'` before it where it looks like one.
+#[must_use]
+pub fn defused(text: &str) -> String {
+    if text.starts_with(FORMULA) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
 /// The text, at most `limit` units long as `units` counts them; a cut shows as `…`.
 #[must_use]
 pub fn cut(text: &str, limit: usize, units: fn(&str) -> usize) -> String {

@@ -4,11 +4,16 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::Address;
+use lettre::message::Attachment as Part;
 use lettre::message::Mailbox;
 use lettre::message::MultiPart;
+use lettre::message::SinglePart;
+use lettre::message::header::ContentType;
 use lettre::message::header::HeaderName;
 use lettre::message::header::HeaderValue;
 use secrecy::SecretString;
@@ -23,6 +28,7 @@ use crate::domain::message::ProductEvent;
 use crate::notify::clean;
 use crate::notify::content::Attachment;
 use crate::notify::content::Content;
+use crate::notify::report::mail::mail;
 use crate::notify::view::View;
 
 /// How the connection to the mail server is secured.
@@ -48,12 +54,16 @@ pub struct EmailSettings {
     pub from: String,
     /// Mailboxes, checked, at least one.
     pub to: Vec<String>,
+    /// Where recipients take themselves off the list: a mailto or web URL in ASCII.
+    pub unsubscribe: Option<String>,
     /// For the whole dialogue.
     pub timeout: Duration,
 }
 
 /// The longest subject, in characters.
 const SUBJECT: usize = 150;
+/// The longest name of an attachment, in characters.
+const ATTACHMENT_NAME: usize = 80;
 
 #[derive(Template)]
 #[template(path = "mail.html")]
@@ -71,6 +81,16 @@ struct Text<'a> {
 /// the one it is about is named.
 #[must_use]
 pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, several: bool) -> Content {
+    if let Body::Report(report) = &message.body {
+        let mail = mail(message, report, zone, page_url, several);
+        return Content::Mail {
+            subject: mail.subject,
+            text: mail.text,
+            html: mail.html,
+            thread: thread(message),
+            attachments: mail.attachments,
+        };
+    }
     let view = View::of(message, zone, page_url, several);
     // Rendering into a string cannot fail.
     Content::Mail {
@@ -82,26 +102,34 @@ pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, severa
     }
 }
 
-/// The thread: one per product or pool for mails about a single one, else one per shop.
+/// The thread: of mails about a single product or pool one per episode, from when it left ok until it is ok again; one
+/// per failure of a shop, and per report; of the rest one per shop.
 fn thread(message: &Message) -> String {
     let product = match &message.body {
-        Body::Alerts { alerts, .. } => single(alerts.iter().map(|alert: &Alert| match alert.product_id() {
-            Some(id) => id.to_string(),
-            None => format!("pool\0{}", alert.name()),
-        })),
+        Body::Alerts { alerts, .. } => {
+            let about = single(alerts.iter().map(|alert: &Alert| match alert.product_id() {
+                Some(id) => id.to_string(),
+                None => format!("pool\0{}", alert.name()),
+            }));
+            let began = alerts.iter().filter_map(|alert| alert.started_at).min();
+            match (about, began) {
+                (Some(about), Some(began)) => Some(format!("{about}\0{}", began.as_second())),
+                (about, _) => about,
+            }
+        }
         Body::Products { events } => single(
             events
                 .iter()
                 .map(|event: &ProductEvent| event.product.id.to_string()),
         ),
-        Body::Baseline { .. }
-        | Body::SourceDown { .. }
-        | Body::SourceUp { .. }
-        | Body::SourceDegraded { .. }
-        | Body::SourceRestored { .. }
-        | Body::Report(_)
-        | Body::ReportOverdue { .. }
-        | Body::Ping => None,
+        Body::SourceDown { since, .. } | Body::SourceUp { since, .. } => {
+            Some(format!("source\0{}", since.as_second()))
+        }
+        Body::Baseline { .. } | Body::SourceDegraded { .. } | Body::SourceRestored { .. } | Body::Ping => {
+            None
+        }
+        Body::Report(report) => Some(format!("report\0{}", report.name)),
+        Body::ReportOverdue { report, .. } => Some(format!("report\0{report}")),
     };
     let instance = message.instance.as_deref().unwrap_or_default();
     let product = product.unwrap_or_default();
@@ -129,10 +157,10 @@ pub struct Draft<'a> {
 impl Draft<'_> {
     /// The whole mail, headers and all; `None` where it cannot be written.
     #[must_use]
-    pub fn written(&self, from: &Mailbox, to: &Address) -> Option<Vec<u8>> {
+    pub fn written(&self, from: &Mailbox, to: &Address, unsubscribe: Option<&str>) -> Option<Vec<u8>> {
         let host = from.email.domain();
         let root = format!("<thread.{}@{host}>", clean::line(self.thread, 40));
-        let letter = lettre::Message::builder()
+        let mut letter = lettre::Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, to.clone()))
             .subject(clean::line(self.subject, SUBJECT))
@@ -145,12 +173,71 @@ impl Draft<'_> {
             .raw_header(header(
                 "X-Whmcs-Stock-Monitor-Message",
                 self.message_id.to_string(),
-            )?)
-            .multipart(MultiPart::alternative_plain_html(
-                self.text.to_owned(),
-                self.html.to_owned(),
-            ));
-        Some(letter.ok()?.formatted())
+            )?);
+        if let Some(url) = unsubscribe {
+            let id = format!("<stock-monitor.{host}>");
+            letter = letter
+                .raw_header(header("List-Id", id)?)
+                .raw_header(header("List-Unsubscribe", format!("<{url}>"))?);
+            // RFC 8058: only what is reached securely may be asked to do it at one click.
+            if url.starts_with("https:") {
+                let click = "List-Unsubscribe=One-Click".to_owned();
+                letter = letter.raw_header(header("List-Unsubscribe-Post", click)?);
+            }
+        }
+        Some(letter.multipart(self.body()?).ok()?.formatted())
+    }
+
+    /// Text and HTML; the HTML together with its pictures, and files beside both, where there are some.
+    fn body(&self) -> Option<MultiPart> {
+        let (pictures, files): (Vec<&Attachment>, Vec<&Attachment>) =
+            self.attachments.iter().partition(|attachment| attachment.inline);
+        let text = SinglePart::plain(self.text.to_owned());
+        let html = SinglePart::html(self.html.to_owned());
+        let letter = MultiPart::alternative().singlepart(text);
+        let letter = match pictures.is_empty() {
+            true => letter.singlepart(html),
+            false => letter.multipart(with(MultiPart::related().singlepart(html), &pictures)?),
+        };
+        match files.is_empty() {
+            true => Some(letter),
+            false => with(MultiPart::mixed().multipart(letter), &files),
+        }
+    }
+}
+
+/// The attachments put behind what is there; `None` where one is damaged.
+fn with(mut parts: MultiPart, attachments: &[&Attachment]) -> Option<MultiPart> {
+    for attachment in attachments {
+        let data = STANDARD.decode(&attachment.data).ok()?;
+        let kind = ContentType::parse(&attachment.content_type).ok()?;
+        let name = plain_name(&attachment.name);
+        let part = match (attachment.inline, name.split_once('@')) {
+            (true, Some((file, _))) => Part::new_inline_with_name(name.clone(), file.to_owned()),
+            (true, None) => Part::new_inline(name),
+            (false, _) => Part::new(name),
+        };
+        parts = parts.singlepart(part.body(data, kind));
+    }
+    Some(parts)
+}
+
+/// A name that is nothing but one: no path, no quote, no line break.
+fn plain_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.@".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(ATTACHMENT_NAME)
+        .collect();
+    match plain.trim_start_matches('.') {
+        "" => "attachment".to_owned(),
+        plain => plain.to_owned(),
     }
 }
 

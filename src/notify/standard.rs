@@ -7,6 +7,7 @@ use serde::Serializer;
 use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Capability;
+use crate::domain::message::EndedMute;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
 use crate::domain::message::PoolRef;
@@ -15,6 +16,7 @@ use crate::domain::message::Reason;
 use crate::domain::message::Status;
 use crate::domain::report::Report;
 use crate::domain::source::Cause;
+use crate::domain::stand::AckRef;
 use crate::domain::stand::CombinationRef;
 use crate::domain::stand::Counts;
 use crate::domain::stand::ProductEventKind;
@@ -217,6 +219,39 @@ struct AlertJson<'a> {
     days_of_cover: Option<f64>,
     instance: &'a str,
     note: Option<&'static str>,
+    ack: Option<AckJson<'a>>,
+    after: Option<&'a EndedMute>,
+    meanwhile: bool,
+}
+
+/// Who has taken it on.
+#[derive(Serialize)]
+struct AckJson<'a> {
+    id: i64,
+    by: &'a str,
+    #[serde(serialize_with = "utc")]
+    at: Timestamp,
+    note: &'a str,
+    quantity: Option<i64>,
+    arrived: i64,
+    #[serde(serialize_with = "utc_or_null")]
+    eta: Option<Timestamp>,
+    overdue: bool,
+}
+
+impl<'a> AckJson<'a> {
+    fn of(ack: &'a AckRef) -> Self {
+        Self {
+            id: ack.id,
+            by: &ack.by,
+            at: ack.at,
+            note: &ack.note,
+            quantity: ack.quantity,
+            arrived: ack.arrived,
+            eta: ack.eta,
+            overdue: ack.overdue,
+        }
+    }
 }
 
 impl<'a> AlertJson<'a> {
@@ -239,6 +274,9 @@ impl<'a> AlertJson<'a> {
             days_of_cover: alert.days_of_cover,
             instance: &alert.instance,
             note: alert.ambiguous_zero.then_some(words::AMBIGUOUS_ZERO),
+            ack: alert.ack.as_ref().map(AckJson::of),
+            after: alert.after.as_ref(),
+            meanwhile: alert.meanwhile,
         }
     }
 }

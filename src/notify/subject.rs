@@ -15,6 +15,7 @@ use crate::domain::source::Cause;
 use crate::domain::stand::Counts;
 use crate::domain::stand::ProductEventKind;
 use crate::domain::stand::Severity;
+use crate::domain::stand::Thresholds;
 use crate::notify::clean;
 use crate::notify::words;
 
@@ -96,6 +97,11 @@ pub fn alerts_line(alerts: &[Alert], beside: Beside<'_>) -> String {
 
 fn one(alert: &Alert, beside: Beside<'_>) -> String {
     let said = plainly(alert);
+    if is_low_by_cover(alert)
+        && let Some(lasts) = words::cover(alert)
+    {
+        return format!("{said}, {lasts}");
+    }
     if let Some(held) = words::held_back(alert, beside, NAMES) {
         return format!("{said}; holds back {held}");
     }
@@ -103,6 +109,12 @@ fn one(alert: &Alert, beside: Beside<'_>) -> String {
         (Some(_), Some(pool)) if is_open(alert.reason) => format!("{said}; {}", pool_line(pool)),
         (Some(_) | None, _) => said,
     }
+}
+
+/// Whether it is low only since it will not last as long as a restock takes: the level alone would not say why.
+fn is_low_by_cover(alert: &Alert) -> bool {
+    let Thresholds { low, cover, .. } = &alert.thresholds;
+    alert.severity == Severity::Low && cover.is_some() && alert.level.is_some_and(|level| level > *low)
 }
 
 /// Whether what limits it still matters.
@@ -136,6 +148,10 @@ fn plainly(alert: &Alert) -> String {
         Some(previous) => format!("{text} (was {previous})"),
         None => text.to_owned(),
     };
+    if alert.meanwhile {
+        let (was, now) = (alert.previous_severity.as_str(), alert.severity.as_str());
+        return format!("meanwhile {was}, now {now}: {title}, {left}");
+    }
     match alert.reason {
         Reason::First | Reason::Worse if alert.ambiguous_zero => match alert.previous_level {
             Some(previous) => format!("OUT?: {title} (shows 0, was {previous})"),

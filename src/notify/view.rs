@@ -254,7 +254,8 @@ fn beside(what: &str, counts: Counts) -> Option<String> {
     (!open.is_empty()).then(|| format!("{what}: {open}."))
 }
 
-fn tallies(counts: Counts) -> Vec<Tally> {
+/// How many stand where, without those of which there are none.
+pub(crate) fn tallies(counts: Counts) -> Vec<Tally> {
     let all = [
         (Tone::Out, "out", counts.out),
         (Tone::Critical, "critical", counts.critical),

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
@@ -258,6 +259,7 @@ pub fn thresholds(thresholds: &Thresholds) -> String {
         low,
         critical,
         origin,
+        cover: _,
     } = thresholds;
     let split = origin
         .strip_prefix("low: ")
@@ -270,6 +272,19 @@ pub fn thresholds(thresholds: &Thresholds) -> String {
         ),
         None => format!("low ≤ {low}, critical ≤ {critical} ({})", from(origin)),
     }
+}
+
+/// How long what is left lasts, and how long a restock takes where a rule says so.
+#[must_use]
+pub fn cover(alert: &Alert) -> Option<String> {
+    let lasts = forecast::about(alert.days_of_cover?);
+    Some(match alert.thresholds.cover {
+        Some(restock) => {
+            let takes = forecast::days_in_words(restock.as_secs_f64() / 86_400.0);
+            format!("will last {lasts}; a restock takes {takes}")
+        }
+        None => format!("lasts {lasts} at the present rate"),
+    })
 }
 
 fn from(origin: &str) -> String {
@@ -352,6 +367,7 @@ mod tests {
                 low: 5,
                 critical: 1,
                 origin: origin.to_owned(),
+                cover: None,
             };
             assert_eq!(thresholds(&given), words);
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::Encoder;
 use prometheus::HistogramOpts;
 use prometheus::HistogramVec;
@@ -41,7 +42,12 @@ pub struct Counters {
     request_seconds: HistogramVec,
     deliveries: IntCounterVec,
     delivery_failures: IntCounterVec,
+    heartbeats: IntCounterVec,
+    heartbeat_failures: IntCounterVec,
+    heartbeat_success: IntGaugeVec,
     reload_ok: IntGauge,
+    report_success: IntGaugeVec,
+    report_overdue: IntGaugeVec,
 }
 
 /// One request to WHMCS within a poll.
@@ -79,7 +85,20 @@ impl Counters {
             )?,
         )?;
         reload_ok.set(1);
+        let gauge = |name: &str, help: &str| {
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?)
+        };
+        let report_success = gauge(
+            "whmcs_stock_report_last_success_timestamp_seconds",
+            "When the report last reached somebody on each of its channels, or was due with nothing to say; absent before.",
+        )?;
+        let report_overdue = gauge(
+            "whmcs_stock_report_overdue",
+            "1 while the last report that was due has reached nobody for more than an hour.",
+        )?;
         let counters = Self {
+            report_success,
+            report_overdue,
             polls: counter(
                 "whmcs_polls_total",
                 "Polls that ended, failed ones too.",
@@ -129,6 +148,26 @@ impl Counters {
                 "whmcs_stock_delivery_failures_total",
                 "Attempts to hand over a message that failed, by reason.",
                 &["channel", "reason"],
+            )?,
+            heartbeats: counter(
+                "whmcs_stock_heartbeat_pings_total",
+                "Times HEARTBEAT_URL was asked, failed ones too.",
+                &[],
+            )?,
+            heartbeat_failures: counter(
+                "whmcs_stock_heartbeat_failures_total",
+                "Times HEARTBEAT_URL was asked and did not take what it was told.",
+                &[],
+            )?,
+            heartbeat_success: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "whmcs_stock_heartbeat_last_success_timestamp_seconds",
+                        "When HEARTBEAT_URL last took what it was told.",
+                    ),
+                    &[],
+                )?,
             )?,
             reload_ok,
             registry,
@@ -227,9 +266,43 @@ impl Counters {
         }
     }
 
+    /// `HEARTBEAT_URL` is set: its counters are there from now on.
+    pub fn heartbeat_is_set(&self) {
+        self.heartbeats.with_label_values(&[] as &[&str]);
+        self.heartbeat_failures.with_label_values(&[] as &[&str]);
+    }
+
+    /// Counts that `HEARTBEAT_URL` was asked, and when it took what it was told.
+    pub fn heartbeat(&self, taken_at: Option<Timestamp>) {
+        let none: &[&str] = &[];
+        self.heartbeats.with_label_values(none).inc();
+        match taken_at {
+            Some(at) => self.heartbeat_success.with_label_values(none).set(at.as_second()),
+            None => self.heartbeat_failures.with_label_values(none).inc(),
+        }
+    }
+
     /// Notes whether the last attempt to load the configuration succeeded.
     pub fn reloaded(&self, successful: bool) {
         self.reload_ok.set(i64::from(successful));
+    }
+
+    /// Notes when a report last succeeded, and whether it is overdue.
+    pub fn report(&self, name: &str, success: Option<Timestamp>, overdue: bool) {
+        if let Some(success) = success {
+            self.report_success
+                .with_label_values(&[name])
+                .set(success.as_second());
+        }
+        self.report_overdue
+            .with_label_values(&[name])
+            .set(i64::from(overdue));
+    }
+
+    /// Knows of no report any more: before those of another configuration are noted.
+    pub fn forget_reports(&self) {
+        self.report_success.reset();
+        self.report_overdue.reset();
     }
 
     /// Appends everything counted in the text format of Prometheus.

@@ -19,9 +19,11 @@ use crate::domain::message::Alert;
 use crate::domain::message::PoolRef;
 use crate::domain::message::Reason;
 use crate::domain::message::Status;
+use crate::domain::people::Silenced;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Limited;
+use crate::domain::stand::AckRef;
 use crate::domain::stand::CombinationRef;
 use crate::domain::stand::ProductRef;
 use crate::domain::stand::Severity;
@@ -75,6 +77,10 @@ pub struct Item<'a> {
     /// Of a product, where all combinations are listed: how far they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub combinations: Option<&'static str>,
+    /// Who has taken it on.
+    pub ack: Option<AckRef>,
+    /// What keeps it from being told of.
+    pub silenced: Option<Silenced>,
     /// Only there while the level is unknown.
     #[serde(flatten)]
     pub last: Option<LastKnown>,
@@ -293,7 +299,7 @@ impl<'a> Entry<'a> {
             since: severity.map(|_| series.since),
             observed_at: self.observed_at,
             thresholds: self.thresholds(),
-            days_of_cover: self.cover().map(|cover| cover.days),
+            days_of_cover: self.cover().map(|cover| cover.shown_days()),
             bottleneck: self.bottleneck().map(ToString::to_string),
             pool: self
                 .pool(board)
@@ -303,6 +309,8 @@ impl<'a> Entry<'a> {
             ambiguous_zero: self.product.ambiguous_zero,
             derived: false,
             combinations: None,
+            ack: None,
+            silenced: None,
             last: unknown.then_some(LastKnown {
                 last_level: series.last_level,
                 last_known_at: series.last_known_at,
@@ -339,7 +347,7 @@ impl<'a> Entry<'a> {
             thresholds: self.thresholds().clone(),
             started_at: series.started_at,
             observed_at: self.observed_at.unwrap_or(series.since),
-            days_of_cover: self.cover().map(|cover| cover.days),
+            days_of_cover: self.cover().map(|cover| cover.shown_days()),
             ack: None,
             after: None,
             meanwhile: false,

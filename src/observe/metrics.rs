@@ -28,6 +28,7 @@ pub fn stock(seen: &Seen) -> String {
     levels(&mut out, &shops);
     severities(&mut out, &shops);
     thresholds(&mut out, &shops);
+    covers(&mut out, &shops);
     infos(&mut out, &shops);
     pools(&mut out, &seen.pools);
     sources(&mut out, &shops);
@@ -200,6 +201,25 @@ fn thresholds(out: &mut String, shops: &[Shop<'_>]) {
                 out.push_str(severity);
                 out.push('"');
                 end(out, value);
+            }
+        }
+    }
+}
+
+fn covers(out: &mut String, shops: &[Shop<'_>]) {
+    let name = "whmcs_stock_cover_seconds";
+    head(
+        out,
+        name,
+        "gauge",
+        "How long the stock lasts at the present sell rate; absent without enough history, and where the level is unknown.",
+    );
+    let forecast = |shop: &&Shop<'_>| !shop.instance.memory.forecasts.rates.is_empty();
+    for shop in shops.iter().filter(forecast) {
+        for entry in shop.products() {
+            if let Some(cover) = entry.cover() {
+                begin(out, name, shop, &entry);
+                end(out, cover.seconds());
             }
         }
     }

@@ -5,10 +5,12 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
 use crate::domain::pool::Board;
+use crate::maintenance::Window;
 
 /// The state that pages, API and metrics are made from. A reader clones one `Arc` and never waits for a poll.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ pub struct Seen {
     pub channels: Vec<Arc<str>>,
     /// The pools as they stand since the last evaluation.
     pub pools: Arc<Board>,
+    /// The maintenance windows of the configuration.
+    pub windows: Arc<[Window]>,
+    /// `TIMEZONE`; UTC where it was not said.
+    zone: Option<TimeZone>,
 }
 
 /// What is known of one instance.
@@ -83,6 +89,8 @@ impl View {
                 instances,
                 channels,
                 pools: Arc::default(),
+                windows: Arc::from([]),
+                zone: None,
             })),
         }
     }
@@ -118,6 +126,14 @@ impl View {
         self.change(|seen| seen.pools = pools);
     }
 
+    /// From now on these maintenance windows and this time zone hold.
+    pub fn configure(&self, windows: Arc<[Window]>, zone: TimeZone) {
+        self.change(|seen| {
+            seen.windows = windows;
+            seen.zone = Some(zone);
+        });
+    }
+
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;
     /// `instances` are all configured ones, in order.
     pub fn reconfigure(&self, instances: Vec<Instance>, channels: &[String]) {
@@ -143,6 +159,12 @@ impl View {
 }
 
 impl Seen {
+    /// The time zone of the configuration.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        self.zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
     /// The instance of that name.
     #[must_use]
     pub fn instance(&self, name: &str) -> Option<&Instance> {

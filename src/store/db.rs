@@ -32,7 +32,8 @@ use crate::store::value::InstanceId;
 
 /// The oldest SQLite without the bug that corrupts a database when its write-ahead log is reset.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-/// How long a write waits for the one before it; the first poll of a large catalogue takes seconds.
+/// How long a write waits for the one before it, of this process or of another; the first poll of a large catalogue
+/// takes seconds.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Larger files are checked after the start, by [`Store::quick_check`]: a start must not take seconds.
 const CHECKED_AT_START: u64 = 128 << 20;
@@ -70,8 +71,8 @@ struct OpenFile {
     identity: Option<Identity>,
     /// The last write did not end in a commit.
     doubtful: AtomicBool,
-    /// Held for as long as any clone lives.
-    _lock: File,
+    /// Held for as long as any clone lives; `None` beside whoever holds it.
+    _lock: Option<File>,
 }
 
 /// A write transaction: all of it is recorded by [`WriteTx::commit`], or nothing.
@@ -91,6 +92,23 @@ impl Store {
     /// Opens an existing database for reading only: beside a running daemon, without its lock.
     pub async fn open_read_only(settings: &StoreSettings) -> Result<Reader, OpenError> {
         Reader::open(&settings.path).await
+    }
+
+    /// Opens an existing, current database beside a running daemon, without its lock: to record what people say (acks and
+    /// silences) and to queue a report, which no daemon holds in memory. Nothing else may be written through it.
+    pub async fn open_beside(settings: &StoreSettings) -> Result<Self, OpenError> {
+        let reader = Reader::open(&settings.path).await?;
+        let path = files::existing(&settings.path)?;
+        Ok(Self {
+            reader,
+            writer: writing_pool(&path),
+            file: Arc::new(OpenFile {
+                identity: Identity::of(&path),
+                path,
+                doubtful: AtomicBool::new(false),
+                _lock: None,
+            }),
+        })
     }
 
     async fn open_with(settings: &StoreSettings, known: Vec<Migration>) -> Result<Opened, OpenError> {
@@ -120,7 +138,7 @@ impl Store {
                 path: path.clone(),
                 identity: Identity::of(path),
                 doubtful: AtomicBool::new(false),
-                _lock: prepared.lock,
+                _lock: Some(prepared.lock),
             }),
         };
         Ok(Opened {
@@ -305,6 +323,7 @@ fn writing_pool(path: &Path) -> SqlitePool {
         .test_before_acquire(false)
         .connect_lazy_with(
             options(path)
+                .busy_timeout(WRITER_TIMEOUT)
                 .journal_mode(SqliteJournalMode::Wal)
                 // After a first poll the log would stay as large as that was.
                 .pragma("journal_size_limit", "16777216"),
@@ -417,7 +436,9 @@ mod tests {
     fn every_column_of_the_schema_says_what_it_holds() {
         let sql = concat!(
             include_str!("../../migrations/sqlite/0001_history.sql"),
-            include_str!("../../migrations/sqlite/0002_pools.sql")
+            include_str!("../../migrations/sqlite/0002_pools.sql"),
+            include_str!("../../migrations/sqlite/0004_people.sql"),
+            include_str!("../../migrations/sqlite/0005_reports.sql")
         );
         let is_column = |line: &&str| {
             let rest = line.strip_prefix("    ").unwrap_or_default();

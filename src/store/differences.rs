@@ -78,6 +78,7 @@ impl<'a> SeriesRow<'a> {
 fn without_told(state: &SeriesState) -> SeriesState {
     SeriesState {
         told: Vec::new(),
+        notes: state.notes.clone(),
         ..*state
     }
 }
@@ -158,6 +159,7 @@ fn find<'a>(combinations: &'a [Combination], wanted: &Combination) -> Option<&'a
 
 fn same_product(a: &Tracked, b: &Tracked) -> bool {
     same_for_history(a, b)
+        && a.price == b.price
         && a.controlled == b.controlled
         && a.missing == b.missing
         && a.options_key == b.options_key

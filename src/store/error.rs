@@ -25,6 +25,9 @@ pub enum StoreError {
     /// An event of that key is recorded already.
     #[error("the event {0:?} is recorded already")]
     Duplicate(String),
+    /// What is asked to be recorded is of a series that is not there.
+    #[error("the database knows no series {0} of that shop")]
+    NoSeries(u32),
     /// The file was deleted or replaced while open, so what is written would be lost.
     #[error("the database {} was deleted or replaced while in use; restart to begin anew, or put it back first", .0.display())]
     Replaced(PathBuf),
@@ -42,7 +45,7 @@ impl StoreError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Database(error) => kind_of(error),
-            Self::Duplicate(_) | Self::BadData(_) => ErrorKind::Other,
+            Self::Duplicate(_) | Self::NoSeries(_) | Self::BadData(_) => ErrorKind::Other,
             Self::Replaced(_) | Self::Damaged(_) => ErrorKind::Fatal,
         }
     }

@@ -62,7 +62,7 @@ pub struct EventFilter<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvent {
     pub id: i64,
-    /// The shop's name; of a pool's event the shop whose poll showed it.
+    /// The shop's name; of a pool's event the shop whose poll showed it. "" where it is about none (a silence).
     pub instance: String,
     /// The pool's name, where it is about one; `product_id` is then its number.
     pub pool: Option<String>,
@@ -152,7 +152,7 @@ impl Reader {
              ON s.id = p.instance_id WHERE p.id = e.poll_id), i.name) ELSE i.name END AS instance, \
              CASE i.name WHEN ?6 THEN (SELECT name FROM products p WHERE p.instance_id = e.instance_id \
              AND p.product_id = e.product_id) END AS pool \
-             FROM events e JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
+             FROM events e LEFT JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
              AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
         )
@@ -242,7 +242,7 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     let poll: Option<i64> = row.try_get("poll_id")?;
     Ok(RecordedEvent {
         id: row.try_get("id")?,
-        instance: row.try_get("instance")?,
+        instance: row.try_get::<Option<String>, _>("instance")?.unwrap_or_default(),
         pool: row.try_get("pool")?,
         key: row.try_get("key")?,
         poll: poll.map(PollId),

@@ -1,6 +1,7 @@
 //! What is remembered of a shop, read back after a start.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -12,13 +13,16 @@ use sqlx::SqliteConnection;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Notes;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::SourceState;
 use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Name;
+use crate::domain::catalogue::price::Price;
 use crate::domain::forecast::Forecasts;
+use crate::domain::message::EndedMute;
 use crate::domain::pool::Bottleneck;
 use crate::domain::stand::Severity;
 use crate::store::error::StoreError;
@@ -29,6 +33,7 @@ use crate::store::value::cause;
 use crate::store::value::companion;
 use crate::store::value::json;
 use crate::store::value::level_from;
+use crate::store::value::mute_kind;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 use crate::store::value::unsigned;
@@ -53,6 +58,7 @@ impl Reader {
             placeholder,
             told: &mut told,
             waiting: products.into_iter().peekable(),
+            prices: HashSet::new(),
             built: Vec::new(),
             next_series: source.next_series,
         };
@@ -92,6 +98,8 @@ struct ProductRow {
     options_key: i64,
     per_choice: u8,
     ambiguous_zero: u8,
+    currency: Option<String>,
+    monthly: Option<i64>,
 }
 
 /// A row of `series`, in the order it is selected.
@@ -118,6 +126,11 @@ struct SeriesRow {
     fingerprint: i64,
     other_than_zero: u8,
     born_open: u8,
+    mute: Option<(String, String, String, String)>,
+    muted: u8,
+    urgent_since: Option<i64>,
+    flips: Option<Vec<i64>>,
+    flapping_since: Option<i64>,
 }
 
 async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<Vec<ProductRow>, StoreError> {
@@ -126,7 +139,7 @@ async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<V
         let after = all.last().map_or(i64::MIN, |row| row.id);
         let text: String = sqlx::query_scalar(
             "SELECT json_group_array(json_array(product_id, name, group_id, group_name, hidden, retired, controlled, \
-             missing, options_key, per_choice, ambiguous_zero)) FROM (SELECT * FROM products \
+             missing, options_key, per_choice, ambiguous_zero, currency, monthly)) FROM (SELECT * FROM products \
              WHERE instance_id = ? AND product_id > ? ORDER BY product_id LIMIT ?)",
         )
         .bind(instance.0)
@@ -152,7 +165,7 @@ async fn series(
         "SELECT json_group_array(json_array(product_id, combination, number, label, bottleneck, gone, state, level, \
          last_level, last_known_at, previous_level, severity, since, started_at, \
          json_array(pending_low, pending_critical, pending_out), frozen_since, better_since, transition, fingerprint, \
-         other_than_zero, born_open)) FROM (SELECT * FROM series WHERE instance_id = ? \
+         other_than_zero, born_open, json(mute), muted, urgent_since, json(flips), flapping_since)) FROM (SELECT * FROM series WHERE instance_id = ? \
          AND (product_id, combination) > (?, ?) ORDER BY product_id, combination LIMIT ?)",
     )
     .bind(instance.0)
@@ -164,20 +177,24 @@ async fn series(
     json(&text)
 }
 
+/// A row of `told`, in the order it is selected.
+type ToldRow = (u32, String, i64, i64, i64, i64, bool, bool);
+
 /// What channels were told, by the series' number.
 async fn told(
     conn: &mut SqliteConnection,
     instance: InstanceId,
 ) -> Result<HashMap<u32, Vec<Told>>, StoreError> {
-    let rows: Vec<(u32, String, i64, i64)> = sqlx::query_as(
-        "SELECT series, channel, severity, at FROM told WHERE instance_id = ? ORDER BY series, channel",
+    let rows: Vec<ToldRow> = sqlx::query_as(
+        "SELECT series, channel, severity, at, missed, worst, escalated, overdue FROM told WHERE instance_id = ? \
+         ORDER BY series, channel",
     )
     .bind(instance.0)
     .fetch_all(conn)
     .await?;
     let mut channels: HashMap<String, Arc<str>> = HashMap::new();
     let mut told: HashMap<u32, Vec<Told>> = HashMap::new();
-    for (series, channel, severity, at) in rows {
+    for (series, channel, severity, at, missed, worst, escalated, overdue) in rows {
         let channel = channels
             .entry(channel)
             .or_insert_with_key(|name| Arc::from(name.as_str()));
@@ -185,6 +202,10 @@ async fn told(
             channel: Arc::clone(channel),
             severity: Severity::from_rank(severity),
             at: timestamp(at)?,
+            missed: Severity::from_rank(missed),
+            worst: Severity::from_rank(worst),
+            escalated,
+            overdue,
         });
     }
     Ok(told)
@@ -278,6 +299,7 @@ struct Building<'a, I: Iterator<Item = ProductRow>> {
     placeholder: &'a Arc<Effective>,
     told: &'a mut HashMap<u32, Vec<Told>>,
     waiting: Peekable<I>,
+    prices: HashSet<Arc<Price>>,
     built: Vec<Tracked>,
     next_series: u32,
 }
@@ -310,6 +332,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             .waiting
             .next_if(|product| product.id == row.product_id)
             .ok_or_else(|| orphan(row.product_id))?;
+        let price = self.price(product.currency, product.monthly);
         self.built.push(Tracked {
             id: product.id,
             name: Name::new(&product.name),
@@ -317,6 +340,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             group: product.group.as_deref().map(Name::new),
             hidden: product.hidden.map(|flag| flag != 0),
             retired: product.retired.map(|flag| flag != 0),
+            price,
             controlled: product.controlled.map(|flag| flag != 0),
             missing: product.missing,
             gone: row.gone != 0,
@@ -332,6 +356,20 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             epoch: 0,
         });
         Ok(())
+    }
+
+    /// Catalogues repeat their prices: each is kept once.
+    fn price(&mut self, currency: Option<String>, monthly: Option<i64>) -> Option<Arc<Price>> {
+        let price = Price {
+            currency: currency?,
+            monthly: monthly?,
+        };
+        if let Some(known) = self.prices.get(&price) {
+            return Some(Arc::clone(known));
+        }
+        let price = Arc::new(price);
+        self.prices.insert(Arc::clone(&price));
+        Some(price)
     }
 
     fn state(&mut self, row: &SeriesRow) -> Result<SeriesState, StoreError> {
@@ -356,6 +394,7 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
             fingerprint: unsigned(row.fingerprint),
             seen_other_than_zero: row.other_than_zero != 0,
             born_open: row.born_open != 0,
+            notes: notes(row)?,
             told: self.told.remove(&row.number).unwrap_or_default(),
         })
     }
@@ -369,6 +408,26 @@ impl<I: Iterator<Item = ProductRow>> Building<'_, I> {
         };
         self.built.into_iter().map(finish).collect()
     }
+}
+
+fn notes(row: &SeriesRow) -> Result<Option<Box<Notes>>, StoreError> {
+    let mute = row.mute.as_ref().map(|(kind, id, by, comment)| {
+        Ok::<_, StoreError>(Arc::new(EndedMute {
+            kind: mute_kind(kind)?,
+            id: id.clone(),
+            by: by.clone(),
+            comment: comment.clone(),
+        }))
+    });
+    let flips = row.flips.iter().flatten();
+    let notes = Notes {
+        mute: mute.transpose()?,
+        muted: row.muted != 0,
+        urgent_since: optional_timestamp(row.urgent_since)?,
+        flips: flips.map(|at| timestamp(*at)).collect::<Result<_, _>>()?,
+        flapping_since: optional_timestamp(row.flapping_since)?,
+    };
+    Ok((notes != *Notes::NONE).then(|| Box::new(notes)))
 }
 
 pub(crate) fn key(text: &str) -> Result<CombinationKey, StoreError> {

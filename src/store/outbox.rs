@@ -29,6 +29,8 @@ pub struct Queued {
     /// The shop it is about; `None` for several.
     pub instance: Option<String>,
     pub recorded_at: Timestamp,
+    /// Not to be attempted before then; at once where `None`.
+    pub not_before: Option<Timestamp>,
     /// One line for lists.
     pub headline: String,
     /// JSON, without any secret.
@@ -85,10 +87,14 @@ pub struct Settled {
 }
 
 impl WriteTx {
-    /// Queues messages, one row for each recipient, due at once.
+    /// Queues messages, one row for each recipient, due at once unless they say when.
     pub async fn enqueue(&mut self, messages: &[Queued]) -> Result<(), StoreError> {
         for message in messages {
             let number = self.insert_message(message).await?;
+            let due = message
+                .not_before
+                .unwrap_or(message.recorded_at)
+                .max(message.recorded_at);
             insert(
                 self.conn(),
                 "INSERT INTO outbox (message, channel, medium, recipient, state, queued_at, next_attempt_at) ",
@@ -100,8 +106,8 @@ impl WriteTx {
                         .push_bind(medium_name(message.medium))
                         .push_bind(recipient.as_str())
                         .push_bind("pending")
-                        .push_bind(message.recorded_at.as_millisecond())
-                        .push_bind(message.recorded_at.as_millisecond());
+                        .push_bind(due.as_millisecond())
+                        .push_bind(due.as_millisecond());
                 },
             )
             .await?;

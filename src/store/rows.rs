@@ -8,6 +8,7 @@ use sqlx::query_builder::Separated;
 
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::message::EndedMute;
 use crate::domain::pool::Bottleneck;
 use crate::domain::stand::Severity;
 use crate::store::differences::SeriesRow;
@@ -16,6 +17,7 @@ use crate::store::value::InstanceId;
 use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::level_code;
+use crate::store::value::mute_name;
 use crate::store::value::signed;
 
 /// Rows in one statement: SQLite takes 32,766 values.
@@ -45,7 +47,7 @@ pub(crate) async fn insert_products(
     insert(
         conn,
         "INSERT OR REPLACE INTO products (instance_id, product_id, name, group_id, group_name, hidden, retired, \
-         controlled, missing, options_key, per_choice, ambiguous_zero) ",
+         controlled, missing, options_key, per_choice, ambiguous_zero, currency, monthly) ",
         rows,
         |values, tracked| {
             values
@@ -60,7 +62,9 @@ pub(crate) async fn insert_products(
                 .push_bind(tracked.missing)
                 .push_bind(signed(tracked.options_key))
                 .push_bind(tracked.per_choice)
-                .push_bind(tracked.ambiguous_zero);
+                .push_bind(tracked.ambiguous_zero)
+                .push_bind(tracked.price.as_ref().map(|price| price.currency.as_str()))
+                .push_bind(tracked.price.as_ref().map(|price| price.monthly));
         },
     )
     .await
@@ -102,7 +106,8 @@ pub(crate) async fn insert_series(
         conn,
         "INSERT OR REPLACE INTO series (instance_id, product_id, combination, number, label, bottleneck, gone, state, \
          level, last_level, last_known_at, previous_level, severity, since, started_at, pending_low, pending_critical, \
-         pending_out, frozen_since, better_since, transition, fingerprint, other_than_zero, born_open) ",
+         pending_out, frozen_since, better_since, transition, fingerprint, other_than_zero, born_open, mute, muted, \
+         urgent_since, flips, flapping_since) ",
         rows,
         |values, row| {
             let state = row.state;
@@ -132,7 +137,12 @@ pub(crate) async fn insert_series(
                 .push_bind(state.transition)
                 .push_bind(signed(state.fingerprint))
                 .push_bind(state.seen_other_than_zero)
-                .push_bind(state.born_open);
+                .push_bind(state.born_open)
+                .push_bind(state.notes().mute.as_deref().map(stored_mute))
+                .push_bind(state.notes().muted)
+                .push_bind(millis(state.notes().urgent_since))
+                .push_bind(stored_flips(&state.notes().flips))
+                .push_bind(millis(state.notes().flapping_since));
         },
     )
     .await
@@ -202,7 +212,7 @@ pub(crate) async fn replace_told(
         .collect();
     insert(
         conn,
-        "INSERT INTO told (instance_id, series, channel, severity, at) ",
+        "INSERT INTO told (instance_id, series, channel, severity, at, missed, worst, escalated, overdue) ",
         &rows,
         |values, (number, told)| {
             values
@@ -210,7 +220,11 @@ pub(crate) async fn replace_told(
                 .push_bind(*number)
                 .push_bind(&*told.channel)
                 .push_bind(rank(told.severity))
-                .push_bind(told.at.as_millisecond());
+                .push_bind(told.at.as_millisecond())
+                .push_bind(rank(told.missed))
+                .push_bind(rank(told.worst))
+                .push_bind(told.escalated)
+                .push_bind(told.overdue);
         },
     )
     .await
@@ -222,4 +236,19 @@ pub(crate) fn millis(at: Option<Timestamp>) -> Option<i64> {
 
 pub(crate) fn rank(severity: Severity) -> i64 {
     i64::from(severity.rank())
+}
+
+fn stored_mute(mute: &EndedMute) -> String {
+    let EndedMute {
+        kind,
+        id,
+        by,
+        comment,
+    } = mute;
+    serde_json::json!([mute_name(*kind), id, by, comment]).to_string()
+}
+
+fn stored_flips(flips: &[Timestamp]) -> Option<String> {
+    let millis: Vec<i64> = flips.iter().map(|at| at.as_millisecond()).collect();
+    (!millis.is_empty()).then(|| serde_json::json!(millis).to_string())
 }

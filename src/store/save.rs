@@ -75,7 +75,7 @@ impl WriteTx {
     }
 
     /// Records what the poll's decision changed: levels, products, states, what was told, events and the source. The
-    /// messages go through [`WriteTx::enqueue`].
+    /// messages go through [`WriteTx::enqueue`], what became of acks through [`WriteTx::save_acks`].
     pub async fn save(
         &mut self,
         instance: InstanceId,
@@ -216,7 +216,10 @@ fn severities(kind: &EventKind) -> (Option<i64>, Option<i64>, Option<&'static st
         | EventKind::Degraded(_)
         | EventKind::Restored(_)
         | EventKind::Baseline
-        | EventKind::Suspected(_) => (None, None, None),
+        | EventKind::Suspected(_)
+        | EventKind::Escalated(_)
+        | EventKind::Flapping
+        | EventKind::Calm => (None, None, None),
     }
 }
 
@@ -225,9 +228,13 @@ fn particulars(kind: &EventKind) -> Option<&str> {
         EventKind::SourceDown(cause) => Some(cause.as_str()),
         EventKind::Degraded(capability) | EventKind::Restored(capability) => Some(capability.as_str()),
         EventKind::Suspected(why) => Some(why),
-        EventKind::Severity { .. } | EventKind::Product(_) | EventKind::SourceUp | EventKind::Baseline => {
-            None
-        }
+        EventKind::Escalated(channels) => Some(channels),
+        EventKind::Severity { .. }
+        | EventKind::Product(_)
+        | EventKind::SourceUp
+        | EventKind::Baseline
+        | EventKind::Flapping
+        | EventKind::Calm => None,
     }
 }
 

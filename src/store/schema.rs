@@ -25,6 +25,21 @@ pub(crate) fn embedded() -> Vec<Migration> {
         ),
         migration(2, "pools", include_str!("../../migrations/sqlite/0002_pools.sql")),
         migration(3, "parts", include_str!("../../migrations/sqlite/0003_parts.sql")),
+        migration(
+            4,
+            "people",
+            include_str!("../../migrations/sqlite/0004_people.sql"),
+        ),
+        migration(
+            5,
+            "reports",
+            include_str!("../../migrations/sqlite/0005_reports.sql"),
+        ),
+        migration(
+            6,
+            "prices",
+            include_str!("../../migrations/sqlite/0006_prices.sql"),
+        ),
     ]
 }
 

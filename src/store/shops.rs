@@ -36,11 +36,12 @@ impl Reader {
         Ok(names.fetch_all(&self.pool).await?)
     }
 
-    /// Whether anything of the shop is open, or told as such.
+    /// Whether anything of the shop is open, told as such, or taken on by somebody.
     pub async fn has_open(&self, instance: InstanceId) -> Result<bool, StoreError> {
         let open = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM told WHERE instance_id = ?1) \
-             OR EXISTS (SELECT 1 FROM series WHERE instance_id = ?1 AND gone = 0 AND severity > 0)",
+            "SELECT EXISTS (SELECT 1 FROM told WHERE instance_id = ?1 AND severity > 0) \
+             OR EXISTS (SELECT 1 FROM series WHERE instance_id = ?1 AND gone = 0 AND severity > 0) \
+             OR EXISTS (SELECT 1 FROM acks WHERE instance_id = ?1 AND ended_at IS NULL)",
         );
         Ok(open.bind(instance.0).fetch_one(&self.pool).await?)
     }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::catalogue::Companion;
 use crate::domain::catalogue::Level;
 use crate::domain::message::Capability;
+use crate::domain::message::MuteKind;
 use crate::domain::source::Cause;
 use crate::store::error::StoreError;
 
@@ -110,6 +111,20 @@ pub(crate) fn companion(name: &str) -> Result<Companion, StoreError> {
         .into_iter()
         .find(|companion| companion_name(*companion) == name)
         .ok_or_else(|| StoreError::BadData(format!("an unknown companion {name:?}")))
+}
+
+pub(crate) fn mute_name(kind: MuteKind) -> &'static str {
+    match kind {
+        MuteKind::Silence => "silence",
+        MuteKind::Maintenance => "maintenance",
+    }
+}
+
+pub(crate) fn mute_kind(name: &str) -> Result<MuteKind, StoreError> {
+    [MuteKind::Silence, MuteKind::Maintenance]
+        .into_iter()
+        .find(|kind| mute_name(*kind) == name)
+        .ok_or_else(|| StoreError::BadData(format!("an unknown kind of mute {name:?}")))
 }
 
 /// JSON that the store wrote itself.

@@ -86,7 +86,8 @@ pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Respo
     if firing.is_some() {
         let start = params.cursor()?.unwrap_or_default();
         let start = usize::try_from(start).unwrap_or_default();
-        let mut open = stock::open(&seen, params.instance(&seen)?, severity);
+        let said = stock::said(&app, &seen).await?;
+        let mut open = stock::open(&seen, &said, params.instance(&seen)?, severity);
         let cursor = (open.len() > start + limit).then(|| (start + limit).to_string());
         let items: Vec<_> = open.drain(start.min(open.len())..).take(limit).collect();
         return Ok(Json(List { items, cursor }).into_response());

@@ -10,6 +10,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::forecast;
 use crate::domain::limit::Part;
 use crate::domain::limit::Sentence;
 use crate::domain::pool::Board;
@@ -81,6 +82,8 @@ struct Row<'a> {
     low: i64,
     critical: i64,
     origin: &'a str,
+    /// How long what is left lasts, in words.
+    lasts: Option<String>,
     /// Of the severity, or of not knowing.
     since: Option<When>,
     why: Option<&'static str>,
@@ -246,6 +249,10 @@ fn row<'a>(placed: &Placed<'a>, board: &Board, now: Timestamp) -> Row<'a> {
         low: item.thresholds.low,
         critical: item.thresholds.critical,
         origin: &item.thresholds.origin,
+        lasts: entry
+            .cover()
+            .filter(|_| item.level.is_some_and(|level| level > 0))
+            .map(|cover| forecast::about(cover.days)),
         since: entry
             .series()
             .frozen_since

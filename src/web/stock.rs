@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::alerting::state::Memory;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
+use crate::domain::people::Silenced;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
@@ -19,10 +21,12 @@ use crate::observe::lines::Line;
 use crate::observe::lines::lines;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
+use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
+use crate::web::records::unreadable;
 use crate::web::state::AppState;
 
 /// Products whose combinations are worked out before other requests get their turn.
@@ -71,7 +75,8 @@ pub async fn stock(State(app): State<AppState>, params: Params) -> Result<Respon
         _ => None,
     })?;
     if all == Some(true) {
-        return Ok(Json(everything(&seen, &wanted, cursor).await?).into_response());
+        let said = said(&app, &seen).await?;
+        return Ok(Json(everything(&seen, &said, &wanted, cursor).await?).into_response());
     }
     let mut found = from_cursor(&seen, wanted.instance, cursor)?.filter(|entry| {
         wanted.product.is_none_or(|id| entry.product.id == id)
@@ -81,7 +86,11 @@ pub async fn stock(State(app): State<AppState>, params: Params) -> Result<Respon
     let shown: Vec<Entry<'_>> = found.by_ref().take(wanted.limit).collect();
     let more = found.next().is_some();
     let cursor = shown.last().filter(|_| more).map(Entry::alert_id);
-    let items: Vec<_> = shown.iter().map(|entry| entry.item(&seen.pools)).collect();
+    let said = said(&app, &seen).await?;
+    let items: Vec<_> = shown
+        .iter()
+        .map(|entry| said.beside(entry, entry.item(&seen.pools)))
+        .collect();
     Ok(Json(List { items, cursor }).into_response())
 }
 
@@ -100,6 +109,7 @@ pub async fn pools(State(app): State<AppState>, params: Params) -> Result<Respon
 /// Every combination that is offered too. There can be hundreds for each product: others get their turn in between.
 async fn everything<'a>(
     seen: &'a Seen,
+    said: &Said,
     wanted: &Wanted<'a>,
     cursor: Option<&str>,
 ) -> Result<List<Item<'a>>, Problem> {
@@ -128,7 +138,7 @@ async fn everything<'a>(
                 if items.len() == wanted.limit {
                     return Ok(List { items, cursor: last });
                 }
-                items.push(line.item(&seen.pools));
+                items.push(said.item(&line, &seen.pools));
                 if items.len() == wanted.limit {
                     last = Some(line.id());
                 }
@@ -150,24 +160,62 @@ impl Wanted<'_> {
     }
 }
 
+/// What people said that holds now.
+pub async fn said(app: &AppState, seen: &Seen) -> Result<Said, Problem> {
+    let shops: Vec<&str> = seen.instances.iter().map(|shop| &*shop.name).collect();
+    let said = Said::read(app.store.reader(), &shops, &seen.windows, Timestamp::now()).await;
+    said.map_err(unreadable)
+}
+
+/// An open alert, and what keeps it from being told of.
+#[derive(Debug, Serialize)]
+pub struct OpenAlert {
+    #[serde(flatten)]
+    pub alert: Alert,
+    pub silenced: Option<Silenced>,
+}
+
 /// The parameter `severity`, where given.
 pub fn severity(params: &Params) -> Result<Option<Severity>, Problem> {
     params.chosen("severity", "ok, low, critical or out", Severity::parse)
 }
 
 /// What is open now: worst first, then since when.
-pub fn open(seen: &Seen, instance: Option<&Instance>, severity: Option<Severity>) -> Vec<Alert> {
-    let mut alerts: Vec<Alert> = shops(seen, instance)
+pub fn open(
+    seen: &Seen,
+    said: &Said,
+    instance: Option<&Instance>,
+    severity: Option<Severity>,
+) -> Vec<OpenAlert> {
+    let mut alerts: Vec<OpenAlert> = shops(seen, instance)
         .flat_map(|shop| crate::observe::items::entries(&shop.name, &shop.memory))
         .filter(|entry| severity.is_none_or(|severity| entry.severity() == Some(severity)))
-        .filter_map(|entry| entry.open_alert(&seen.pools))
+        .filter_map(|entry| {
+            let alert = entry.open_alert(&seen.pools)?;
+            Some(OpenAlert {
+                alert: Alert {
+                    ack: said.ack(&entry),
+                    ..alert
+                },
+                silenced: said.silenced(&entry),
+            })
+        })
         .collect();
     // A pool is of no shop: who asks for one shop does not ask for it.
     let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
-    let pools = pools.flat_map(pools::open_alerts);
-    alerts.extend(pools.filter(|alert| severity.is_none_or(|severity| alert.severity == severity)));
+    let pools = pools.flat_map(|pool| {
+        let silenced = said.silenced_pool(&pool.name, &pool.shops);
+        pools::open_alerts(pool).map(move |alert| OpenAlert {
+            alert: Alert {
+                ack: said.pool_ack(&alert.alert_id),
+                ..alert
+            },
+            silenced: silenced.clone(),
+        })
+    });
+    alerts.extend(pools.filter(|open| severity.is_none_or(|severity| open.alert.severity == severity)));
     // Among equals by shop and product number, pools after them.
-    alerts.sort_by_cached_key(|alert| {
+    alerts.sort_by_cached_key(|OpenAlert { alert, .. }| {
         let (id, shop) = (alert.product_id(), alert.instance.clone());
         let worst = Reverse((alert.severity, alert.started_at));
         (worst, id.is_none(), shop, id, alert.alert_id.clone())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,6 +11,7 @@ use crate::domain::catalogue::Listing;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::options::Options;
 use crate::domain::catalogue::options::Shape;
+use crate::domain::catalogue::price::Price;
 
 /// Below this many entries nothing is swept out.
 const SMALL: usize = 1024;
@@ -19,6 +21,7 @@ const SMALL: usize = 1024;
 pub struct Interner {
     names: HashMap<u64, Name>,
     shapes: HashSet<Shape>,
+    prices: HashSet<Arc<Price>>,
     /// Lists without figures, by a hash of their bytes with all their prices. A cache: it may be emptied.
     read: HashMap<u64, Shape>,
     /// How many names were in use at the last sweep.
@@ -38,6 +41,16 @@ impl Interner {
                 name
             }
         }
+    }
+
+    /// The shared copy of that price.
+    pub fn price(&mut self, price: Price) -> Arc<Price> {
+        if let Some(known) = self.prices.get(&price) {
+            return Arc::clone(known);
+        }
+        let price = Arc::new(price);
+        self.prices.insert(Arc::clone(&price));
+        price
     }
 
     /// The option list that was read from these very bytes.
@@ -70,6 +83,9 @@ impl Interner {
     ) {
         if self.read.len() > 2 * self.shapes.len().max(SMALL) {
             self.read = HashMap::new();
+        }
+        if self.prices.len() > SMALL {
+            self.prices.retain(|price| Arc::strong_count(price) > 1);
         }
         if self.shapes.len() > SMALL {
             // Held by both maps here and by the two answers of a single product: not worth knowing by its bytes.
@@ -124,6 +140,7 @@ mod tests {
             group_id: None,
             name: interner.name("stays"),
             quantity: Figure::Absent,
+            price: None,
             options: interner.keep_options(0, options(0)),
             source_hash: 0,
         };

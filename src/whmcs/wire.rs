@@ -27,6 +27,7 @@ use crate::whmcs::intern::Interner;
 use crate::whmcs::list::Item;
 use crate::whmcs::list::List;
 use crate::whmcs::list::One;
+use crate::whmcs::pricing::price;
 use crate::whmcs::xml::XmlError;
 
 /// Longest name, in bytes of UTF-8.
@@ -78,6 +79,7 @@ impl Element for Listing {
             group_id: optional("gid", element.gid)?,
             name: name("name", element.name, interner)?.ok_or(WireError::Missing("name"))?,
             quantity: number(element.quantity_available),
+            price: price(element.paytype, element.pricing, interner),
             options: options(element.configoptions, interner)?,
             source_hash: source_hash(bytes),
         })
@@ -138,6 +140,10 @@ struct ListingElement<'a> {
     name: Raw<'a>,
     #[serde(borrow)]
     quantity_available: Raw<'a>,
+    #[serde(borrow)]
+    paytype: Raw<'a>,
+    #[serde(borrow)]
+    pricing: Raw<'a>,
     #[serde(borrow)]
     configoptions: Raw<'a>,
 }

@@ -106,6 +106,7 @@ impl Running {
             rules: Arc::clone(&rules),
             capacities: Arc::clone(&capacities),
             pools: Some(Arc::clone(&shelf)),
+            windows: Arc::from([]),
             telling: Arc::new(telling()),
             details_budget: Duration::from_secs(60),
         };

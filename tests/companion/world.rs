@@ -93,6 +93,7 @@ impl World {
                 pools: Vec::new(),
             }),
             pools: None,
+            windows: Arc::from([]),
             telling: Arc::new(telling()),
             details_budget: Duration::from_secs(60),
         };
@@ -200,6 +201,7 @@ pub fn telling() -> Telling {
     };
     Telling {
         channels: vec![Channel::new(&settings).unwrap()],
+        quiet: Vec::new(),
         zone: TimeZone::UTC,
         page_url: None,
     }

@@ -391,17 +391,18 @@ fn what_is_open_in_a_shop_that_is_gone_is_taken_back_once_and_told_anew_when_it_
         let leaving = [remind::Shop {
             instance: &shop.name,
             memory: &shop.memory,
+            people: &shop.people,
         }];
         depart(&shop.rules, &leaving, shop.now, &mut || Uuid::from_u128(1))
     };
     let gone = leave(&shop);
     assert_eq!(said(&gone.messages, "mail"), ["1 withdrawn ok"]);
-    let (changes, events) = &gone.shops[0];
-    assert_eq!((changes.len(), events.len()), (1, 1));
-    shop.memory.products[0] = Arc::clone(&changes[0].after);
+    let left = &gone.shops[0];
+    assert_eq!((left.changes.len(), left.events.len()), (1, 1));
+    shop.memory.products[0] = Arc::clone(&left.changes[0].after);
     let again = leave(&shop);
     assert!(
-        again.messages.is_empty() && again.shops[0].0.is_empty(),
+        again.messages.is_empty() && again.shops[0].changes.is_empty(),
         "{again:?}"
     );
     // Read from the database: no look is at hand.

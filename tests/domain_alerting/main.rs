@@ -6,6 +6,7 @@ mod shop;
 
 mod channels;
 mod combinations;
+mod cover;
 mod doubt;
 mod first_sight;
 mod grouping;

@@ -160,8 +160,9 @@ fn rules(rule: &Thresholds) -> Rules {
         ..Rule::default()
     };
     let mut rules = Rules::new(rule.low, rule.critical, vec![all], vec![channel("mail", &[])]);
-    // That a source is down is another story.
+    // That a source is down is another story, and so is what goes to and fro.
     rules.source_down_polls = u32::MAX;
+    rules.flap_limit = 0;
     rules
 }
 

@@ -1023,6 +1023,7 @@ fn reminders_name_an_open_pool_once_and_not_while_none_of_its_shops_can_be_read(
             .map(|shop| Reminded {
                 instance: &shop.name,
                 memory: &shop.memory,
+                people: &shop.people,
             })
             .collect();
         let board = std::sync::Arc::new(world.board());
@@ -1030,6 +1031,7 @@ fn reminders_name_an_open_pool_once_and_not_while_none_of_its_shops_can_be_read(
             pools: &world.pools,
             board: &board,
             capacities: &world.shops[0].capacities,
+            people: &world.shops[0].people,
         };
         let slot = world.now;
         let mut id = 0;
@@ -1047,8 +1049,8 @@ fn reminders_name_an_open_pool_once_and_not_while_none_of_its_shops_can_be_read(
         reminders.shops.iter().all(Option::is_none),
         "what it holds back is spoken for"
     );
-    let (next, changes) = reminders.pools.expect("reminded of");
-    assert_eq!(changes.len(), 1);
+    let pools = reminders.pools.expect("reminded of");
+    assert_eq!(pools.changes.len(), 1);
     for shop in &mut world.shops {
         let failures = [1, 8, 8].map(|n| shop.fails(minutes(n), Cause::Timeout));
         assert!(failures.len() == 3 && shop.memory.source.down.is_some());
@@ -1063,7 +1065,7 @@ fn reminders_name_an_open_pool_once_and_not_while_none_of_its_shops_can_be_read(
         said(&reminded(&world).messages, "mail"),
         ["pool \"kits\" reminder out"]
     );
-    world.pools.memory = next;
+    world.pools.memory = pools.memory;
     assert_eq!(said(&reminded(&world).messages, "mail"), NOTHING, "once a day");
 }
 

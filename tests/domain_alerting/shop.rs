@@ -100,6 +100,7 @@ impl Item {
                 group_id,
                 name: Name::new(&self.name),
                 quantity: self.quantity,
+                price: None,
                 options: Options::default(),
                 source_hash: 0,
             }),

@@ -41,14 +41,14 @@ pub fn channel(format: WebhookFormat) -> Channel {
 }
 
 pub fn body(format: WebhookFormat, message: &Message) -> String {
-    match channel(format).render(message, &samples::berlin(), Some(PAGE)) {
+    match channel(format.clone()).render(message, &samples::berlin(), Some(PAGE)) {
         Content::Http { body, .. } => body,
-        Content::Mail { .. } => panic!("not a webhook"),
+        Content::Mail { .. } | Content::Unrendered { .. } => panic!("not a webhook"),
     }
 }
 
 pub fn sent(format: WebhookFormat, message: &Message) -> Value {
-    serde_json::from_str(&body(format, message)).expect("JSON")
+    serde_json::from_str(&body(format.clone(), message)).expect("JSON")
 }
 
 /// Names that try to be something else, each as it may stand in a catalogue.
@@ -225,11 +225,11 @@ pub fn forms() -> &'static [(WebhookFormat, Value)] {
         let thousands = many(4000);
         assert_eq!(thousands.len(), 40);
         let all: Vec<Message> = messages().into_iter().chain(thousands).collect();
-        let of = |format| {
+        let of = |format: WebhookFormat| {
             let all = &all;
             move || {
                 all.iter()
-                    .map(|message| (format, sent(format, message)))
+                    .map(|message| (format.clone(), sent(format.clone(), message)))
                     .collect::<Vec<_>>()
             }
         };
@@ -446,7 +446,9 @@ fn within_limits(format: WebhookFormat, message: &Value) {
         WebhookFormat::Teams => teams(message),
         WebhookFormat::Telegram => telegram(message),
         WebhookFormat::Ntfy => ntfy(message),
-        WebhookFormat::Standard | WebhookFormat::Alertmanager => panic!("not a chat's"),
+        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Template(_) => {
+            panic!("not a chat's")
+        }
     }
 }
 
@@ -463,7 +465,7 @@ fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 #[test]
 fn every_message_keeps_within_what_each_receiver_takes() {
     for (format, form) in forms() {
-        within_limits(*format, form);
+        within_limits(format.clone(), form);
     }
 }
 
@@ -484,7 +486,7 @@ fn no_control_character_and_no_half_letter_leaves_in_a_name() {
 
 /// How many entries a message of a hundred shows, and how many more it says there are.
 fn shown(format: WebhookFormat) -> (usize, usize) {
-    let sent = sent(format, &many(100)[0]);
+    let sent = sent(format.clone(), &many(100)[0]);
     let mut found = Vec::new();
     texts(&sent, &mut found);
     let all = found.join("\n");
@@ -493,7 +495,7 @@ fn shown(format: WebhookFormat) -> (usize, usize) {
         .find_map(|part| part.strip_suffix(" more"));
     let listed = all.matches("number ").count();
     let more = more.map_or(0, |number| number.parse().expect("a number"));
-    (listed - in_headline(format), more)
+    (listed - in_headline(format.clone()), more)
 }
 
 /// Two are named in the line for the notification, once more where the headline needs it.
@@ -501,14 +503,16 @@ fn in_headline(format: WebhookFormat) -> usize {
     match format {
         WebhookFormat::Telegram => 0,
         WebhookFormat::Slack | WebhookFormat::Discord | WebhookFormat::Teams | WebhookFormat::Ntfy => 2,
-        WebhookFormat::Standard | WebhookFormat::Alertmanager => panic!("not a chat's"),
+        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Template(_) => {
+            panic!("not a chat's")
+        }
     }
 }
 
 #[test]
 fn what_is_cut_is_counted() {
     for format in FORMATS {
-        let (listed, more) = shown(format);
+        let (listed, more) = shown(format.clone());
         assert_eq!(listed + more, 100, "{format:?}: {listed} shown, {more} more");
         assert!(listed > 25, "{format:?}: {listed} shown, {more} more");
     }
@@ -517,7 +521,7 @@ fn what_is_cut_is_counted() {
 #[test]
 fn the_plain_message_of_one_alert_is_told_in_full() {
     for format in FORMATS {
-        let body = body(format, &samples::alerts(vec![samples::out()]));
+        let body = body(format.clone(), &samples::alerts(vec![samples::out()]));
         for said in ["DS-64", "0 left, was 3", "product 42", "21 Nov 2026"] {
             assert!(body.contains(said), "{format:?} lacks {said}: {body}");
         }
@@ -528,11 +532,12 @@ fn the_plain_message_of_one_alert_is_told_in_full() {
 fn times_are_those_of_the_zone_and_the_form_is_the_same_each_time() {
     for format in FORMATS {
         let message = samples::mixed();
-        assert_eq!(body(format, &message), body(format, &message));
-        let Content::Http { body: utc, .. } = channel(format).render(&message, &TimeZone::UTC, None) else {
+        assert_eq!(body(format.clone(), &message), body(format.clone(), &message));
+        let Content::Http { body: utc, .. } = channel(format.clone()).render(&message, &TimeZone::UTC, None)
+        else {
             panic!("not a webhook")
         };
-        assert!(body(format, &message).contains("10:03 CET"), "{format:?}");
+        assert!(body(format.clone(), &message).contains("10:03 CET"), "{format:?}");
         assert!(
             utc.contains("09:03 UTC") && !utc.contains("stock.example.com"),
             "{format:?}"

@@ -10,12 +10,12 @@ use crate::chat_reports;
 use crate::samples;
 
 fn pretty(format: WebhookFormat, message: &Message) -> String {
-    serde_json::to_string_pretty(&sent(format, message)).expect("JSON")
+    serde_json::to_string_pretty(&sent(format.clone(), message)).expect("JSON")
 }
 
 /// The text alone.
 fn text(format: WebhookFormat, key: &str, message: &Message) -> String {
-    let sent: Value = sent(format, message);
+    let sent: Value = sent(format.clone(), message);
     sent[key].as_str().expect("a text").to_owned()
 }
 

@@ -43,7 +43,8 @@ fn settings(format: WebhookFormat, sink: &WebhookSink) -> WebhookSettings {
         | WebhookFormat::Alertmanager
         | WebhookFormat::Slack
         | WebhookFormat::Discord
-        | WebhookFormat::Teams => (format!("http://{at}/hook/{TOKEN}"), Addressing::default()),
+        | WebhookFormat::Teams
+        | WebhookFormat::Template(_) => (format!("http://{at}/hook/{TOKEN}"), Addressing::default()),
     };
     WebhookSettings {
         format,
@@ -53,7 +54,7 @@ fn settings(format: WebhookFormat, sink: &WebhookSink) -> WebhookSettings {
 }
 
 async fn send(format: WebhookFormat, sink: &WebhookSink) -> Result<Receipt, SendError> {
-    let channel = samples::webhook(settings(format, sink));
+    let channel = samples::webhook(settings(format.clone(), sink));
     let content = channel.render(&samples::mixed(), &samples::berlin(), None);
     let Content::Http { body, .. } = &content else {
         panic!("not a webhook")
@@ -72,7 +73,7 @@ async fn send(format: WebhookFormat, sink: &WebhookSink) -> Result<Receipt, Send
 
 async fn request(format: WebhookFormat) -> (Request, Value) {
     let sink = WebhookSink::start().await.expect("starts");
-    send(format, &sink).await.expect("sent");
+    send(format.clone(), &sink).await.expect("sent");
     let request = sink.wait_for(1, LONG).await.expect("one request").remove(0);
     let body = serde_json::from_slice(&request.body).expect("JSON");
     (request.as_ref().clone(), body)
@@ -81,7 +82,7 @@ async fn request(format: WebhookFormat) -> (Request, Value) {
 #[tokio::test]
 async fn what_is_not_ours_carries_no_signature_and_no_name_of_ours() {
     for format in FORMATS {
-        let (request, _) = request(format).await;
+        let (request, _) = request(format.clone()).await;
         for header in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
             assert_eq!(request.header(header), None, "{format:?}");
         }
@@ -125,7 +126,7 @@ async fn error(format: WebhookFormat, status: u16, body: &str) -> SendError {
         header: ("Content-Type".to_owned(), "application/json".to_owned()),
         body: body.to_owned(),
     });
-    send(format, &sink).await.expect_err("refused")
+    send(format.clone(), &sink).await.expect_err("refused")
 }
 
 #[tokio::test]
@@ -137,7 +138,7 @@ async fn an_error_never_holds_the_token_even_where_the_answer_repeats_it() {
                 format!(r#"{{"message":"no bot123456:{TOKEN}","topic":"canary-topic"}}"#),
                 format!("no {}", TOKEN.to_lowercase()),
             ] {
-                let error = error(format, status, &body).await;
+                let error = error(format.clone(), status, &body).await;
                 let said = format!("{error} {error:?}").to_lowercase();
                 assert!(!said.contains(&TOKEN.to_lowercase()), "{format:?}: {said}");
                 assert!(!said.contains("canary-topic"), "{format:?}: {said}");
@@ -160,7 +161,7 @@ async fn a_receiver_that_limits_the_rate_is_obeyed() {
             5.0,
         ),
     ] {
-        let SendError::Transient { retry_after, .. } = error(format, 429, body).await else {
+        let SendError::Transient { retry_after, .. } = error(format.clone(), 429, body).await else {
             panic!("final")
         };
         assert_eq!(retry_after, Some(Duration::from_secs_f64(seconds)), "{format:?}");
@@ -190,7 +191,7 @@ async fn success_is_what_each_receiver_calls_so() {
             header: ("Content-Type".to_owned(), "application/json".to_owned()),
             body: body.to_owned(),
         });
-        let answer = send(format, &sink).await.expect("taken").answer;
+        let answer = send(format.clone(), &sink).await.expect("taken").answer;
         assert!(
             answer.starts_with(&status.to_string()) && !answer.contains("canary"),
             "{answer}"

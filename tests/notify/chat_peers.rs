@@ -76,7 +76,7 @@ fn every_message_is_of_the_form_that_its_receiver_publishes() {
         .iter()
         .filter(|(format, _)| PUBLISHED.contains(format));
     let all: Vec<(WebhookFormat, Value)> = published
-        .map(|(format, form)| addressed(*format, form.clone()))
+        .map(|(format, form)| addressed(format.clone(), form.clone()))
         .collect();
     let found = problems(&folder, &all);
     assert_eq!(found.len(), all.len());
@@ -89,8 +89,8 @@ fn every_message_is_of_the_form_that_its_receiver_publishes() {
 fn a_form_with_a_fault_is_found() {
     let Some(folder) = packages() else { return };
     let message = samples::mixed();
-    let faulty = |format, fault: &dyn Fn(&mut Value)| {
-        let (format, mut body) = addressed(format, chat::sent(format, &message));
+    let faulty = |format: WebhookFormat, fault: &dyn Fn(&mut Value)| {
+        let (format, mut body) = addressed(format.clone(), chat::sent(format.clone(), &message));
         fault(&mut body);
         (format, body)
     };

@@ -58,7 +58,7 @@ async fn a_webhook_carries_its_id_its_time_and_the_json() {
     );
     assert_eq!(request.header("webhook-timestamp"), Some("1795251791"));
     assert_eq!(request.header("webhook-signature"), None);
-    insta::assert_snapshot!(request.text(), @r#"{"type":"stock.alerts","timestamp":"2026-11-21T09:03:11Z","data":{"schema":1,"instance":"default","alerts":[{"alert_id":"default/42/-","reason":"worse","status":"firing","severity":"out","previous_severity":"low","product":{"id":42,"name":"DS-64","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":3,"thresholds":{"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T06:58:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open":[],"open_total":0}}"#);
+    insta::assert_snapshot!(request.text(), @r#"{"type":"stock.alerts","timestamp":"2026-11-21T09:03:11Z","data":{"schema":1,"instance":"default","alerts":[{"alert_id":"default/42/-","reason":"worse","status":"firing","severity":"out","previous_severity":"low","product":{"id":42,"name":"DS-64","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":3,"thresholds":{"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T06:58:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open":[],"open_total":0}}"#);
 }
 
 const CANARY: &str = "canary-token";

@@ -17,7 +17,7 @@ fn body(message: &Message) -> String {
             .replace(":{", ":\n{")
             .replace("[{", "[\n{")
             .replace(",{", ",\n{"),
-        Content::Mail { .. } => panic!("not a webhook"),
+        Content::Mail { .. } | Content::Unrendered { .. } => panic!("not a webhook"),
     }
 }
 
@@ -28,23 +28,23 @@ fn alerts() {
     {"schema":1,"instance":"default","alerts":[
     {"alert_id":"default/42/-","reason":"worse","status":"firing","severity":"out","previous_severity":"low","product":
     {"id":42,"name":"DS-64","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":3,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T06:58:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T06:58:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/7/4=11;5=20","reason":"first","status":"firing","severity":"critical","previous_severity":"ok","product":
     {"id":7,"name":"VPS M","group":"Dedicated"},"combination":
     {"key":"4=11;5=20","label":"RAM: 64 GB, Disk: 2x NVMe"},"pool":null,"bottleneck":null,"level":1,"previous_level":2,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/8/-","reason":"first","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":8,"name":"VPS L & XL","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":6,"previous_level":null,"thresholds":
-    {"low":8,"critical":2,"origin":"rule 2"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":3.24,"instance":"default","note":null},
+    {"low":8,"critical":2,"origin":"rule 2"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":3.24,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/9/-","reason":"recovered","status":"resolved","severity":"ok","previous_severity":"critical","product":
     {"id":9,"name":"Web S","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":200,"previous_level":1,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-16T17:56:31Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open":[
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-16T17:56:31Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open":[
     {"alert_id":"default/11/-","reason":"reminder","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":11,"name":"DS-128","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-19T01:29:51Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":"shows 0: sold out, or stock control was switched off"},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-19T01:29:51Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":"shows 0: sold out, or stock control was switched off","ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/12/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":12,"name":"Web L","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":4,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-20T08:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open_total":14}}
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-20T08:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open_total":14}}
     "#);
 }
 
@@ -58,10 +58,10 @@ fn a_baseline() {
     {"ok":2,"low":0,"critical":0,"out":1,"not_controlled":0,"unknown":0},"open":[
     {"alert_id":"default/11/-","reason":"reminder","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":11,"name":"DS-128","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":0,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-19T01:29:51Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":"shows 0: sold out, or stock control was switched off"},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-19T01:29:51Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":"shows 0: sold out, or stock control was switched off","ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/12/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":12,"name":"Web L","group":"Dedicated"},"combination":null,"pool":null,"bottleneck":null,"level":4,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-20T08:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open_total":14}}
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-20T08:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open_total":14}}
     "#);
 }
 
@@ -76,36 +76,36 @@ fn a_pool_and_what_it_limits() {
     {"instance":"default","product_id":42,"product":"DS-64","choice":"RAM: 64 GB","need":1},
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
     {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":6,"holds_back_products":5,"instances":["default"]},"bottleneck":null,"level":0,"previous_level":2,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/42/-","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":42,"name":"DS-64","group":"Dedicated"},"combination":
     {"key":"4=11;5=20","label":"RAM: 64 GB, Disk: 2x NVMe"},"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":0,"need":1,"holds_back":[
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
     {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2,"holds_back_products":2,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":2,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/77/-","reason":"first","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":77,"name":"DS-77","group":"Dedicated"},"combination":
     {"key":"4=13","label":"RAM: 256 GB"},"pool":
     {"name":"Rails","capacity":40,"level":3,"need":4,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":"pool Rails","level":0,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/77/-","reason":"first","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":77,"name":"DS-77","group":"Dedicated"},"combination":
     {"key":"4=14","label":"RAM: 512 GB"},"pool":null,"bottleneck":"RAM: 512 GB","level":4,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open":[
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open":[
     {"alert_id":"pool:IPv4 /29","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":null,"combination":null,"pool":
     {"name":"IPv4 /29","capacity":40,"level":4,"need":null,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":null,"level":4,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/12/-","reason":"reminder","status":"firing","severity":"low","previous_severity":"ok","product":
     {"id":12,"name":"Web L","group":"Dedicated"},"combination":null,"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":5,"need":2,"holds_back":[],"holds_back_total":0,"holds_back_products":0,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":2,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null},
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false},
     {"alert_id":"default/13/-","reason":"reminder","status":"firing","severity":"out","previous_severity":"ok","product":
     {"id":13,"name":"Web XL","group":"Dedicated"},"combination":null,"pool":
     {"name":"64 GB DIMM kits","capacity":40,"level":0,"need":1,"holds_back":[
     {"instance":"default","product_id":128,"product":"DS-128","choice":"RAM: 64 GB","need":1},
     {"instance":"default","product_id":256,"product":"DS-256","choice":null,"need":1}],"holds_back_total":2,"holds_back_products":2,"instances":["default"]},"bottleneck":"pool 64 GB DIMM kits","level":0,"previous_level":null,"thresholds":
-    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null}],"open_total":3}}
+    {"low":5,"critical":1,"origin":"global"},"started_at":"2026-11-21T09:03:11Z","observed_at":"2026-11-21T09:03:11Z","days_of_cover":null,"instance":"default","note":null,"ack":null,"after":null,"meanwhile":false}],"open_total":3}}
     "#);
 }
 

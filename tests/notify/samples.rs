@@ -8,15 +8,18 @@ use secrecy::SecretString;
 use uuid::Uuid;
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
+use whmcs_stock_monitor::domain::message::EndedMute;
 use whmcs_stock_monitor::domain::message::HELD_LISTED;
 use whmcs_stock_monitor::domain::message::HeldBack;
 use whmcs_stock_monitor::domain::message::Message;
+use whmcs_stock_monitor::domain::message::MuteKind;
 use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::message::PoolRef;
 use whmcs_stock_monitor::domain::message::ProductEvent;
 use whmcs_stock_monitor::domain::message::Reason;
 use whmcs_stock_monitor::domain::message::Status;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::AckRef;
 use whmcs_stock_monitor::domain::stand::CombinationRef;
 use whmcs_stock_monitor::domain::stand::Counts;
 use whmcs_stock_monitor::domain::stand::ProductEventKind;
@@ -102,6 +105,7 @@ pub fn alert(reason: Reason, severity: Severity, product: i64, name: &str, level
             low: 5,
             critical: 1,
             origin: "global".to_owned(),
+            cover: None,
         },
         started_at: Some(now()),
         observed_at: now(),
@@ -120,6 +124,30 @@ pub fn out() -> Alert {
         previous_level: Some(3),
         started_at: Some(ago(7500)),
         ..alert(Reason::Worse, Severity::Out, 42, "DS-64", 0)
+    }
+}
+
+/// Ann ordered 20 of it two days ago.
+pub fn ack() -> AckRef {
+    AckRef {
+        id: 4,
+        by: "Ann".to_owned(),
+        at: ago(176_400),
+        note: "PO 881".to_owned(),
+        quantity: Some(20),
+        arrived: 0,
+        eta: Some("2026-12-12T22:59:59Z".parse().expect("a time")),
+        overdue: false,
+    }
+}
+
+/// Ann's silence ended before.
+pub fn after() -> EndedMute {
+    EndedMute {
+        kind: MuteKind::Silence,
+        id: "3".to_owned(),
+        by: "Ann".to_owned(),
+        comment: "new rack".to_owned(),
     }
 }
 
@@ -147,6 +175,7 @@ pub fn email_settings(port: u16) -> EmailSettings {
             "Sales <sales@shop.example>".to_owned(),
             "ops@shop.example".to_owned(),
         ],
+        unsubscribe: None,
         timeout: Duration::from_secs(10),
     }
 }
@@ -213,7 +242,7 @@ fn letter_of(paper: &Channel, message: &Message) -> Letter {
         Content::Mail {
             subject, text, html, ..
         } => Letter { subject, text, html },
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     }
 }
 
@@ -222,6 +251,7 @@ pub fn thresholds(low: i64, critical: i64, origin: &str) -> Thresholds {
         low,
         critical,
         origin: origin.to_owned(),
+        cover: None,
     }
 }
 
@@ -546,6 +576,8 @@ pub fn hostile_pool() -> Alert {
 pub fn all_kinds() -> Message {
     let (mut all, pools) = (mixed(), pools());
     if let (Body::Alerts { alerts, .. }, Body::Alerts { alerts: more, .. }) = (&mut all.body, pools.body) {
+        alerts[0].ack = Some(ack());
+        alerts[0].after = Some(after());
         alerts.extend(more);
     }
     all

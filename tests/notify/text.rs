@@ -67,7 +67,7 @@ fn several_alerts_stand_worst_first_with_what_is_still_open_apart() {
       6 left
       Dedicated · product 8
       low ≤ 8, critical ≤ 2 (from rule 2)
-      lasts about 3.2 days at the present rate
+      lasts about 3 days at the present rate
 
     RECOVERED: Web S
       200 left, was 1

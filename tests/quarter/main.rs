@@ -22,8 +22,10 @@ use jiff::Timestamp;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 
 use crate::model::Model;
+use crate::model::Said;
 use crate::random::Random;
 use crate::setup::Setup;
+use crate::shop::FLAPPING;
 use crate::shop::Shop;
 use crate::shop::Shown;
 use crate::world::World;
@@ -54,7 +56,8 @@ async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says
     let mut shop = Shop::new(Random::new(random.next()));
     let mut model = Model::new(&setup);
     let mut world = World::begin(&setup).await;
-    let mut now: Timestamp = BEGIN.parse().expect("a time");
+    let begin: Timestamp = BEGIN.parse().expect("a time");
+    let mut now = begin;
     let end = later(now, 24 * 60 * i64::try_from(days).expect("days"));
     while now < end {
         shop.pass(now, STEP);
@@ -71,16 +74,27 @@ async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says
             Shown::Failed(cause) => assert_eq!(outcome, Outcome::Failed(cause), "at {now}"),
         }
         model.polled(&shown, now);
+        world.remind(now).await;
+        model.reminders(now);
         world.deliver(now).await;
-        let round = later(now, 1);
-        world.remind(round).await;
-        model.reminders(round);
-        world.deliver(round).await;
         now = later(now, STEP);
     }
-    let (heard, messages) = world.heard(&setup);
-    table::print(&setup, &messages, &heard);
-    table::compare(model.said, heard);
-    table::check_grouping(&messages);
+    let heard = world.heard(&setup);
+    table::print(&setup, &heard.messages, &heard.said);
+    table::compare("said", model.said, &heard.said);
+    table::check_grouping(&heard.messages);
+    let rehearsed = world.rehearsed(&setup, (later(begin, -1), end)).await;
+    table::compare("rehearsed", heard.decided.clone(), &rehearsed);
+    let mut other = setup.clone();
+    other.groups[0].low += 2;
+    let others = world.rehearsed(&other, (later(begin, -1), end)).await;
+    // The sixth group is what it was, the first is not.
+    let of_group = |said: &[Said], group: i64| -> Vec<Said> {
+        let mut of_group = said.to_vec();
+        of_group.retain(|said| said.id().is_some_and(|id| id > FLAPPING && id % 6 + 1 == group));
+        of_group
+    };
+    assert_eq!(of_group(&others, 6), of_group(&rehearsed, 6));
+    assert_ne!(of_group(&others, 1), of_group(&rehearsed, 1));
     world.close().await;
 }

@@ -16,6 +16,7 @@ use crate::setup::OK;
 use crate::setup::OUT;
 use crate::setup::Setup;
 use crate::setup::Terms;
+use crate::shop::Figures;
 use crate::shop::Shown;
 
 /// Something that must be said.
@@ -26,6 +27,13 @@ pub struct Said {
     pub channel: &'static str,
     /// `17 worse out (was low), 0 left`, `17 new`, `source.down` …
     pub text: String,
+}
+
+impl Said {
+    /// The product it is about.
+    pub fn id(&self) -> Option<i64> {
+        self.text.split(' ').next()?.parse().ok()
+    }
 }
 
 /// Everything the rules remember.
@@ -132,7 +140,7 @@ impl<'a> Model<'a> {
         });
     }
 
-    fn accepted(&mut self, shown: &BTreeMap<i64, (i64, Option<i64>)>, now: Timestamp) {
+    fn accepted(&mut self, shown: &BTreeMap<i64, Figures>, now: Timestamp) {
         self.failing = None;
         if std::mem::take(&mut self.down) {
             self.of_the_source("source.up", now);

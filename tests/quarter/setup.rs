@@ -153,6 +153,12 @@ impl Setup {
         }
     }
 
+    /// The channel's name, as long as the test runs.
+    pub fn channel(&self, name: &str) -> &'static str {
+        let named = self.channels.iter().find(|line| line.name == name);
+        named.map_or("?", |line| line.name)
+    }
+
     pub fn terms(&self, group: i64) -> &Terms {
         &self.groups[usize::try_from(group - 1).unwrap_or_default()]
     }

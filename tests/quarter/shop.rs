@@ -19,14 +19,14 @@ use crate::random::Random;
 
 pub const PRODUCTS: i64 = 200;
 /// Products whose stock goes to and fro.
-const FLAPPING: i64 = 5;
+pub const FLAPPING: i64 = 5;
 const DAY: i64 = 24 * 60;
 
 /// What one poll shows.
 #[derive(Debug, Clone)]
 pub enum Shown {
     /// Each product with its group and its level; `None` where that cannot be read.
-    Catalogue(BTreeMap<i64, (i64, Option<i64>)>),
+    Catalogue(BTreeMap<i64, Figures>),
     /// A catalogue without any product.
     Empty,
     Failed(Cause),
@@ -46,6 +46,9 @@ struct Article {
     flaps: bool,
 }
 
+/// A product's group, and its level where that can be read.
+pub type Figures = (i64, Option<i64>);
+
 /// The shop as it stands.
 #[derive(Debug)]
 pub struct Shop {
@@ -53,7 +56,7 @@ pub struct Shop {
     articles: BTreeMap<i64, Article>,
     next_id: i64,
     trouble: Option<Trouble>,
-    built: BTreeMap<i64, ((i64, Option<i64>), Arc<Product>)>,
+    built: BTreeMap<i64, (Figures, Arc<Product>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +148,7 @@ impl Shop {
         self.built.clear();
     }
 
-    fn product(&mut self, id: i64, seen: (i64, Option<i64>)) -> Arc<Product> {
+    fn product(&mut self, id: i64, seen: Figures) -> Arc<Product> {
         if let Some((_, same)) = self.built.get(&id).filter(|(built, _)| *built == seen) {
             return Arc::clone(same);
         }
@@ -155,6 +158,7 @@ impl Shop {
                 group_id: Some(seen.0),
                 name: Name::new(&format!("Product {id}")),
                 quantity: seen.1.map_or(Figure::Unreadable, Figure::Number),
+                price: None,
                 options: Options::default(),
                 source_hash: 0,
             }),

@@ -47,14 +47,14 @@ fn columns(names: &[&str], counts: &BTreeMap<&str, usize>) -> String {
 }
 
 /// Each word is where it must be, as often as it must be, and nowhere else.
-pub fn compare(must: Vec<Said>, heard: Vec<Said>) {
+pub fn compare(done: &str, must: Vec<Said>, heard: &[Said]) {
     let mut balance: BTreeMap<Said, i64> = BTreeMap::new();
     let (expected, found) = (must.len(), heard.len());
     must.into_iter()
         .for_each(|said| *balance.entry(said).or_default() += 1);
     heard
         .into_iter()
-        .for_each(|said| *balance.entry(said).or_default() -= 1);
+        .for_each(|said| *balance.entry(said.clone()).or_default() -= 1);
     balance.retain(|_, count| *count != 0);
     let lines = balance.iter().map(|(said, count)| {
         let side = if *count > 0 { "not said" } else { "said" };
@@ -69,7 +69,7 @@ pub fn compare(must: Vec<Said>, heard: Vec<Said>) {
     let listed: String = lines.take(LISTED).collect();
     assert!(
         balance.is_empty(),
-        "{} differences among {found} said, {expected} to be said:\n{listed}",
+        "{} differences among {found} {done}, {expected} to be {done}:\n{listed}",
         balance.len()
     );
     assert!(expected > 0, "something is said");

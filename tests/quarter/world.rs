@@ -18,7 +18,9 @@ use whmcs_stock_monitor::domain::catalogue::Snapshot;
 use whmcs_stock_monitor::domain::source::Failure;
 use whmcs_stock_monitor::jobs::check::Check;
 use whmcs_stock_monitor::jobs::deliver::Deliver;
+use whmcs_stock_monitor::jobs::rehearse::Rehearse;
 use whmcs_stock_monitor::jobs::remind::Remind;
+use whmcs_stock_monitor::notify::standard;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::whmcs::client::Look;
@@ -36,6 +38,17 @@ pub struct World {
     delivered: BTreeMap<String, Timestamp>,
     /// When something is due next, by the channel's place.
     due: Vec<Option<Timestamp>>,
+}
+
+/// What reached the channels.
+#[derive(Default)]
+pub struct Heard {
+    /// At the time it was handed over.
+    pub said: Vec<Said>,
+    /// The same at the time it was decided.
+    pub decided: Vec<Said>,
+    /// The messages it came in: time, channel, kind.
+    pub messages: Vec<(Timestamp, &'static str, String)>,
 }
 
 /// What one start of the daemon makes.
@@ -129,25 +142,62 @@ impl World {
         }
     }
 
-    /// Everything that reached a channel, and the messages it came in: time, channel, kind.
-    pub fn heard(&self, setup: &Setup) -> (Vec<Said>, Vec<(Timestamp, &'static str, String)>) {
-        let (mut said, mut messages) = (Vec::new(), Vec::new());
+    /// Everything that reached the channels.
+    pub fn heard(&self, setup: &Setup) -> Heard {
+        let mut heard = Heard::default();
         for request in self.hook.requests() {
             let id = request.header("webhook-id").expect("an id");
             let at = self.delivered[id];
-            let named = setup
-                .channels
-                .iter()
-                .find(|line| request.path == format!("/{}", line.name));
-            let channel = named.expect("a channel").name;
             let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-            let kind = body["type"].as_str().expect("a type").to_owned();
-            for text in told(&body) {
-                said.push(Said { at, channel, text });
+            let channel = setup.channel(request.path.trim_start_matches('/'));
+            let decided = word(&body["timestamp"]).parse().expect("a time");
+            let texts = told(&body);
+            heard
+                .messages
+                .push((at, channel, format!("{} {}", word(&body["type"]), kind(&texts))));
+            for text in texts {
+                heard.decided.push(Said {
+                    at: decided,
+                    channel,
+                    text: text.clone(),
+                });
+                heard.said.push(Said { at, channel, text });
             }
-            messages.push((at, channel, kind));
         }
-        (said, messages)
+        heard
+    }
+
+    /// What a rehearsal of the time says that these rules would have said.
+    pub async fn rehearsed(&self, setup: &Setup, (since, until): (Timestamp, Timestamp)) -> Vec<Said> {
+        let reader = self.store.reader();
+        let shop = reader.instance("default").await.expect("reads").expect("a shop");
+        let rehearse = Rehearse {
+            rules: Arc::new(setup.rules(1)),
+            shops: vec![(
+                "default".to_owned(),
+                reader.timeline(shop, since, until).await.expect("reads"),
+            )],
+            since,
+            until,
+            remind_at: setup.remind_at,
+            zone: setup.zone.clone(),
+        };
+        let rehearsed = rehearse.run();
+        println!(
+            "rehearsed {} polls, {} of them decided",
+            rehearsed.polls, rehearsed.decided
+        );
+        let mut said = Vec::new();
+        for message in &rehearsed.messages {
+            let body: Value = serde_json::from_str(&standard::body(message)).expect("JSON");
+            let channel = setup.channel(&message.channel);
+            said.extend(told(&body).into_iter().map(|text| Said {
+                at: message.at,
+                channel,
+                text,
+            }));
+        }
+        said
     }
 
     pub async fn close(self) {
@@ -170,6 +220,7 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
+            Arc::default(),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
@@ -217,6 +268,13 @@ fn loaded(folder: &TempDir) -> Config {
         config_file: None,
     };
     Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// Reminders come in messages of their own.
+fn kind(texts: &[String]) -> &'static str {
+    let reminders = texts.iter().filter(|text| text.contains(" reminder ")).count();
+    assert!(reminders == 0 || reminders == texts.len(), "{texts:?}");
+    if reminders == 0 { "news" } else { "reminders" }
 }
 
 /// What a body says, one line for each series, event or word on the source.

@@ -128,11 +128,7 @@ fn known<'a>(tracked: &'a mut Tracked, key: &str) -> Option<&'a mut Combination>
 
 fn tell(state: &mut SeriesState, channel: &str, severity: Severity, now: Timestamp) {
     state.told.retain(|told| &*told.channel != channel);
-    state.told.push(Told {
-        channel: Arc::from(channel),
-        severity,
-        at: now,
-    });
+    state.told.push(Told::new(Arc::from(channel), severity, now));
     state.told.sort_by(|a, b| a.channel.cmp(&b.channel));
 }
 

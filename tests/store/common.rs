@@ -85,6 +85,7 @@ pub fn series(number: u32, level: Level) -> SeriesState {
         fingerprint: u64::MAX - 7,
         seen_other_than_zero: level != Level::Known(0),
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
@@ -97,6 +98,7 @@ pub fn product(id: i64, number: u32, level: Level) -> Tracked {
         group: None,
         hidden: None,
         retired: None,
+        price: None,
         controlled: None,
         missing: 0,
         gone: false,
@@ -147,6 +149,7 @@ pub fn decision(before: &Memory, next: Memory) -> Decision {
         next,
         changes,
         events: Vec::new(),
+        acks: Vec::new(),
         messages: Vec::new(),
     }
 }

@@ -7,4 +7,5 @@ mod catalogue;
 mod forecast;
 mod opening;
 mod outbox;
+mod people;
 mod recording;

@@ -25,6 +25,7 @@ fn message(channel: &str, recorded: i64, recipients: &[&str]) -> Queued {
         kind: "stock.alerts".to_owned(),
         instance: Some("default".to_owned()),
         recorded_at: at(recorded),
+        not_before: None,
         headline: format!("recorded at {recorded}"),
         content: format!("{{\"n\":{recorded},\"name\":\"\\u202e\"}}"),
         medium: if channel == "email" {

@@ -74,6 +74,7 @@ fn message() -> Queued {
         kind: "stock.alerts".to_owned(),
         instance: None,
         recorded_at: at(5000),
+        not_before: None,
         headline: "1 product is out".to_owned(),
         content: "{}".to_owned(),
         medium: Medium::Email,
@@ -374,11 +375,7 @@ async fn what_is_told_between_polls_is_kept_without_a_poll() {
     .unwrap();
     let mut reminded = (*before.products[0]).clone();
     reminded.series.transition = 4;
-    reminded.series.told = vec![Told {
-        channel: Arc::from("email"),
-        severity: Severity::Out,
-        at: at(9000),
-    }];
+    reminded.series.told = vec![Told::new(Arc::from("email"), Severity::Out, at(9000))];
     let mut next = before.clone();
     next.products = vec![Arc::new(reminded)];
     let decided = decision(&before, next);
@@ -583,11 +580,7 @@ async fn ten_thousand_recoveries_at_once_leave_nothing_told() {
     for tracked in &mut alarmed.products {
         let mut told = (**tracked).clone();
         told.series.told = ["email", "webhook"]
-            .map(|channel| Told {
-                channel: Arc::from(channel),
-                severity: Severity::Low,
-                at: at(1),
-            })
+            .map(|channel| Told::new(Arc::from(channel), Severity::Low, at(1)))
             .to_vec();
         *tracked = Arc::new(told);
     }

@@ -21,6 +21,7 @@ mod call;
 mod life;
 mod channels;
 mod notify;
+mod templates;
 mod bulk;
 mod pools;
 mod shops;
@@ -28,7 +29,9 @@ mod names;
 mod commands;
 mod secrets;
 mod prometheus;
+mod heartbeat;
 mod demo;
+mod forecast;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;

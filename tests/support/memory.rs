@@ -55,6 +55,7 @@ pub fn series(level: Level) -> SeriesState {
         fingerprint: 0,
         seen_other_than_zero: true,
         born_open: false,
+        notes: None,
         told: Vec::new(),
     }
 }
@@ -78,6 +79,7 @@ pub fn product(id: i64, name: &str, series: SeriesState) -> Tracked {
         group: Some(Name::new("Dedicated")),
         hidden: None,
         retired: None,
+        price: None,
         controlled: None,
         missing: 0,
         gone: false,

@@ -90,6 +90,7 @@ fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> Pool 
                 low: 5,
                 critical: 1,
                 origin: "global".to_owned(),
+                cover: None,
             },
             told: Severity::Ok,
             needs: Vec::new(),
@@ -388,11 +389,7 @@ async fn open_alerts_of_pools_stand_among_the_others() {
 #[tokio::test]
 async fn what_a_channel_heard_of_without_its_pool_is_an_alert_of_its_own() {
     let mut shop = Memory::clone(&limited());
-    let heard = Told {
-        channel: Arc::from("email"),
-        severity: Severity::Out,
-        at: minute(1),
-    };
+    let heard = Told::new(Arc::from("email"), Severity::Out, minute(1));
     Arc::make_mut(&mut shop.products[0]).combinations[0].series.told = vec![heard];
     let site = crate::harness::site(settings(None), vec![("default", Arc::new(shop))]).await;
     for (told, listed) in [(Severity::Ok, true), (Severity::Out, false)] {

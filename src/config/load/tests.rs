@@ -17,7 +17,9 @@ use crate::config::keys;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::rules::Repeat;
+use crate::domain::people::Matcher;
 use crate::domain::stand::Severity;
+use crate::maintenance::Window;
 use crate::notify::email::EmailSettings;
 use crate::notify::email::MailTls;
 use crate::notify::webhook::WebhookSettings;
@@ -175,7 +177,7 @@ const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 /// An example with everything in it that is commented out.
 fn uncommented(example: &str) -> String {
     let lines = example.lines().map(|line| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => rest,
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') => rest,
         Some(_) | None => line,
     });
     lines.flat_map(|line| [line, "\n"]).collect()
@@ -246,10 +248,11 @@ fn the_examples_are_accepted_with_everything_that_is_commented_out() {
             .file(".env", &dotenv)
             .file("config/monitor.toml", &toml),
     )
-    .file("config/ca.pem", PEM);
+    .file("config/ca.pem", PEM)
+    .file("config/erp.j2", "{\"text\": {{ text }}}");
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings(&config), "");
-    assert_eq!(config.channels.len(), 6);
+    assert_eq!(config.channels.len(), 7);
     assert_eq!(config.rules.rules[0].origin, "rule \"GPU servers\"");
     assert_eq!(config.capacities.pools[0].uses.len(), 3);
     assert_eq!(
@@ -294,6 +297,8 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("secrets/eu_hint_secret", "CANARY of twenty-four bytes\n")
         .file("secrets/smtp_url", "smtp://user@mx.example\n")
         .file("secrets/smtp_password", "CANARY p\n")
+        .file("config/erp.j2", "{{ text }}")
+        .file("secrets/erp_url", "https://erp.example/CANARY\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
         .file("secrets/telegram_token", "123456:CANARY-bot\n")
         .file("secrets/ntfy_topic", "CANARY-topic\n")
@@ -362,10 +367,11 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     for (section, body, count) in [
         ("instance", "", 23),
         ("channel", "type = \"email\"", 15),
-        ("channel", "type = \"webhook\"", 21),
+        ("channel", "type = \"webhook\"", 23),
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
+        ("maintenance", "", 10),
     ] {
         let keys = known_keys(section, body);
         assert_eq!(keys.len(), count, "{section}: {keys:?}");
@@ -543,8 +549,18 @@ fn mail_and_webhook_of_the_environment_are_channels() {
         ["email", "webhook"]
     );
     assert_eq!(
-        config.report.email.as_ref().map(|mail| mail.to.clone()),
-        Some(vec!["boss@example.com".to_owned()])
+        config
+            .reports
+            .iter()
+            .map(|report| (
+                report.channels.clone(),
+                report.own.as_ref().map(|(_, mail)| mail.to.clone())
+            ))
+            .collect::<Vec<_>>(),
+        [(
+            vec!["report:report".to_owned()],
+            Some(vec!["boss@example.com".to_owned()])
+        )]
     );
     assert_eq!(warnings(&config), "");
 }
@@ -881,6 +897,96 @@ fn quiet_hours_that_mean_nothing_are_named_with_their_line() {
     ] {
         assert_eq!(errors("", &of_channel(lines)), said, "{lines}");
     }
+}
+
+#[test]
+fn maintenance_windows_are_read_and_begin_in_their_zone() {
+    let config = good(
+        "TIMEZONE=Europe/Berlin\nWEBHOOK_URL=https://hooks.example/x\n",
+        "[[maintenance]]\nname = \"backups\"\nschedule = \"0 2 * * SUN\"\nlasts = \"3h\"\ngroups = [\"Dedicated*\"]\noptions = { RAM = \"64 GB\" }\ncomment = \"recount\"\n\
+         [[maintenance]]\nname = \"all\"\nschedule = \"0 2 * * SUN\"\nzone = \"UTC\"\nlasts = \"1h\"\n",
+    );
+    assert_eq!(warnings(&config), "");
+    let [backups, all] = &config.windows[..] else {
+        panic!("two windows")
+    };
+    let until = |window: &Window, now: &str| {
+        let until = window.in_force(now.parse().expect("a time"));
+        until.map(|until| until.to_string())
+    };
+    let sunday = "2026-11-22T01:30:00Z";
+    assert_eq!(until(backups, sunday).as_deref(), Some("2026-11-22T04:00:00Z"));
+    assert_eq!(until(all, sunday), None);
+    assert_eq!((&*backups.name, &*backups.comment), ("backups", "recount"));
+    insta::assert_debug_snapshot!(backups.matcher, @r#"
+    Matcher {
+        instances: [],
+        groups: [
+            Glob(
+                "dedicated*",
+            ),
+        ],
+        products: [],
+        options: [
+            (
+                Glob(
+                    "ram",
+                ),
+                Glob(
+                    "64 gb",
+                ),
+            ),
+        ],
+        pools: [],
+    }
+    "#);
+    assert_eq!(all.matcher, Matcher::default());
+}
+
+#[test]
+fn a_window_that_cannot_be_meant_is_named_with_its_line() {
+    let rest = "schedule = \"0 2 * * SUN\"\nlasts = \"3h\"\n";
+    for (toml, said) in [
+        (
+            format!("[[maintenance]]\n{rest}"),
+            "maintenance 1: name (config/monitor.toml line 1) is missing. Give it a name: name = \"backups\".",
+        ),
+        (
+            "[[maintenance]]\nname = \"x\"\nlasts = \"3h\"".to_owned(),
+            "maintenance \"x\": schedule (config/monitor.toml line 1) is missing. Write when it begins: schedule = \"0 22 * * SUN\".",
+        ),
+        (
+            "[[maintenance]]\nname = \"x\"\nlasts = \"3h\"\nschedule = \"61 * * * *\"".to_owned(),
+            "maintenance \"x\": schedule (config/monitor.toml line 4) is not a cron expression",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}pools = [\"kits\"]\nproducts = [1]"),
+            "maintenance \"x\": pools (config/monitor.toml line 5) stands beside groups, products or options, and nothing is both. Make it two windows.",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}[[maintenance]]\nname = \"X\"\n{rest}"),
+            "maintenance 2: name (config/monitor.toml line 6) is empty, or the name of another window. Give each window its own name.",
+        ),
+        (
+            format!("[[maintenance]]\nname = \"x\"\n{rest}zone = \"Mars\""),
+            "maintenance \"x\": zone (config/monitor.toml line 5) is not a known time zone (it says \"Mars\"). Write an IANA name such as Europe/Berlin or UTC.",
+        ),
+    ] {
+        let found = errors("", &toml);
+        assert!(
+            found.lines().any(|line| line.starts_with(said)),
+            "{toml}\ngave:\n{found}"
+        );
+    }
+    let endless = good(
+        "WEBHOOK_URL=https://hooks.example/x\n",
+        "[[maintenance]]\nname = \"x\"\nschedule = \"0 2 * * *\"\nlasts = \"24h\"\npools = [\"kits\"]\n",
+    );
+    assert_eq!(
+        warnings(&endless),
+        "maintenance \"x\": lasts (config/monitor.toml line 4) is no shorter than the time between two beginnings: the window may never end. Let it last less long.\n\
+         maintenance \"x\": pools (config/monitor.toml line 5) names a pool that is not there. Check its spelling.\n"
+    );
 }
 
 #[test]

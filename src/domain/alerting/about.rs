@@ -1,5 +1,9 @@
 //! What an alert is about: a series with its product, how it is named, and which of several comes first.
 
+use jiff::Timestamp;
+
+use crate::domain::alerting::decision::Event;
+use crate::domain::alerting::decision::EventKind;
 use crate::domain::alerting::pools;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::Combination;
@@ -36,6 +40,14 @@ impl<'a> About<'a> {
             key: &combination.key,
             label: &combination.label,
             bottleneck: combination.bottleneck.as_ref(),
+        }
+    }
+
+    /// Whether it is about a pool, or a need of one.
+    pub(super) fn is_pool(&self) -> bool {
+        match self {
+            Self::Pool(_) | Self::Need { .. } => true,
+            Self::Product(_) | Self::Combination { .. } => false,
         }
     }
 
@@ -110,6 +122,38 @@ pub(super) fn alert_id(instance: &str, about: About<'_>) -> String {
         About::Combination { product, key, .. } => format!("{instance}/{}/{key}", product.id),
         About::Pool(pool) => pools::alert_id(pool),
         About::Need { pool, need } => format!("{}/{need}", pools::alert_id(pool)),
+    }
+}
+
+/// What happened to a series, named by how often it spoke.
+pub(super) fn happening(
+    instance: &str,
+    about: About<'_>,
+    series: &SeriesState,
+    kind: EventKind,
+    now: Timestamp,
+) -> Event {
+    let (within, product_id, combination) = match about {
+        About::Product(product) => (instance, product.id, None),
+        About::Combination { product, key, .. } => (instance, product.id, Some(key.clone())),
+        About::Pool(pool) => ("pools", pool.id, None),
+        About::Need { pool, need } => ("pools", pool.id, Some(CombinationKey::new(vec![(0, need)]))),
+    };
+    let name = combination
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), ToString::to_string);
+    Event {
+        key: format!(
+            "{within}/{product_id}/{name}/{}/{}",
+            kind.as_str(),
+            series.transition
+        ),
+        at: now,
+        kind,
+        product_id: Some(product_id),
+        combination,
+        level: series.last_level,
+        previous_level: series.previous_level,
     }
 }
 

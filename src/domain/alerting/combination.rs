@@ -6,11 +6,13 @@ use crate::domain::alerting::about::About;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::NamedPair;
 use crate::domain::alerting::rules::Subject;
+use crate::domain::alerting::series::Observed;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Stand;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity;
@@ -99,21 +101,27 @@ impl Walk<'_> {
             combination.bottleneck = derived.bottleneck;
         }
         combination.effective = effective;
-        let rule_changed = self.take_level(tracked, &mut combination, derived.level, mode);
+        let before = combination.series.clone();
+        let Observed { moved, rule_changed } =
+            self.take_level(tracked, &mut combination, derived.level, mode);
         let mode = if tracked.is_silent() {
             Mode::Withdraw
         } else if tracked.covers(&combination.series) {
-            Mode::Muted { rule_changed }
+            Mode::Covered { rule_changed }
         } else if mode == Mode::Settle {
             Mode::Settle
         } else {
             Mode::Speak { rule_changed }
         };
-        self.tell_combination(tracked, &mut combination, mode);
+        let taken = Taken {
+            before: Some(&before),
+            moved,
+        };
+        self.tell_combination(tracked, &mut combination, mode, taken);
         combination
     }
 
-    /// Moves the series; whether its rule changed. One that was not there before begins at ok, unless its product
+    /// Moves the series. One that was not there before begins at ok, unless its product
     /// is new as well.
     fn take_level(
         &mut self,
@@ -121,23 +129,24 @@ impl Walk<'_> {
         combination: &mut Combination,
         level: Level,
         mode: Mode,
-    ) -> bool {
+    ) -> Observed {
         let fresh = std::mem::take(&mut combination.gone);
         let effective = &combination.effective;
         let series = &mut combination.series;
+        let rate = self.telling.forecasts.rate(series.number);
         if mode == Mode::Settle || (fresh && self.first_sight) {
-            series.settle(level, effective, self.now);
+            series.settle(level, effective, rate, self.now);
             series.born_open = fresh && !self.first_sight && series.severity != Severity::Ok;
-            return false;
+            return Observed::default();
         }
         if fresh {
             series.fingerprint = effective.fingerprint;
         }
-        let observed = series.observe(level, effective, self.last_look, self.now);
+        let observed = series.observe(level, effective, rate, self.last_look, self.now);
         if let Some(moved) = observed.moved {
             self.severity_event(tracked, Some(&combination.key), series, moved);
         }
-        observed.rule_changed
+        observed
     }
 
     /// A remembered combination that is not derived now: unknown while there are no details, else gone.
@@ -154,34 +163,45 @@ impl Walk<'_> {
             self.level_changes += 1;
         }
         left.series
-            .observe(Level::Unknown, &left.effective, self.last_look, self.now);
+            .observe(Level::Unknown, &left.effective, None, self.last_look, self.now);
         let mode = if tracked.is_silent() {
             Mode::Withdraw
         } else {
-            Mode::Muted { rule_changed: false }
+            Mode::Covered { rule_changed: false }
         };
-        self.tell_combination(tracked, &mut left, mode);
+        self.tell_combination(tracked, &mut left, mode, Taken::default());
         left
     }
 
     /// Takes back what was said of a combination that is no longer there.
     pub(super) fn withdraw(&mut self, tracked: &Tracked, combination: &mut Combination) {
-        self.tell_combination(tracked, combination, Mode::Withdraw);
+        self.tell_combination(tracked, combination, Mode::Withdraw, Taken::default());
         combination.gone = true;
         if let Some(moved) = combination.series.close(self.now) {
             self.severity_event(tracked, Some(&combination.key), &combination.series, moved);
         }
     }
 
-    fn tell_combination(&mut self, tracked: &Tracked, combination: &mut Combination, mode: Mode) {
+    fn tell_combination(
+        &mut self,
+        tracked: &Tracked,
+        combination: &mut Combination,
+        mode: Mode,
+        taken: Taken<'_>,
+    ) {
         let about = About::Combination {
             product: tracked,
             key: &combination.key,
             label: &combination.label,
             bottleneck: combination.bottleneck.as_ref(),
         };
-        self.telling
-            .series(&mut combination.series, &combination.effective, about, mode);
+        self.telling.series(
+            &mut combination.series,
+            &combination.effective,
+            about,
+            mode,
+            taken,
+        );
     }
 
     fn effective_of(&self, tracked: &Tracked, key: &CombinationKey, product: &Product) -> Arc<Effective> {

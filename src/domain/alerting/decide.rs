@@ -69,10 +69,14 @@ pub fn decide(
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decision {
     let mut decision = decided(policy, before, seen, now, new_id);
-    decision.next.forecasts = policy.forecasts.clone();
+    let whole = matches!(seen, Seen::Catalogue(_)) && decision.outcome == Outcome::Accepted;
+    if whole || before.forecasts.at.is_none() {
+        decision.next.forecasts = policy.forecasts.clone();
+    }
     decision
 }
 
+/// Other sell rates hold once all products were judged by them.
 fn decided(
     policy: Policy<'_>,
     before: &Memory,
@@ -181,6 +185,9 @@ fn accept(
     };
     telling.set_baselining(&baselining);
     telling.set_forecasts(policy.forecasts);
+    let pools = policy.pools.map(|pools| (pools, &*policy.capacities.pools));
+    telling.set_people(policy.people, pools);
+    let mutes = telling.mutes.signature();
     let mut decision = empty_decision(before, Outcome::Accepted, "");
     decision.pools = policy
         .pools
@@ -198,8 +205,10 @@ fn accept(
         left: stands.iter().map(|pool| pool.level).collect(),
         first_sight: before.source.last_accepted_at.is_none(),
         counted_polls: accepted.extent.counted_polls(),
+        mutes_moved: mutes != before.source.mutes,
         last_look: before.source.last_accepted_at.unwrap_or(now),
         now,
+        recast: !policy.forecasts.is(&before.forecasts),
         telling,
         next_series: before.source.next_series,
         changes: Vec::new(),
@@ -209,22 +218,30 @@ fn accept(
     let (extent, snapshot) = (accepted.extent, accepted.snapshot);
     decision.next.products = walked(policy, before, accepted, &stands, &mut walk);
     match extent {
-        Extent::Whole { .. } => accept_source(
-            policy,
-            before,
-            snapshot,
-            &mut decision,
-            &mut walk,
-            &baselining,
-            new_id,
-        ),
+        Extent::Whole { .. } => {
+            decision.next.source.mutes = mutes;
+            accept_source(
+                policy,
+                before,
+                snapshot,
+                &mut decision,
+                &mut walk,
+                &baselining,
+                new_id,
+            );
+        }
         Extent::Part => decision.next.source.next_series = walk.next_series,
     }
-    decision
-        .messages
-        .extend(walk.telling.messages(&decision.next, new_id));
-    decision.changes = walk.changes;
+    let mut telling = walk.telling;
+    decision.acks = telling.acks.clone().into_steps();
+    if let Some(pools) = &mut decision.pools {
+        pools.acks = telling.pool_acks.clone().into_steps();
+        pools.events.append(&mut telling.pool_happened);
+    }
     decision.events.extend(walk.events);
+    decision.events.append(&mut telling.happened);
+    decision.messages.extend(telling.messages(&decision.next, new_id));
+    decision.changes = walk.changes;
     decision.level_changes = walk.level_changes;
     decision.source_changed = stored_part(&decision.next.source) != stored_part(&before.source);
     decision
@@ -318,7 +335,10 @@ fn not_accepted(
         );
     }
     let after = SignedDuration::try_from(policy.rules.source_down_after).unwrap_or(SignedDuration::MAX);
-    let long_enough = now.duration_since(since) >= after && failures >= policy.rules.source_down_polls;
+    let mut mutes = policy.people.mutes.iter();
+    let muted = mutes.any(|mute| mute.matcher.matches_source(policy.instance));
+    let long_enough =
+        !muted && now.duration_since(since) >= after && failures >= policy.rules.source_down_polls;
     if long_enough && before.source.down.is_none() {
         let cause = outcome.cause().unwrap_or(Cause::Suspect);
         decision.next.source.down = Some((since, cause));
@@ -367,6 +387,7 @@ fn empty_decision(before: &Memory, outcome: Outcome, detail: &str) -> Decision {
         changes: Vec::new(),
         source_changed: false,
         events: Vec::new(),
+        acks: Vec::new(),
         messages: Vec::new(),
         level_changes: 0,
         pools: None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::alerting::acks::AckStep;
 use crate::domain::alerting::lost::Lost;
 use crate::domain::alerting::pools::Part;
 use crate::domain::alerting::pools::Pools;
@@ -80,6 +81,12 @@ pub enum EventKind {
     Baseline,
     /// A suspect answer was seen (once per run).
     Suspected(String),
+    /// Nobody took a series on: these channels were told, by name.
+    Escalated(String),
+    /// A series went to and fro too often.
+    Flapping,
+    /// It no longer does.
+    Calm,
 }
 
 impl EventKind {
@@ -95,6 +102,9 @@ impl EventKind {
             Self::Restored(_) => "source_restored",
             Self::Baseline => "baseline",
             Self::Suspected(_) => "suspected",
+            Self::Escalated(_) => "escalated",
+            Self::Flapping => "flapping",
+            Self::Calm => "calm",
         }
     }
 }
@@ -120,6 +130,8 @@ pub struct Decision {
     /// Whether `next.source` must be stored (more than its time stamps and counters moved).
     pub source_changed: bool,
     pub events: Vec<Event>,
+    /// The acks of the shop that moved.
+    pub acks: Vec<AckStep>,
     pub messages: Vec<Message>,
     /// Levels that differ from the last accepted poll.
     pub level_changes: usize,
@@ -137,6 +149,8 @@ pub struct PoolsDecision {
     /// What differs from the memory before.
     pub changes: Vec<Change>,
     pub events: Vec<Event>,
+    /// The acks of pools that moved.
+    pub acks: Vec<AckStep>,
     /// Whether `next.memory.source` must be stored.
     pub source_changed: bool,
     /// The parts of the shop that was read which differ from those before.
@@ -156,6 +170,7 @@ impl Decision {
         let pools = self.pools.as_ref();
         self.changes.is_empty()
             && self.events.is_empty()
+            && self.acks.is_empty()
             && self.messages.is_empty()
             && !self.source_changed
             && pools.is_none_or(PoolsDecision::changes_nothing)
@@ -166,6 +181,7 @@ impl PoolsDecision {
     fn changes_nothing(&self) -> bool {
         self.changes.is_empty()
             && self.events.is_empty()
+            && self.acks.is_empty()
             && !self.source_changed
             && self.written.is_empty()
             && self.dropped.is_empty()

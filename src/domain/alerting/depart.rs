@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::alerting::about::About;
+use crate::domain::alerting::acks::AckStep;
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Event;
 use crate::domain::alerting::decision::EventKind;
@@ -15,6 +16,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
@@ -25,8 +27,17 @@ use crate::domain::stand::Severity;
 #[derive(Debug, Default)]
 pub struct Departure {
     /// For each shop what changed, in the order they were given.
-    pub shops: Vec<(Vec<Change>, Vec<Event>)>,
+    pub shops: Vec<Left>,
     pub messages: Vec<Message>,
+}
+
+/// What is to be recorded of one shop that is gone.
+#[derive(Debug, Default)]
+pub struct Left {
+    pub changes: Vec<Change>,
+    pub events: Vec<Event>,
+    /// The acks that end.
+    pub acks: Vec<AckStep>,
 }
 
 /// Takes back what is open in these shops. Levels and history stay as they are; a shop that returns goes on from them.
@@ -44,12 +55,17 @@ pub fn depart(
             telling: Telling::new(rules, shop.instance, now),
             events: Vec::new(),
         };
+        leaving.telling.set_people(shop.people, None);
         let products = shop.memory.products.iter();
         let changes = products.filter_map(|known| leaving.product(known)).collect();
+        departure.shops.push(Left {
+            changes,
+            events: leaving.events,
+            acks: leaving.telling.acks.clone().into_steps(),
+        });
         for (all, gathered) in alerts.iter_mut().zip(leaving.telling.gathered) {
-            all.extend(gathered.alerts);
+            all.extend(gathered.alerts.into_iter().chain(gathered.held));
         }
-        departure.shops.push((changes, leaving.events));
     }
     departure.messages = grouped(rules, alerts, now, new_id);
     departure
@@ -62,6 +78,7 @@ struct Leaving<'a> {
 
 impl Leaving<'_> {
     fn product(&mut self, known: &Arc<Tracked>) -> Option<Change> {
+        self.telling.withdraw_acks(known);
         let mut tracked = (**known).clone();
         let mut series = tracked.series.clone();
         self.close(&mut series, known, About::Product(known), None);
@@ -96,7 +113,8 @@ impl Leaving<'_> {
             }
             About::Product(_) | About::Pool(_) | About::Need { .. } => &product.effective,
         };
-        self.telling.series(series, effective, about, Mode::Withdraw);
+        self.telling
+            .series(series, effective, about, Mode::Withdraw, Taken::default());
         let Some(moved) = series.close(self.telling.now) else {
             return;
         };

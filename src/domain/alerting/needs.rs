@@ -7,10 +7,12 @@ use jiff::Timestamp;
 
 use crate::domain::alerting::pooling::Pooling;
 use crate::domain::alerting::pools::need_of;
+use crate::domain::alerting::series::Observed;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
@@ -23,7 +25,7 @@ const FOLLOWED: usize = 20;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
     /// It is there; whether a figure of it is `fresh`.
-    Speak { rule_changed: bool, fresh: bool },
+    Speak { observed: Observed, fresh: bool },
     /// Nobody on offer needs as many any more.
     Withdraw,
     /// It was gone before.
@@ -87,24 +89,36 @@ impl Pooling<'_> {
         one.effective = Arc::clone(&pool.effective);
         let fresh = one.series.last_level.is_none();
         let now = self.reading.now;
-        let observed = one.series.observe(level, &pool.effective, last_look, now);
+        let observed = one.series.observe(level, &pool.effective, None, last_look, now);
         if let Some(moved) = observed.moved {
             self.series_event(pool, Some(&one.key), &one.series, moved);
         }
-        Step::Speak {
-            rule_changed: observed.rule_changed,
-            fresh,
-        }
+        Step::Speak { observed, fresh }
     }
 
     /// Tells of the needs; the pool speaks for those that are no worse than it is, or than who needs less.
-    pub(super) fn tell_needs(&mut self, pool: &mut Tracked, steps: Vec<Step>, telling: &mut Telling<'_>) {
+    pub(super) fn tell_needs(
+        &mut self,
+        pool: &mut Tracked,
+        before: Option<&Tracked>,
+        steps: Vec<Step>,
+        telling: &mut Telling<'_>,
+    ) {
         for (at, step) in steps.into_iter().enumerate() {
             match step {
-                Step::Speak { rule_changed, fresh } => {
+                Step::Speak { observed, fresh } => {
                     let introduced = &self.next.memory.source.baselined;
-                    let mode = Mode::Speak { rule_changed };
-                    let series = telling.need(pool, &pool.combinations[at], mode, fresh, introduced);
+                    let mode = Mode::Speak {
+                        rule_changed: observed.rule_changed,
+                    };
+                    let need = &pool.combinations[at];
+                    let known = |known: &&Combination| known.series.number == need.series.number;
+                    let before = before.and_then(|before| before.combinations.iter().find(known));
+                    let taken = Taken {
+                        before: before.map(|before| &before.series),
+                        moved: observed.moved,
+                    };
+                    let series = telling.need(pool, need, mode, taken, fresh, introduced);
                     pool.combinations[at].series = series;
                 }
                 Step::Withdraw => self.end_need(pool, at, telling),
@@ -124,7 +138,7 @@ impl Pooling<'_> {
 
     fn end_need(&mut self, pool: &mut Tracked, at: usize, telling: &mut Telling<'_>) {
         let mut one = pool.combinations[at].clone();
-        one.series = telling.need(pool, &one, Mode::Withdraw, false, &[]);
+        one.series = telling.need(pool, &one, Mode::Withdraw, Taken::default(), false, &[]);
         one.gone = true;
         if let Some(moved) = one.series.close(self.reading.now) {
             self.series_event(pool, Some(&one.key), &one.series, moved);

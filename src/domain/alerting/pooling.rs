@@ -21,6 +21,7 @@ use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
 use crate::domain::alerting::telling::Spoken;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::CombinationKey;
@@ -96,6 +97,7 @@ pub(super) fn evaluate(
         board,
         changes: pooling.changes,
         events: pooling.events,
+        acks: Vec::new(),
         lost: pooling.lost,
         next: pooling.next,
         written,
@@ -173,7 +175,7 @@ impl Pooling<'_> {
             .collect();
         for known in &removed {
             let mut pool = (**known).clone();
-            pool.series = telling.pool(&pool, Mode::Withdraw, false, &[]);
+            pool.series = telling.pool(&pool, Mode::Withdraw, Taken::since(known), false, &[]);
             self.end_needs(&mut pool, telling);
             pool.gone = true;
             if let Some(moved) = pool.series.close(self.reading.now) {
@@ -205,6 +207,7 @@ impl Pooling<'_> {
                     group: shop(),
                     hidden: None,
                     retired: None,
+                    price: None,
                     controlled: None,
                     missing: 0,
                     gone: false,
@@ -231,7 +234,9 @@ impl Pooling<'_> {
         pool.effective = effective;
         pool.epoch = self.reading.rules.epoch;
         let last_look = self.last_look.unwrap_or(now);
-        let observed = pool.series.observe(figure.level, &pool.effective, last_look, now);
+        let observed = pool
+            .series
+            .observe(figure.level, &pool.effective, None, last_look, now);
         if let Some(moved) = observed.moved {
             pool.group = shop();
             self.severity_event(&pool, moved);
@@ -240,9 +245,13 @@ impl Pooling<'_> {
         let mode = Mode::Speak {
             rule_changed: observed.rule_changed,
         };
+        let taken = Taken {
+            before: known.as_ref().map(|known| &known.series),
+            moved: observed.moved,
+        };
         let introduced = &self.next.memory.source.baselined;
-        pool.series = telling.pool(&pool, mode, fresh, introduced);
-        self.tell_needs(&mut pool, needs, telling);
+        pool.series = telling.pool(&pool, mode, taken, fresh, introduced);
+        self.tell_needs(&mut pool, known.as_deref(), needs, telling);
         self.put(known.as_ref(), pool);
     }
 

@@ -17,6 +17,7 @@ use crate::domain::alerting::state::Drawn;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Taken;
 use crate::domain::alerting::walk::Look;
 use crate::domain::alerting::walk::Walk;
 use crate::domain::capacity::Capacities;
@@ -50,7 +51,8 @@ impl Walk<'_> {
             None => self.appeared(look),
             Some(known) if known.gone => self.returned(known, look),
             Some(known) => {
-                if look.unchanged && known.missing == 0 && !known.is_waiting() {
+                let waits = || self.telling.is_waiting(known, self.mutes_moved) || self.is_recast(known);
+                if look.unchanged && known.missing == 0 && !waits() {
                     return Arc::clone(known);
                 }
                 self.seen_again(known, look)
@@ -68,6 +70,7 @@ impl Walk<'_> {
             group: product.group().cloned(),
             hidden: product.details.as_ref().and_then(|details| details.hidden),
             retired: product.details.as_ref().and_then(|details| details.retired),
+            price: product.listing.price.clone(),
             controlled: look.level.controlled,
             missing: 0,
             gone: false,
@@ -75,6 +78,7 @@ impl Walk<'_> {
             per_choice: false,
             ambiguous_zero: look.level.ambiguous_zero,
             bottleneck: look.bottleneck.clone(),
+            // Nothing is known yet of how a new series sells.
             series: SeriesState::first(number, look.level.level, &look.effective, self.now),
             effective: Arc::clone(&look.effective),
             combinations: Vec::new(),
@@ -94,7 +98,7 @@ impl Walk<'_> {
         } else {
             Mode::Settle
         };
-        self.tell_product(&mut tracked, mode);
+        self.tell_product(&mut tracked, mode, Taken::default());
         self.combinations(&mut tracked, look, mode);
         self.changed(None, tracked)
     }
@@ -107,10 +111,10 @@ impl Walk<'_> {
         tracked.controlled = look.level.controlled.or(tracked.controlled);
         self.take_product_level(&mut tracked, look);
         tracked.options_key = options_key(look.product);
-        tracked.settle(look, self.now);
+        tracked.settle(look, &self.telling.forecasts, self.now);
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
-        self.tell_product(&mut tracked, Mode::Settle);
+        self.tell_product(&mut tracked, Mode::Settle, Taken::since(known));
         self.combinations(&mut tracked, look, Mode::Settle);
         self.changed(Some(known), tracked)
     }
@@ -126,6 +130,7 @@ impl Walk<'_> {
             look.level.level,
         );
         let switched = switched(known, look);
+        let mut taken = Taken::since(known);
         // Switched on, but without a reading yet: that comes with the first one.
         let awaits_reading = known.controlled == Some(false)
             && look.level.controlled == Some(true)
@@ -137,15 +142,16 @@ impl Walk<'_> {
         let mut mode = Mode::Speak { rule_changed: false };
         match switched {
             Some(ProductEventKind::ControlOn) => {
-                tracked.settle(look, self.now);
+                tracked.settle(look, &self.telling.forecasts, self.now);
                 mode = Mode::Settle;
             }
             Some(_) | None if is_late => {
-                tracked.settle(look, self.now);
+                tracked.settle(look, &self.telling.forecasts, self.now);
                 mode = Mode::Settle;
             }
             Some(_) | None => {
-                let observed = tracked.observe(look, self.last_look, self.now);
+                let observed = tracked.observe(look, &self.telling.forecasts, self.last_look, self.now);
+                taken.moved = observed.moved;
                 if let Some(moved) = observed.moved {
                     self.severity_event(&tracked, None, &tracked.series, moved);
                 }
@@ -164,7 +170,7 @@ impl Walk<'_> {
         if let Some(kind) = switched {
             self.product_event(&mut tracked, kind, None);
         }
-        self.tell_product(&mut tracked, mode);
+        self.tell_product(&mut tracked, mode, taken);
         self.options(&mut tracked, look.product);
         self.combinations(&mut tracked, look, Mode::Speak { rule_changed: false });
         self.changed(Some(known), tracked)
@@ -173,6 +179,7 @@ impl Walk<'_> {
     /// A remembered product that is not in the catalogue.
     pub(super) fn absent(&mut self, known: &Arc<Tracked>) -> Arc<Tracked> {
         if known.gone {
+            self.telling.withdraw_acks(known);
             return Arc::clone(known);
         }
         let mut tracked = (**known).clone();
@@ -198,7 +205,7 @@ impl Walk<'_> {
         if tracked.missing >= MISSING_POLLS {
             tracked.gone = true;
             self.product_event(&mut tracked, ProductEventKind::Gone, None);
-            self.tell_product(&mut tracked, Mode::Withdraw);
+            self.tell_product(&mut tracked, Mode::Withdraw, Taken::since(known));
             if let Some(moved) = tracked.series.close(self.now) {
                 self.severity_event(&tracked, None, &tracked.series, moved);
             }
@@ -239,6 +246,7 @@ impl Walk<'_> {
             tracked.hidden = details.hidden.or(tracked.hidden);
             tracked.retired = details.retired.or(tracked.retired);
         }
+        tracked.price.clone_from(&product.listing.price);
         tracked.seen = Some(Arc::clone(product));
         tracked.epoch = self.rules.epoch;
         tracked.effective = Arc::clone(&look.effective);
@@ -254,11 +262,12 @@ impl Walk<'_> {
         }
     }
 
-    fn tell_product(&mut self, tracked: &mut Tracked, mode: Mode) {
+    fn tell_product(&mut self, tracked: &mut Tracked, mode: Mode, taken: Taken<'_>) {
         let mode = if tracked.is_silent() { Mode::Withdraw } else { mode };
         let mut series = tracked.series.clone();
         let about = About::Product(tracked);
-        self.telling.series(&mut series, &tracked.effective, about, mode);
+        self.telling
+            .series(&mut series, &tracked.effective, about, mode, taken);
         tracked.series = series;
     }
 
@@ -274,17 +283,25 @@ impl Walk<'_> {
 }
 
 impl Tracked {
-    fn settle(&mut self, look: &Look<'_>, now: Timestamp) {
+    fn settle(&mut self, look: &Look<'_>, forecasts: &Forecasts, now: Timestamp) {
         let seen = self.series.seen_other_than_zero;
-        self.series.settle(look.level.level, &look.effective, now);
+        let rate = forecasts.rate(self.series.number);
+        self.series.settle(look.level.level, &look.effective, rate, now);
         self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
     }
 
-    fn observe(&mut self, look: &Look<'_>, last_look: Timestamp, now: Timestamp) -> Observed {
+    fn observe(
+        &mut self,
+        look: &Look<'_>,
+        forecasts: &Forecasts,
+        last_look: Timestamp,
+        now: Timestamp,
+    ) -> Observed {
         let seen = self.series.seen_other_than_zero;
+        let rate = forecasts.rate(self.series.number);
         let observed = self
             .series
-            .observe(look.level.level, &look.effective, last_look, now);
+            .observe(look.level.level, &look.effective, rate, last_look, now);
         self.series.seen_other_than_zero = seen || is_other_than_zero(look.own);
         observed
     }
@@ -332,7 +349,7 @@ fn switched(known: &Tracked, look: &Look<'_>) -> Option<ProductEventKind> {
 }
 
 /// A hash of the ids of options, with a mark for where the list came from: lists of two sources are not compared.
-fn options_key(product: &Product) -> u64 {
+pub(crate) fn options_key(product: &Product) -> u64 {
     let detailed = product
         .details
         .as_ref()

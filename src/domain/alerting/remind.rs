@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use crate::domain::alerting::about::About;
 use crate::domain::alerting::about::worst_first;
+use crate::domain::alerting::acks::AckStep;
 use crate::domain::alerting::decision::Change;
+use crate::domain::alerting::decision::Event;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::pools::shown_by;
 use crate::domain::alerting::rules::Effective;
@@ -18,6 +20,8 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
+use crate::domain::alerting::telling::Mode;
+use crate::domain::alerting::telling::Said;
 use crate::domain::alerting::telling::Spoken;
 use crate::domain::alerting::telling::Telling;
 use crate::domain::capacity::Capacities;
@@ -27,6 +31,7 @@ use crate::domain::message::Alert;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::domain::message::Open;
+use crate::domain::people::People;
 use crate::domain::pool::Board;
 use crate::domain::pool::PoolRule;
 use crate::domain::stand::Severity;
@@ -38,6 +43,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct Shop<'a> {
     pub instance: &'a str,
     pub memory: &'a Memory,
+    /// What people said that is in force now.
+    pub people: &'a People,
 }
 
 /// The pools as reminders see them.
@@ -46,19 +53,48 @@ pub struct Shared<'a> {
     pub pools: &'a Pools,
     pub board: &'a Arc<Board>,
     pub capacities: &'a Capacities,
+    /// What people said that is in force now.
+    pub people: &'a People,
+}
+
+/// What a round changed of a shop, or of the pools.
+#[derive(Debug)]
+pub struct Reminded {
+    /// The memory to go on with.
+    pub memory: Memory,
+    /// What differs in it.
+    pub changes: Vec<Change>,
+    pub events: Vec<Event>,
+    /// The acks that are overdue now.
+    pub acks: Vec<AckStep>,
+}
+
+impl Reminders {
+    /// Whether there is nothing to record and nothing to say.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.messages.is_empty() && self.pools.is_none() && self.shops.iter().all(Option::is_none)
+    }
+}
+
+/// What a round goes by.
+#[derive(Debug, Clone, Copy)]
+struct Round<'a> {
+    rules: &'a Rules,
+    slots: &'a [Option<Timestamp>],
 }
 
 /// What reminding leads to.
 #[derive(Debug, Default)]
 pub struct Reminders {
     pub messages: Vec<Message>,
-    /// For each shop, in the order given: the memory to go on with and what differs, where something does.
-    pub shops: Vec<Option<(Memory, Vec<Change>)>>,
+    /// For each shop, in the order given, what differs, where something does.
+    pub shops: Vec<Option<Reminded>>,
     /// The same for the pools.
-    pub pools: Option<(Memory, Vec<Change>)>,
+    pub pools: Option<Reminded>,
 }
 
-/// Says again what is still open. `slots` gives, for each channel, today's `REMINDER_AT` where the channel's daily
+/// Says again what is still open, that an ack is overdue, and to further channels what nobody has taken on. `slots` gives, for each channel, today's `REMINDER_AT` where the channel's daily
 /// reminder is due now. Shops that cannot be read are silent, pools where none of their shops can; so is what was open
 /// when first seen.
 #[must_use]
@@ -72,18 +108,20 @@ pub fn remind(
 ) -> Reminders {
     let mut reminders = Reminders::default();
     let mut alerts: Vec<Vec<Alert>> = rules.channels.iter().map(|_| Vec::new()).collect();
+    let round = Round { rules, slots };
     if let Some(shared) = shared {
-        reminders.pools = all_pools(rules, shops, shared, slots, now, &mut alerts);
+        reminders.pools = all_pools(round, shops, shared, now, &mut alerts);
     }
     for shop in shops {
         let mut telling = Telling::new(rules, shop.instance, now);
         telling.set_forecasts(&shop.memory.forecasts);
+        telling.set_people(shop.people, None);
         if let Some(shared) = shared {
             let concerned =
                 |name: &str| rule_of(shared, name).is_some_and(|rule| rule.concerns(shop.instance));
             telling.set_pools(spoken(shared, concerned));
         }
-        let changed = one_shop(rules, &telling, shop, slots, &mut alerts);
+        let changed = one_shop(round, telling, shop, &mut alerts);
         reminders.shops.push(changed);
     }
     reminders.messages = grouped(rules, alerts, now, new_id);
@@ -136,13 +174,12 @@ fn spoken(shared: Shared<'_>, named: impl Fn(&str) -> bool) -> Spoken {
 
 /// Each pool once, however many shops it concerns.
 fn all_pools(
-    rules: &Rules,
+    round: Round<'_>,
     shops: &[Shop<'_>],
     shared: Shared<'_>,
-    slots: &[Option<Timestamp>],
     now: Timestamp,
     alerts: &mut [Vec<Alert>],
-) -> Option<(Memory, Vec<Change>)> {
+) -> Option<Reminded> {
     let readable = |name: &str| {
         let rule = rule_of(shared, name);
         let mut up = shops.iter().filter(|shop| shop.memory.source.down.is_none());
@@ -152,101 +189,153 @@ fn all_pools(
         };
         rule.is_some_and(|rule| up.any(|shop| concerned(rule, shop.instance)))
     };
-    let mut next: Option<Memory> = None;
-    let mut changes = Vec::new();
+    let mut reminded = Reminded::of(&shared.pools.memory);
     for (index, pool) in shared.pools.memory.products.iter().enumerate() {
         if !readable(pool.name.raw()) {
             continue;
         }
-        let mut telling = Telling::new(rules, shown_by(pool), now);
+        let mut telling = Telling::new(round.rules, shown_by(pool), now);
+        telling.set_people(shared.people, Some((shared.pools, &shared.capacities.pools)));
         telling.set_pools(spoken(shared, |_| true));
-        let Some(after) = one_product(rules, &telling, pool, pool.pool_series(), slots, alerts) else {
-            continue;
-        };
-        let after = Arc::new(after);
-        changes.push(Change {
-            before: Some(Arc::clone(pool)),
-            after: Arc::clone(&after),
-        });
-        let next = next.get_or_insert_with(|| shared.pools.memory.clone());
-        next.products[index] = after;
+        let after = one_product(round, &mut telling, pool, pool.pool_series());
+        reminded.put(index, after);
+        reminded.take(telling, alerts);
     }
-    next.map(|memory| (memory, changes))
+    reminded.if_any()
 }
 
 fn one_shop(
-    rules: &Rules,
-    telling: &Telling<'_>,
+    round: Round<'_>,
+    mut telling: Telling<'_>,
     shop: &Shop<'_>,
-    slots: &[Option<Timestamp>],
     alerts: &mut [Vec<Alert>],
-) -> Option<(Memory, Vec<Change>)> {
+) -> Option<Reminded> {
     if shop.memory.source.down.is_some() {
         return None;
     }
-    let mut next: Option<Memory> = None;
-    let mut changes = Vec::new();
+    let mut reminded = Reminded::of(shop.memory);
     for (index, product) in shop.memory.products.iter().enumerate() {
-        let Some(after) = one_product(rules, telling, product, product.all_series(), slots, alerts) else {
-            continue;
-        };
-        let after = Arc::new(after);
-        changes.push(Change {
-            before: Some(Arc::clone(product)),
-            after: Arc::clone(&after),
-        });
-        next.get_or_insert_with(|| shop.memory.clone()).products[index] = after;
+        let after = one_product(round, &mut telling, product, product.all_series());
+        reminded.put(index, after);
     }
-    next.map(|memory| (memory, changes))
+    reminded.take(telling, alerts);
+    reminded.if_any()
+}
+
+impl Reminded {
+    fn of(memory: &Memory) -> Self {
+        Self {
+            memory: memory.clone(),
+            changes: Vec::new(),
+            events: Vec::new(),
+            acks: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, index: usize, after: Option<Tracked>) {
+        let Some(after) = after else { return };
+        let after = Arc::new(after);
+        let before = std::mem::replace(&mut self.memory.products[index], Arc::clone(&after));
+        self.changes.push(Change {
+            before: Some(before),
+            after,
+        });
+    }
+
+    /// What was gathered of a shop or a pool.
+    fn take(&mut self, telling: Telling<'_>, alerts: &mut [Vec<Alert>]) {
+        for (all, gathered) in alerts.iter_mut().zip(telling.gathered) {
+            all.extend(gathered.alerts);
+        }
+        self.events.extend(telling.happened);
+        self.events.extend(telling.pool_happened);
+        self.acks.extend(telling.acks.into_steps());
+        self.acks.extend(telling.pool_acks.into_steps());
+    }
+
+    fn if_any(self) -> Option<Self> {
+        let any = !(self.changes.is_empty() && self.events.is_empty() && self.acks.is_empty());
+        any.then_some(self)
+    }
 }
 
 /// The product after its reminders; `None` where nothing was due.
 fn one_product<'a>(
-    rules: &Rules,
-    telling: &Telling<'_>,
+    round: Round<'_>,
+    telling: &mut Telling<'_>,
     product: &'a Tracked,
     all: impl Iterator<Item = (&'a SeriesState, &'a Effective, About<'a>)>,
-    slots: &[Option<Timestamp>],
-    alerts: &mut [Vec<Alert>],
 ) -> Option<Tracked> {
-    let nothing_told =
-        product.series.told.is_empty() && product.combinations.iter().all(|c| c.series.told.is_empty());
-    if product.gone || nothing_told || product.is_silent() {
+    if product.gone || product.is_silent() || !telling.may_speak_between_looks(product) {
         return None;
     }
-    let mut reminded: Vec<(u32, usize)> = Vec::new();
+    let mut after: Option<Tracked> = None;
     for (series, effective, about) in all {
-        let covered = match about {
-            About::Combination { .. } => product.covers(series),
-            About::Product(_) | About::Pool(_) | About::Need { .. } => false,
-        };
-        for (channel, slot) in slots.iter().enumerate().take(rules.channels.len()) {
-            // Rules read since the last look have other channels: until the next look, whoever was told counts.
-            let routed = effective.channels.contains(&channel) || product.epoch != rules.epoch;
-            let muted = covered || telling.is_spoken_for(channel, series.severity, about);
-            if !muted && routed && is_due(rules, channel, series, effective, *slot, telling.now()) {
-                let severity = rules.channels[channel].view(series.severity);
-                alerts[channel].push(telling.reminder(series, effective, about, severity));
-                reminded.push((series.number, channel));
+        let mut next = series.clone();
+        one_series(round, telling, product, &mut next, effective, about);
+        if next != *series {
+            let after = after.get_or_insert_with(|| product.clone());
+            let own = std::iter::once(&mut after.series);
+            let mut all = own.chain(after.combinations.iter_mut().map(|c| &mut c.series));
+            if let Some(slot) = all.find(|slot| slot.number == series.number) {
+                *slot = next;
             }
         }
     }
-    if reminded.is_empty() {
-        return None;
+    after
+}
+
+fn one_series(
+    round: Round<'_>,
+    telling: &mut Telling<'_>,
+    product: &Tracked,
+    series: &mut SeriesState,
+    effective: &Effective,
+    about: About<'_>,
+) {
+    let covered = match about {
+        About::Combination { .. } => product.covers(series),
+        About::Product(_) | About::Pool(_) | About::Need { .. } => false,
+    };
+    let marked = series.notes.clone();
+    telling.mark_mute(series, about);
+    if series.notes().muted {
+        series.notes = marked;
+        return;
     }
-    let mut after = product.clone();
-    let all = std::iter::once(&mut after.series).chain(after.combinations.iter_mut().map(|c| &mut c.series));
-    for series in all {
-        for told in &mut series.told {
-            let hit = reminded.iter().any(|(number, channel)| {
-                *number == series.number && rules.channels[*channel].name == *told.channel
-            });
-            if hit {
-                told.at = telling.now();
-            }
+    telling.find_overdue(series, about);
+    let mut said = false;
+    let mut escalated = Vec::new();
+    for channel in 0..telling.channel_names().len() {
+        let covered = covered || telling.is_spoken_for(channel, series.severity, about);
+        // Rules read since the last look have other channels: until the next look, whoever was told counts.
+        let known = product.epoch == round.rules.epoch;
+        let mut ear = telling.ear(channel, series, effective, Mode::Speak { rule_changed: false });
+        ear.routed = !known || effective.channels.contains(&channel);
+        let mut done = telling.unattended(series, effective, about, ear, covered || !known);
+        let held = telling.acks(about).holds(series.number);
+        let slot = round.slots.get(channel).copied().flatten();
+        if done == Said::Nothing
+            && !(covered || held || ear.quiet)
+            && ear.routed
+            && is_due(round.rules, channel, series, effective, slot, telling.now())
+        {
+            telling.remind(channel, series, effective, about);
+            done = Said::Something;
         }
+        said |= done != Said::Nothing;
+        escalated.extend((done == Said::Escalated).then_some(channel));
     }
-    Some(after)
+    telling.note_escalated(series, about, &escalated);
+    if said {
+        series.told_of_mute();
+    }
+    // Marks are made by looks alone: they compare what was told when one ends.
+    let (was, mute) = marked.map_or((false, None), |notes| (notes.muted, notes.mute));
+    series.note(|notes| {
+        notes.muted = was;
+        notes.mute = if said && notes.mute.is_none() { None } else { mute };
+    });
 }
 
 fn is_due(

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::domain::catalogue::Name;
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Quiet;
@@ -101,6 +103,26 @@ impl ChannelPolicy {
         } else {
             Severity::Ok
         }
+    }
+
+    /// Whether it is left in peace at `now`.
+    #[must_use]
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        self.quiet_until(now).is_some()
+    }
+
+    /// Until when it is left in peace, where it is.
+    #[must_use]
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet.as_ref()?.until(now)
+    }
+
+    /// Whether the severity is told even in its quiet hours.
+    #[must_use]
+    pub fn is_pierced_by(&self, severity: Severity) -> bool {
+        self.quiet
+            .as_ref()
+            .is_some_and(|quiet| quiet.pierce.contains(&severity))
     }
 }
 
@@ -268,11 +290,13 @@ impl Rules {
             after,
             channels: self.channel_indices(|channel| names.contains(&channel.name)),
         });
+        let cover = most_specific().find_map(|rule| rule.cover);
         let mut effective = Effective {
             thresholds: Thresholds {
                 low,
                 critical,
                 origin,
+                cover,
             },
             confirm: most_specific().find_map(|rule| rule.confirm).unwrap_or_default(),
             confirm_out: most_specific()
@@ -285,7 +309,7 @@ impl Rules {
                 .find_map(|rule| rule.recover_margin)
                 .unwrap_or(defaults::RECOVER_MARGIN),
             repeat: most_specific().find_map(|rule| rule.repeat).unwrap_or_default(),
-            cover: most_specific().find_map(|rule| rule.cover),
+            cover,
             stock_control: most_specific()
                 .find_map(|rule| rule.stock_control)
                 .unwrap_or_default(),

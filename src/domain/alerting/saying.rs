@@ -63,8 +63,11 @@ impl Telling<'_> {
             started_at: series.started_at,
             observed_at: self.now,
             days_of_cover: self.days_of_cover(series, about),
-            ack: None,
-            after: None,
+            ack: self
+                .acks(about)
+                .named(series.number)
+                .map(|ack| ack.shown(self.now)),
+            after: series.ended_mute(),
             meanwhile: false,
             ambiguous_zero: match about {
                 About::Product(product) => {
@@ -81,9 +84,11 @@ impl Telling<'_> {
     /// How long what is left lasts, while the level is known; a pool's series is not the shop's.
     fn days_of_cover(&self, series: &SeriesState, about: About<'_>) -> Option<f64> {
         match about {
-            About::Product(_) | About::Combination { .. } => {
-                Some(self.forecasts.cover(series.number, series.level.known()?)?.days)
-            }
+            About::Product(_) | About::Combination { .. } => Some(
+                self.forecasts
+                    .cover(series.number, series.level.known()?)?
+                    .shown_days(),
+            ),
             About::Pool(_) | About::Need { .. } => None,
         }
     }
@@ -126,8 +131,13 @@ impl Telling<'_> {
     pub(super) fn messages(mut self, next: &Memory, new_id: &mut dyn FnMut() -> Uuid) -> Vec<Message> {
         let mut messages = Vec::new();
         for channel in 0..self.names.len() {
-            let Gathered { mut alerts, events } = std::mem::take(&mut self.gathered[channel]);
+            let Gathered {
+                mut alerts,
+                mut held,
+                events,
+            } = std::mem::take(&mut self.gathered[channel]);
             worst_first(&mut alerts);
+            worst_first(&mut held);
             let open = if alerts.is_empty() {
                 Open::default()
             } else {
@@ -137,6 +147,13 @@ impl Telling<'_> {
                 let body = Body::Alerts {
                     alerts: part.to_vec(),
                     open: open.clone(),
+                };
+                messages.push(self.message(channel, body, new_id));
+            }
+            for part in held.chunks(ALERTS_PER_MESSAGE) {
+                let body = Body::Alerts {
+                    alerts: part.to_vec(),
+                    open: Open::default(),
                 };
                 messages.push(self.message(channel, body, new_id));
             }
@@ -180,7 +197,10 @@ impl Telling<'_> {
             } else {
                 series.severity
             };
-            alerts.push(self.alert(series, effective, about, Reason::Reminder, told, stands));
+            let mut alert = self.alert(series, effective, about, Reason::Reminder, told, stands);
+            // That a mute ended is said by what announces the series.
+            alert.after = None;
+            alerts.push(alert);
         }
         worst_first(&mut alerts);
         let total = alerts.len();
@@ -188,14 +208,18 @@ impl Telling<'_> {
         Open { alerts, total }
     }
 
-    /// An alert that says that a series is still open.
-    pub(super) fn reminder(
-        &self,
-        series: &SeriesState,
+    /// Says to the channel that a series is still open.
+    pub(super) fn remind(
+        &mut self,
+        channel: usize,
+        series: &mut SeriesState,
         effective: &Effective,
         about: About<'_>,
-        severity: Severity,
-    ) -> Alert {
-        self.alert(series, effective, about, Reason::Reminder, severity, severity)
+    ) {
+        let severity = self.rules.channels[channel].view(series.severity);
+        let alert = self.alert(series, effective, about, Reason::Reminder, severity, severity);
+        self.gathered[channel].alerts.push(alert);
+        let now = self.now;
+        self.remember(channel, series, |told| told.at = now);
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::catalogue::Level;
+use crate::domain::forecast::SellRate;
 use crate::domain::message::Reason;
 use crate::domain::stand::Severity;
 
@@ -39,6 +40,28 @@ pub fn classify(level: i64, effective: &Effective) -> Severity {
     }
 }
 
+/// While it is low, cover has to grow by so much beyond what the rule asks before it is enough.
+const COVER_MARGIN: f64 = 1.2;
+
+/// Whether a level will last less long than the rule asks, times `margin`. Without a forecast the rule does not speak.
+fn is_short(level: i64, effective: &Effective, rate: Option<&SellRate>, margin: f64) -> bool {
+    let cover = rate.and_then(|rate| rate.cover(level));
+    effective
+        .cover
+        .zip(cover)
+        .is_some_and(|(wanted, cover)| cover.is_below(wanted.mul_f64(margin)))
+}
+
+/// As [`classify`]; at least low where the level will not last as long as the rule asks.
+fn calls_for(level: i64, effective: &Effective, rate: Option<&SellRate>) -> Severity {
+    let by_level = classify(level, effective);
+    if is_short(level, effective, rate, 1.0) {
+        by_level.max(Severity::Low)
+    } else {
+        by_level
+    }
+}
+
 impl SeriesState {
     /// A series at its first sight: its severity is what the level says, at once.
     #[must_use]
@@ -59,20 +82,28 @@ impl SeriesState {
             fingerprint: effective.fingerprint,
             seen_other_than_zero: false,
             born_open: false,
+            notes: None,
             told: Vec::new(),
         };
-        series.settle(level, effective, now);
+        series.settle(level, effective, None, now);
         series
     }
 
     /// Takes the level as it is, without confirmation: first sight, a return, stock control switched on.
-    pub fn settle(&mut self, level: Level, effective: &Effective, now: Timestamp) -> Option<Moved> {
+    /// `rate` is how fast it sells, where that is known.
+    pub fn settle(
+        &mut self,
+        level: Level,
+        effective: &Effective,
+        rate: Option<&SellRate>,
+        now: Timestamp,
+    ) -> Option<Moved> {
         self.take_level(level, now, now);
         self.fingerprint = effective.fingerprint;
         self.pending = [None; 3];
         self.frozen_since = if level == Level::Unknown { Some(now) } else { None };
         let severity = match level {
-            Level::Known(n) => classify(n, effective),
+            Level::Known(n) => calls_for(n, effective, rate),
             Level::NotControlled => Severity::Ok,
             Level::Unknown => self.severity,
         };
@@ -82,11 +113,12 @@ impl SeriesState {
     }
 
     /// Takes a level in and moves the severity where that is confirmed. `last_look` is when the catalogue was last
-    /// accepted before this look.
+    /// accepted before this look, `rate` how fast the series sells, where that is known.
     pub fn observe(
         &mut self,
         level: Level,
         effective: &Effective,
+        rate: Option<&SellRate>,
         last_look: Timestamp,
         now: Timestamp,
     ) -> Observed {
@@ -103,13 +135,13 @@ impl SeriesState {
                     rule_changed,
                 }
             }
-            Level::Known(n) => self.judge(n, effective, now),
+            Level::Known(n) => self.judge(n, effective, rate, now),
         }
     }
 
-    fn judge(&mut self, n: i64, effective: &Effective, now: Timestamp) -> Observed {
-        let says = classify(n, effective);
-        self.born_open &= n <= effective.thresholds.low;
+    fn judge(&mut self, n: i64, effective: &Effective, rate: Option<&SellRate>, now: Timestamp) -> Observed {
+        let says = calls_for(n, effective, rate);
+        self.born_open &= says != Severity::Ok;
         if self.fingerprint != effective.fingerprint {
             self.fingerprint = effective.fingerprint;
             self.pending = [None; 3];
@@ -133,7 +165,8 @@ impl SeriesState {
         self.pending = [None; 3];
         let within_margin = self.severity == Severity::Low
             && says == Severity::Ok
-            && n <= effective.thresholds.low.saturating_add(effective.recover_margin);
+            && (n <= effective.thresholds.low.saturating_add(effective.recover_margin)
+                || is_short(n, effective, rate, COVER_MARGIN));
         let to = if within_margin { Severity::Low } else { says };
         let reason = if to == Severity::Ok {
             Reason::Recovered
@@ -184,6 +217,10 @@ impl SeriesState {
         self.better_since = None;
         self.born_open = false;
         self.told.clear();
+        self.note(|notes| {
+            notes.flips.clear();
+            notes.flapping_since = None;
+        });
         self.change_to(Severity::Ok, Reason::Withdrawn, now)
     }
 
@@ -197,6 +234,9 @@ impl SeriesState {
         self.transition = self.transition.saturating_add(1);
         if from == Severity::Ok {
             self.started_at = Some(now);
+        }
+        if (from >= Severity::Critical) != (to >= Severity::Critical) {
+            self.note(|notes| notes.urgent_since = (to >= Severity::Critical).then_some(now));
         }
         self.better_since = match (from, to) {
             (_, Severity::Ok | Severity::Out) => None,

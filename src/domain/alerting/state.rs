@@ -11,9 +11,11 @@ use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
+use crate::domain::catalogue::price::Price;
 use crate::domain::draw::Draw;
 use crate::domain::forecast::Forecasts;
 use crate::domain::message::Capability;
+use crate::domain::message::EndedMute;
 use crate::domain::pool::Bottleneck;
 use crate::domain::source::Cause;
 use crate::domain::stand::Severity;
@@ -51,8 +53,36 @@ pub struct SeriesState {
     pub seen_other_than_zero: bool,
     /// Open when first seen: not reminded of before it was once above low.
     pub born_open: bool,
+    /// What few series have; `None` where all of it is as at first.
+    pub notes: Option<Box<Notes>>,
     /// What each channel was last told, by channel name; absent means ok.
     pub told: Vec<Told>,
+}
+
+/// What a series remembers of mutes, of flapping, and since when somebody should take it on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The mute that last held it back, until a message says that it ended.
+    pub mute: Option<Arc<EndedMute>>,
+    /// Whether that was in force at the last look.
+    pub muted: bool,
+    /// Since when it is critical or out without a break.
+    pub urgent_since: Option<Timestamp>,
+    /// When its severity moved by its level, within a day of the last time; oldest first.
+    pub flips: Vec<Timestamp>,
+    /// Since when it flaps.
+    pub flapping_since: Option<Timestamp>,
+}
+
+impl Notes {
+    /// Those of a series that has none.
+    pub const NONE: &'static Self = &Self {
+        mute: None,
+        muted: false,
+        urgent_since: None,
+        flips: Vec::new(),
+        flapping_since: None,
+    };
 }
 
 /// What a channel was last told of a series.
@@ -62,15 +92,62 @@ pub struct Told {
     pub severity: Severity,
     /// When it was last told or reminded.
     pub at: Timestamp,
+    /// The worst that it was not told of in its quiet hours; ok where nothing.
+    pub missed: Severity,
+    /// The worst that it was told since the series flaps; ok while calm.
+    pub worst: Severity,
+    /// It hears of the series because nobody had taken that on.
+    pub escalated: bool,
+    /// It is still to be told that an ack is overdue.
+    pub overdue: bool,
+}
+
+impl Told {
+    /// Told that, and nothing else to remember.
+    #[must_use]
+    pub fn new(channel: Arc<str>, severity: Severity, at: Timestamp) -> Self {
+        Self {
+            channel,
+            severity,
+            at,
+            missed: Severity::Ok,
+            worst: Severity::Ok,
+            escalated: false,
+            overdue: false,
+        }
+    }
+
+    /// Whether it says no more than having no entry does.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.severity == Severity::Ok && self.missed == Severity::Ok && self.worst == Severity::Ok
+    }
 }
 
 impl SeriesState {
+    /// What few series have.
+    #[must_use]
+    pub fn notes(&self) -> &Notes {
+        self.notes.as_deref().unwrap_or(Notes::NONE)
+    }
+
+    /// Changes what few series have.
+    pub fn note(&mut self, change: impl FnOnce(&mut Notes)) {
+        let mut notes = self.notes.take().unwrap_or_default();
+        change(&mut notes);
+        self.notes = (*notes != *Notes::NONE).then_some(notes);
+    }
+
+    /// What is remembered of the channel.
+    #[must_use]
+    pub fn told_entry(&self, channel: &str) -> Option<&Told> {
+        self.told.iter().find(|told| &*told.channel == channel)
+    }
+
     /// What the channel was last told; ok where nothing.
     #[must_use]
     pub fn told(&self, channel: &str) -> Severity {
-        self.told
-            .iter()
-            .find(|told| &*told.channel == channel)
+        self.told_entry(channel)
             .map_or(Severity::Ok, |told| told.severity)
     }
 }
@@ -135,6 +212,8 @@ pub struct Tracked {
     pub group: Option<Name>,
     pub hidden: Option<bool>,
     pub retired: Option<bool>,
+    /// What it costs a month, as last read.
+    pub price: Option<Arc<Price>>,
     /// Whether stock was controlled when that was last known.
     pub controlled: Option<bool>,
     /// Accepted catalogues in a row in which it was absent.
@@ -193,6 +272,9 @@ pub struct SourceState {
     pub transition: u32,
     /// The next series' number.
     pub next_series: u32,
+    /// A hash of the mutes that were in force at the last accepted look at the whole catalogue; 0 where none was, and
+    /// after a start.
+    pub mutes: u64,
 }
 
 /// Everything remembered of one instance: what a decision is made against, and what pages and metrics show.

@@ -6,20 +6,25 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::domain::alerting::about::About;
+use crate::domain::alerting::acks::Acks;
+use crate::domain::alerting::decision::Event;
+use crate::domain::alerting::muting::Mutes;
 use crate::domain::alerting::pools;
+use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Rules;
+use crate::domain::alerting::series::Moved;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::SeriesState;
-use crate::domain::alerting::state::Told;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
 use crate::domain::forecast::Forecasts;
 use crate::domain::message::Alert;
 use crate::domain::message::ProductEvent;
-use crate::domain::message::Reason;
+use crate::domain::people::People;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
+use crate::domain::pool::PoolRule;
 use crate::domain::stand::Severity;
 use crate::domain::taking;
 
@@ -28,18 +33,49 @@ use crate::domain::taking;
 pub(super) enum Mode {
     /// What differs from what was told is told.
     Speak { rule_changed: bool },
+    /// The same where the series begins to flap with this move.
+    Flap(Moved),
     /// First sight: what is open counts as told.
     Settle,
     /// Gone, retired or no longer counted: open alerts are taken back.
     Withdraw,
     /// A combination that is no worse than its product, or what a pool speaks for: only good news.
-    Muted { rule_changed: bool },
+    Covered { rule_changed: bool },
+}
+
+/// What a channel was told of a series in a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    Nothing,
+    Something,
+    /// That nobody has taken it on.
+    Escalated,
+}
+
+/// What a look did to a series before it is told of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken<'a> {
+    /// The series before the look; `None` for a new one.
+    pub before: Option<&'a SeriesState>,
+    pub moved: Option<Moved>,
+}
+
+impl<'a> Taken<'a> {
+    /// A product as it was, its severity not moved.
+    pub(super) fn since(before: &'a Tracked) -> Self {
+        Self {
+            before: Some(&before.series),
+            moved: None,
+        }
+    }
 }
 
 /// What one channel is to hear of this look.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub alerts: Vec<Alert>,
+    /// What was taken back in its quiet hours: recorded now, delivered after them.
+    pub held: Vec<Alert>,
     pub events: Vec<ProductEvent>,
 }
 
@@ -57,6 +93,14 @@ pub(super) struct Telling<'a> {
     pub pools: Spoken,
     /// How fast the shop's series sell.
     pub forecasts: Forecasts,
+    /// Whether it is left in peace now, by channel.
+    pub(super) quiet: Vec<bool>,
+    pub(super) mutes: Mutes,
+    pub(super) acks: Acks,
+    pub(super) pool_acks: Acks,
+    /// What people and time made of series: of the shop's, and of the pools'.
+    pub happened: Vec<Event>,
+    pub pool_happened: Vec<Event>,
 }
 
 /// The pools as they stand when a look is told of.
@@ -90,7 +134,24 @@ impl<'a> Telling<'a> {
             gathered,
             pools: Spoken::default(),
             forecasts: Forecasts::default(),
+            quiet: rules
+                .channels
+                .iter()
+                .map(|channel| channel.is_quiet(now))
+                .collect(),
+            mutes: Mutes::default(),
+            acks: Acks::default(),
+            pool_acks: Acks::default(),
+            happened: Vec::new(),
+            pool_happened: Vec::new(),
         }
+    }
+
+    /// Takes what people said into account; `pools` are those that mutes may be about.
+    pub(super) fn set_people(&mut self, people: &People, pools: Option<(&Pools, &[PoolRule])>) {
+        self.mutes = Mutes::new(&people.mutes, pools);
+        self.acks = Acks::new(&people.acks, &people.ended);
+        self.pool_acks = Acks::new(&people.pool_acks, &people.pool_ended);
     }
 
     /// From here on alerts say how long the stock lasts.
@@ -109,8 +170,11 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Tells of an event every channel the product is routed to.
-    pub(super) fn product_event(&mut self, effective: &Effective, event: &ProductEvent) {
+    /// Tells of an event every channel the product is routed to, unless that is muted.
+    pub(super) fn product_event(&mut self, product: &Tracked, effective: &Effective, event: &ProductEvent) {
+        if self.mutes.of(self.instance, About::Product(product)).is_some() {
+            return;
+        }
         for channel in &effective.channels {
             self.gathered[*channel].events.push(event.clone());
         }
@@ -123,11 +187,12 @@ impl<'a> Telling<'a> {
         effective: &Effective,
         about: About<'_>,
         mode: Mode,
+        taken: Taken<'_>,
     ) {
         let silent: Vec<bool> = (0..self.names.len())
             .map(|channel| self.is_silent_baseline(channel))
             .collect();
-        self.series_where(series, effective, about, mode, &silent);
+        self.series_where(series, effective, about, mode, taken, &silent);
     }
 
     /// As [`Telling::series`], for a pool: a channel that hears of its first shop now takes what is open as told,
@@ -136,10 +201,19 @@ impl<'a> Telling<'a> {
         &mut self,
         pool: &Tracked,
         mode: Mode,
+        taken: Taken<'_>,
         fresh: bool,
         introduced: &[Arc<str>],
     ) -> SeriesState {
-        self.of_pool(&pool.series, pool, About::Pool(pool), mode, fresh, introduced)
+        self.of_pool(
+            &pool.series,
+            pool,
+            About::Pool(pool),
+            mode,
+            taken,
+            fresh,
+            introduced,
+        )
     }
 
     /// As [`Telling::pool`], for those orders that take `need` of it; `fresh` is whether their series is.
@@ -148,6 +222,7 @@ impl<'a> Telling<'a> {
         pool: &Tracked,
         need: &Combination,
         mode: Mode,
+        taken: Taken<'_>,
         fresh: bool,
         introduced: &[Arc<str>],
     ) -> SeriesState {
@@ -155,15 +230,20 @@ impl<'a> Telling<'a> {
             pool,
             need: pools::need_of(&need.key),
         };
-        self.of_pool(&need.series, pool, about, mode, fresh, introduced)
+        self.of_pool(&need.series, pool, about, mode, taken, fresh, introduced)
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of what both kinds of series of a pool are told by"
+    )]
     fn of_pool(
         &mut self,
         series: &SeriesState,
         pool: &Tracked,
         about: About<'_>,
         mode: Mode,
+        taken: Taken<'_>,
         fresh: bool,
         introduced: &[Arc<str>],
     ) -> SeriesState {
@@ -173,7 +253,7 @@ impl<'a> Telling<'a> {
                 self.is_silent_baseline(channel) && (fresh || !introduced.contains(&self.names[channel]))
             })
             .collect();
-        self.series_where(&mut series, &pool.effective, about, mode, &silent);
+        self.series_where(&mut series, &pool.effective, about, mode, taken, &silent);
         series
     }
 
@@ -184,32 +264,54 @@ impl<'a> Telling<'a> {
         effective: &Effective,
         about: About<'_>,
         mode: Mode,
+        taken: Taken<'_>,
         silent: &[bool],
     ) {
+        let mode = self.attend(series, about, mode, taken);
         if series.told.is_empty() && series.severity == Severity::Ok {
             return;
         }
         self.forget_removed(series);
         // A frozen series says nothing, except that it is over; for a new channel it counts as told all the same.
         let frozen = series.level == Level::Unknown && mode != Mode::Withdraw;
+        let before = self.alerts_gathered();
+        let mut escalated = Vec::new();
         for (channel, silent) in silent.iter().enumerate() {
-            let mode = match mode {
-                Mode::Speak { rule_changed } if self.is_spoken_for(channel, series.severity, about) => {
-                    Mode::Muted { rule_changed }
-                }
-                // What a pool speaks for was not told by itself, so its recovery is not said either.
-                Mode::Settle if self.is_spoken_for(channel, series.severity, about) => {
-                    Mode::Muted { rule_changed: false }
-                }
-                mode => mode,
-            };
+            let mode = self.mode_for(channel, mode, series.severity, about);
             if !frozen || *silent {
-                self.one_channel(channel, *silent, series, effective, about, mode);
+                let done = self.one_channel(channel, *silent, series, effective, about, mode);
+                escalated.extend((done == Said::Escalated).then_some(channel));
             }
         }
-        if matches!(mode, Mode::Speak { .. }) && !frozen && self.is_held(series, effective) {
+        self.note_escalated(series, about, &escalated);
+        if self.alerts_gathered() != before {
+            series.told_of_mute();
+        }
+        if matches!(mode, Mode::Speak { .. } | Mode::Flap(_)) && !frozen && self.is_held(series, effective) {
             series.better_since = None;
         }
+    }
+
+    /// How the channel is told: what a pool speaks for is not told by itself.
+    fn mode_for(&self, channel: usize, mode: Mode, severity: Severity, about: About<'_>) -> Mode {
+        let rule_changed = match mode {
+            Mode::Speak { rule_changed } => rule_changed,
+            // What a pool speaks for was not told by itself, so its recovery is not said either.
+            Mode::Settle | Mode::Flap(_) => false,
+            Mode::Withdraw | Mode::Covered { .. } => return mode,
+        };
+        if self.is_spoken_for(channel, severity, about) {
+            Mode::Covered { rule_changed }
+        } else {
+            mode
+        }
+    }
+
+    fn alerts_gathered(&self) -> usize {
+        self.gathered
+            .iter()
+            .map(|gathered| gathered.alerts.len() + gathered.held.len())
+            .sum()
     }
 
     /// Forgets what channels were told that are no longer there.
@@ -223,7 +325,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Whether the series left out long enough ago for that to be said.
-    fn is_held(&self, series: &SeriesState, effective: &Effective) -> bool {
+    pub(super) fn is_held(&self, series: &SeriesState, effective: &Effective) -> bool {
         series.better_since.is_some_and(|since| {
             let hold = SignedDuration::try_from(effective.hold).unwrap_or(SignedDuration::MAX);
             self.now.duration_since(since) >= hold
@@ -259,90 +361,6 @@ impl<'a> Telling<'a> {
             .filter(|product| product.epoch == self.rules.epoch)?;
         let at = self.pools.board.place(pool)?;
         taking::need(&product.drawn.as_ref()?.draws, at, about.key())
-    }
-
-    fn one_channel(
-        &mut self,
-        channel: usize,
-        silent: bool,
-        series: &mut SeriesState,
-        effective: &Effective,
-        about: About<'_>,
-        mode: Mode,
-    ) {
-        let told = series.told(&self.names[channel]);
-        let seen = self.rules.channels[channel].view(series.severity);
-        let routed = effective.channels.contains(&channel);
-        let view = match (mode, routed) {
-            (Mode::Withdraw, _) => Severity::Ok,
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted { .. }, true) => seen,
-            // A recovery goes to every channel that was told, also one that is no longer routed to.
-            (Mode::Speak { .. } | Mode::Settle | Mode::Muted { .. }, false) => told.min(seen),
-        };
-        // A combination that its product covers has nothing to say yet, so it cannot count as told.
-        if mode == Mode::Settle || (silent && !matches!(mode, Mode::Muted { .. })) {
-            self.set_told(channel, series, view);
-        } else if let Some(reason) = self.reason(series, effective, told, view, mode) {
-            let alert = self.alert(series, effective, about, reason, told, view);
-            self.gathered[channel].alerts.push(alert);
-            self.set_told(channel, series, view);
-        }
-    }
-
-    fn reason(
-        &self,
-        series: &SeriesState,
-        effective: &Effective,
-        told: Severity,
-        view: Severity,
-        mode: Mode,
-    ) -> Option<Reason> {
-        let muted = matches!(mode, Mode::Muted { .. });
-        let rule_changed = match mode {
-            Mode::Speak { rule_changed } | Mode::Muted { rule_changed } => rule_changed,
-            Mode::Settle | Mode::Withdraw => false,
-        };
-        // What got worse beyond what the channel takes is no recovery.
-        let no_better = view < told && series.severity >= told && mode != Mode::Withdraw;
-        if view == told || no_better {
-            return None;
-        }
-        if mode == Mode::Withdraw {
-            return Some(Reason::Withdrawn);
-        }
-        if view > told {
-            let reason = if told == Severity::Ok {
-                Reason::First
-            } else {
-                Reason::Worse
-            };
-            return (!muted).then_some(if rule_changed { Reason::RuleChanged } else { reason });
-        }
-        if rule_changed && (!muted || view == Severity::Ok) {
-            return Some(Reason::RuleChanged);
-        }
-        if view == Severity::Ok {
-            return Some(Reason::Recovered);
-        }
-        let held = self.is_held(series, effective);
-        (told == Severity::Out && held && !muted).then_some(Reason::Better)
-    }
-
-    fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
-        let name = &self.names[channel];
-        if let Some(told) = series.told.iter_mut().find(|told| told.channel == *name) {
-            if told.severity != severity {
-                told.severity = severity;
-                told.at = self.now;
-            }
-        } else {
-            series.told.push(Told {
-                channel: Arc::clone(name),
-                severity,
-                at: self.now,
-            });
-        }
-        series.told.retain(|told| told.severity != Severity::Ok);
     }
 
     pub(super) fn channel_name(&self, channel: usize) -> &Arc<str> {

@@ -57,9 +57,13 @@ pub(super) struct Walk<'a> {
     pub first_sight: bool,
     /// How many looks in a row this one stands for (suspect ones that agreed).
     pub counted_polls: u32,
+    /// Other mutes are in force than at the last look.
+    pub mutes_moved: bool,
     /// When the catalogue was last accepted before.
     pub last_look: Timestamp,
     pub now: Timestamp,
+    /// The sell rates are not those of the last look.
+    pub recast: bool,
     pub telling: Telling<'a>,
     pub next_series: u32,
     pub changes: Vec<Change>,
@@ -68,6 +72,15 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Whether what is to last so long may stand otherwise, though nothing about it changed.
+    pub(super) fn is_recast(&self, tracked: &Tracked) -> bool {
+        let lasting = |effective: &Effective| effective.cover.is_some();
+        let mut combinations = tracked.combinations.iter();
+        self.recast
+            && (lasting(&tracked.effective)
+                || combinations.any(|combination| lasting(&combination.effective)))
+    }
+
     /// A number for a new series.
     pub(super) fn take_number(&mut self) -> u32 {
         let number = self.next_series;
@@ -142,7 +155,7 @@ impl Walk<'_> {
             level,
             severity: level.map(|_| tracked.series.severity),
         };
-        self.telling.product_event(&tracked.effective, &event);
+        self.telling.product_event(tracked, &tracked.effective, &event);
     }
 
     /// The product to go on with; a change where something that is stored differs.
@@ -159,15 +172,6 @@ impl Walk<'_> {
 }
 
 impl Tracked {
-    /// Whether time alone can change anything about it.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.series.is_waiting()
-            || self
-                .combinations
-                .iter()
-                .any(|combination| combination.series.is_waiting())
-    }
-
     /// Whether nothing that is stored differs.
     pub(super) fn is_stored_alike(&self, other: &Self) -> bool {
         self.name == other.name
@@ -175,6 +179,7 @@ impl Tracked {
             && self.group == other.group
             && self.hidden == other.hidden
             && self.retired == other.retired
+            && self.price == other.price
             && self.controlled == other.controlled
             && self.missing == other.missing
             && self.gone == other.gone
@@ -194,7 +199,7 @@ impl Tracked {
     }
 
     /// Whether it never alerts: retired, or hidden where the rule says so.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.retired == Some(true) || (self.hidden == Some(true) && self.effective.ignore_hidden)
     }
 

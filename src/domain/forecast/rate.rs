@@ -14,8 +14,8 @@ pub const MIN_DROPS: usize = 3;
 pub const MIN_DAYS: f64 = 5.0;
 /// A largest drop of more than so many times the median of the others is a bulk order.
 const BULK: f64 = 4.0;
-/// The range holds nine times in ten, were sales independent of each other: 5 % lie beyond either end.
-const Z: f64 = 1.645;
+/// Ranges hold nine times in ten: 5 % lie beyond either end, this many standard deviations away.
+pub(super) const Z: f64 = 1.645;
 
 const DAY: i64 = 86_400_000;
 
@@ -29,19 +29,27 @@ pub struct Step {
 }
 
 /// How fast a series sells, from its levels (ascending in time) until `now`; `None` without enough history. The long
-/// window is used, since it is steadier, unless the short one clearly says otherwise: their ranges do not meet.
+/// window is used, since it is steadier, unless the short one says otherwise: it differs from the long one by more than
+/// it would nine times in ten, had nothing changed.
 #[must_use]
 pub fn sell_rate(steps: &[Step], observed: &Observed, now: Timestamp) -> Option<SellRate> {
     let [short, long] = WINDOWS.map(|days| window(steps, observed, now, days));
     match (short, long) {
         (Some(short), Some(long)) => {
-            let apart = short.low > long.high || short.high < long.low;
             let no_older = long.observed_days <= short.observed_days && long.drops <= short.drops;
-            Some(if apart || no_older { short } else { long })
+            let changed = !no_older && has_changed(&short, &long);
+            Some(if changed || no_older { short } else { long })
         }
         (Some(rate), None) | (None, Some(rate)) => Some(rate),
         (None, None) => None,
     }
+}
+
+/// Whether the short window, which is a part of the long one, differs from it by more than chance.
+fn has_changed(short: &SellRate, long: &SellRate) -> bool {
+    let parts = (long.observed_days / short.observed_days - 1.0).max(0.0);
+    let deviation = long.relative_deviation() * long.per_day * parts.sqrt();
+    (short.per_day - long.per_day).abs() > Z * deviation
 }
 
 /// The rate over so many days back.
@@ -81,8 +89,8 @@ struct Drop {
 
 impl Seen<'_> {
     fn walk(&mut self, steps: &[Step]) {
-        // The last figure, and until when it was seen to hold.
-        let mut last: Option<(i64, i64)> = None;
+        // The last figure, when it was first seen, and until when it held at the longest.
+        let mut last: Option<(i64, i64, i64)> = None;
         for (at, step) in steps.iter().enumerate() {
             let starts = step.at.as_millisecond();
             let ends = steps
@@ -94,13 +102,13 @@ impl Seen<'_> {
             }
             match step.level {
                 Some(Level::Known(n)) => {
-                    if let Some((before, held_until)) = last {
-                        self.fell(before.max(0) - n.max(0), held_until, starts);
+                    if let Some((before, seen, held_until)) = last {
+                        self.fell(before.max(0).saturating_sub(n.max(0)), (seen, held_until), starts);
                     }
                     if n > 0 {
                         self.in_stock(starts, ends);
                     }
-                    last = Some((n, ends));
+                    last = Some((n, starts, ends));
                 }
                 // What it was before still stands, unseen.
                 Some(Level::Unknown) => {}
@@ -129,16 +137,16 @@ impl Seen<'_> {
         }
     }
 
-    /// The level was `by` lower at `at` than it was seen to be until `held_until`. Time in which nobody looked counts
+    /// The level was `by` lower at `at` than when it was `seen`, which held until `held_until` at the longest. Time in which nobody looked counts
     /// where the level fell over it: that is what it tells.
-    fn fell(&mut self, by: i64, held_until: i64, at: i64) {
+    fn fell(&mut self, by: i64, (seen, held_until): (i64, i64), at: i64) {
         if by <= 0 || at <= self.from {
             return;
         }
         let since = self
             .observed
             .blind_since(at.min(held_until))
-            .map_or(held_until, |seen| seen.min(held_until))
+            .map_or(held_until, |end| end.max(seen))
             .min(at);
         #[expect(clippy::cast_precision_loss, reason = "levels are far below 2^52")]
         let mut size = by as f64;

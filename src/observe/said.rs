@@ -1,0 +1,172 @@
+//! What people said of the series of one moment: who has taken one on, and what is not told of.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::alerting::attach::names_of;
+use crate::domain::alerting::attach::pairs_of;
+use crate::domain::alerting::rules::Subject;
+use crate::domain::alerting::state::Combination;
+use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::people::Matcher;
+use crate::domain::people::Mute;
+use crate::domain::people::People;
+use crate::domain::people::Silenced;
+use crate::domain::pool::Board;
+use crate::domain::stand::AckRef;
+use crate::maintenance;
+use crate::maintenance::Window;
+use crate::observe::items::Entry;
+use crate::observe::items::Item;
+use crate::observe::items::entries;
+use crate::observe::lines::Line;
+use crate::store::error::StoreError;
+use crate::store::people::ListedAck;
+use crate::store::reader::Reader;
+use crate::store::value::POOLS;
+
+/// What people said that holds now, of each shop.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    shops: Vec<(String, People)>,
+    /// Acks of pools, by the id of their alerts.
+    pools: Vec<(String, AckRef)>,
+    /// Silences and windows in force, the one that ends last first.
+    mutes: Vec<Mute>,
+    now: Timestamp,
+}
+
+impl Said {
+    /// Reads what holds at `now` of these shops, beside the windows of the configuration.
+    pub async fn read(
+        reader: &Reader,
+        shops: &[&str],
+        windows: &[Window],
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut said = Self {
+            shops: Vec::new(),
+            pools: Vec::new(),
+            mutes: Vec::new(),
+            now,
+        };
+        let windows = maintenance::mutes(windows, now);
+        for shop in shops {
+            let id = reader.instance(shop).await?;
+            let people = reader.people(id, now).await?;
+            let people = people.with_mutes(windows.iter().cloned());
+            if said.mutes.is_empty() {
+                said.mutes.clone_from(&people.mutes);
+            }
+            said.shops.push(((*shop).to_owned(), people));
+        }
+        if let Some(pools) = reader.pools().await? {
+            let acks = reader.acks(Some(pools), true).await?;
+            let acks = acks
+                .iter()
+                .map(|listed| (acked_id(listed), listed.ack.shown(now)));
+            said.pools = acks.collect();
+        }
+        Ok(said)
+    }
+
+    /// Who has taken the series on.
+    #[must_use]
+    pub fn ack(&self, entry: &Entry<'_>) -> Option<AckRef> {
+        let (_, people) = self.shops.iter().find(|(shop, _)| shop == entry.instance)?;
+        Some(people.ack(entry.series().number)?.shown(self.now))
+    }
+
+    /// What keeps the series from being told of.
+    #[must_use]
+    pub fn silenced(&self, entry: &Entry<'_>) -> Option<Silenced> {
+        let mute = self.mutes.iter().find(|mute| concerns(&mute.matcher, entry))?;
+        Some(mute.silenced())
+    }
+
+    /// The series' item, with what people said of it.
+    #[must_use]
+    pub fn beside<'a>(&self, entry: &Entry<'_>, item: Item<'a>) -> Item<'a> {
+        Item {
+            ack: self.ack(entry),
+            silenced: self.silenced(entry),
+            ..item
+        }
+    }
+
+    /// The line's item, with what people said of it.
+    #[must_use]
+    pub fn item<'a>(&self, line: &Line<'a>, board: &Board) -> Item<'a> {
+        self.beside(&line.entry, line.item(board))
+    }
+
+    /// What keeps the pool from being told of.
+    #[must_use]
+    pub fn silenced_pool(&self, name: &str, shops: &[Arc<str>]) -> Option<Silenced> {
+        let concerns = |mute: &&Mute| mute.matcher.matches_pool(name, shops);
+        self.mutes.iter().find(concerns).map(Mute::silenced)
+    }
+
+    /// Who has taken on the pool of that alert.
+    #[must_use]
+    pub fn pool_ack(&self, alert_id: &str) -> Option<AckRef> {
+        let mut acks = self.pools.iter();
+        acks.find(|(id, _)| id == alert_id).map(|(_, ack)| ack.clone())
+    }
+}
+
+/// Whether the ack is one of a pool.
+#[must_use]
+pub fn is_of_a_pool(listed: &ListedAck) -> bool {
+    listed.instance == POOLS
+}
+
+/// The id of the alert that the ack is of.
+#[must_use]
+pub fn acked_id(listed: &ListedAck) -> String {
+    let key = listed.combination.as_deref();
+    match (is_of_a_pool(listed), key) {
+        (true, None) => format!("pool:{}", listed.name),
+        (true, Some(key)) => format!("pool:{}/{}", listed.name, key.strip_prefix("0=").unwrap_or(key)),
+        (false, key) => format!("{}/{}/{}", listed.instance, listed.product_id, key.unwrap_or("-")),
+    }
+}
+
+/// Whether the matcher is for the series.
+#[must_use]
+pub fn concerns(matcher: &Matcher, entry: &Entry<'_>) -> bool {
+    let whole = |pairs| subject(entry.instance, entry.product, pairs);
+    let Some(Combination { key, label, .. }) = entry.combination else {
+        return matcher.matches(&whole(None));
+    };
+    let names = names_of(key, label);
+    matcher.matches(&whole(Some(&pairs_of(key, &names))))
+}
+
+fn subject<'a>(
+    instance: &'a str,
+    product: &'a Tracked,
+    pairs: Option<&'a [crate::domain::alerting::rules::NamedPair<'a>]>,
+) -> Subject<'a> {
+    Subject {
+        instance,
+        group_id: product.group_id,
+        group: product.group.as_ref(),
+        product_id: product.id,
+        product: &product.name,
+        pairs,
+    }
+}
+
+/// The series of the shops that the matcher is for now.
+pub fn matched<'a>(
+    matcher: &'a Matcher,
+    shops: &'a [(&'a str, &'a Memory)],
+) -> impl Iterator<Item = Entry<'a>> {
+    let all = shops
+        .iter()
+        .flat_map(|(instance, memory)| entries(instance, memory));
+    all.filter(|entry| !entry.is_gone() && concerns(matcher, entry))
+}
