@@ -268,11 +268,11 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
-            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
-        );
+        )
+        .with_windows(&config.windows);
         let channels = 0..generation.telling.channels.len();
         Self {
             check: generation.check(0, store, Duration::from_secs(1)),

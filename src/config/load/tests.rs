@@ -190,6 +190,9 @@ fn with_variables(place: Place) -> Place {
         .env("EU_ACCESS_KEY", "CANARY-key")
         .env("EU_HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .env("SALES_SMTP_PASSWORD", "CANARY-smtp")
+        .env("TELEGRAM_TOKEN", "123456:CANARY-bot")
+        .env("NTFY_TOPIC", "CANARY-topic")
+        .env("NTFY_TOKEN", "tk_CANARY")
         .env(
             "WAREHOUSE_WEBHOOK_SECRET",
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -222,7 +225,7 @@ fn the_examples_are_accepted_as_they_are() {
             config.channels.len(),
             config.rules.rules.len()
         ),
-        (2, 2, 1)
+        (2, 4, 1)
     );
 }
 
@@ -249,7 +252,7 @@ fn the_examples_are_accepted_with_everything_that_is_commented_out() {
     .file("config/erp.j2", "{\"text\": {{ text }}}");
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings(&config), "");
-    assert_eq!(config.channels.len(), 5);
+    assert_eq!(config.channels.len(), 7);
     assert_eq!(config.rules.rules[0].origin, "rule \"GPU servers\"");
     assert_eq!(config.capacities.pools[0].uses.len(), 3);
     assert_eq!(
@@ -277,9 +280,12 @@ fn every_secret_of_the_example_may_come_from_a_file() {
                 "smtp_url",
                 "smtp_password",
                 "url",
+                "token",
+                "topic",
             ]
             .contains(&key)
                 || line.contains("eu.example")
+                || line.contains("ntfy.example")
         })
         .flat_map(|line| [line, "\n"])
         .collect();
@@ -294,6 +300,9 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("config/erp.j2", "{{ text }}")
         .file("secrets/erp_url", "https://erp.example/CANARY\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
+        .file("secrets/telegram_token", "123456:CANARY-bot\n")
+        .file("secrets/ntfy_topic", "CANARY-topic\n")
+        .file("secrets/ntfy_token", "tk_CANARY\n")
         .file(
             "secrets/warehouse_secret",
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
@@ -555,6 +564,100 @@ fn mail_and_webhook_of_the_environment_are_channels() {
         )]
     );
     assert_eq!(warnings(&config), "");
+}
+
+#[test]
+fn a_bot_is_found_by_its_token_and_a_topic_by_the_path_of_the_url() {
+    let config = good(
+        "",
+        "[[channel]]\nname = \"bot\"\ntype = \"webhook\"\nformat = \"telegram\"\ntoken = \"123456:CANARY-bot\"\nchat_id = \"-1001\"\nthread_id = 7\n\
+         [[channel]]\nname = \"by-url\"\ntype = \"webhook\"\nformat = \"telegram\"\n\
+         url = \"https://api.telegram.org/bot1:CANARY/sendMessage?chat_id=@stock&message_thread_id=8\"\n\
+         [[channel]]\nname = \"phone\"\ntype = \"webhook\"\nformat = \"NTFY\"\nurl = \"https://ntfy.sh/CANARY_topic\"\ntoken = \"tk_CANARY\"\n\
+         [[channel]]\nname = \"other\"\ntype = \"webhook\"\nformat = \"ntfy\"\nurl = \"https://ntfy.lan?auth=x\"\ntopic = \"CANARY-2\"\n",
+    );
+    let found = |name: &str| {
+        let webhook = webhook(&config, name);
+        let fields = webhook.addressing.fields.iter();
+        let fields: Vec<String> = fields.map(|(key, value)| format!("{key}={value}")).collect();
+        (webhook.url.expose_secret().to_owned(), fields.join(" "))
+    };
+    for (name, url, fields) in [
+        (
+            "bot",
+            "https://api.telegram.org/bot123456:CANARY-bot/sendMessage",
+            "chat_id=-1001 message_thread_id=7",
+        ),
+        (
+            "by-url",
+            "https://api.telegram.org/bot1:CANARY/sendMessage",
+            "chat_id=\"@stock\" message_thread_id=8",
+        ),
+        ("phone", "https://ntfy.sh/", "topic=\"CANARY_topic\""),
+        ("other", "https://ntfy.lan/?auth=x", "topic=\"CANARY-2\""),
+    ] {
+        assert_eq!(found(name), (url.to_owned(), fields.to_owned()), "{name}");
+    }
+    let token = webhook(&config, "phone").addressing.token.as_ref();
+    assert_eq!(token.map(ExposeSecret::expose_secret), Some("tk_CANARY"));
+    let shown = config.shown.iter().map(|shown| shown.value.as_str());
+    assert!(!shown.collect::<Vec<_>>().join("\n").contains("CANARY"));
+}
+
+#[test]
+fn what_a_receiver_has_no_use_for_is_named() {
+    let of = |format: &str, rest: &str| {
+        errors(
+            "",
+            &format!(
+                "[[channel]]\nname = \"a\"\ntype = \"webhook\"\nformat = \"{format}\"\nurl = \"https://a.example/CANARY\"\n{rest}\n"
+            ),
+        )
+    };
+    for (format, rest, said) in [
+        (
+            "slack",
+            "chat_id = \"-1\"",
+            "channel \"a\": chat_id (config/monitor.toml line 6) is set, and the format is not telegram. Set the format, or remove it.",
+        ),
+        (
+            "discord",
+            "token = \"CANARY\"",
+            "channel \"a\": token (config/monitor.toml line 6) is set, and the format is not telegram or ntfy. Set the format, or remove it.",
+        ),
+        (
+            "telegram",
+            "topic = \"CANARY\"",
+            "channel \"a\": topic (config/monitor.toml line 6) is set, and the format is not ntfy. Set the format, or remove it.",
+        ),
+        (
+            "telegram",
+            "chat_id = \"me\"",
+            "channel \"a\": chat_id (config/monitor.toml line 6) is neither a chat's number nor a channel's @name (it says \"me\"). Write it as chat_id = \"-1001234567890\".",
+        ),
+        (
+            "telegram",
+            "chat_id = \"-1\"",
+            "channel \"a\": url (config/monitor.toml line 5) is not where a bot of Telegram posts. Write https://api.telegram.org/bot<token>/sendMessage, or leave the URL out and write token = \"…\".",
+        ),
+        (
+            "ntfy",
+            "topic = \"CANARY topic\"",
+            "channel \"a\": topic (config/monitor.toml line 6) is not a topic. Write letters, digits, - and _, at most 64 of them.",
+        ),
+        (
+            "ntfy",
+            "topic = \"a\"\ntoken = \"CANARY token\"",
+            "channel \"a\": token (config/monitor.toml line 7) is not a token. Copy it as the receiver shows it: letters, digits, : - and _.",
+        ),
+        (
+            "teams",
+            "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+            "channel \"a\": secret (config/monitor.toml line 6) is there to sign with, and the format has no signature. Remove it, or set the format to standard.",
+        ),
+    ] {
+        assert_eq!(of(format, rest), said, "{format} {rest}");
+    }
 }
 
 #[test]
@@ -1061,6 +1164,22 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
     (
         "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=template",
         "WEBHOOK_FORMAT (.env line 5) needs a template, which only a [[channel]] of the file can name (it says \"template\"). Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=irc",
+        "WEBHOOK_FORMAT (.env line 5) is not a webhook format (it says \"irc\"). Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.slack.com/services/CANARY\nWEBHOOK_FORMAT=slack\nWEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "WEBHOOK_SECRET (.env line 6) is there to sign with, and the format has no signature. Remove it, or set the format to standard.",
+    ),
+    (
+        "WEBHOOK_URL=https://api.telegram.org/bot1:CANARY/sendMessage\nWEBHOOK_FORMAT=telegram",
+        "WEBHOOK_URL (.env line 4) names no chat: neither a number nor a channel's @name. Write chat_id = \"-1001234567890\" in the channel, or put ?chat_id=-1001234567890 at the end of the URL.",
+    ),
+    (
+        "WEBHOOK_URL=https://ntfy.sh/\nWEBHOOK_FORMAT=ntfy",
+        "WEBHOOK_URL (.env line 4) names no topic: letters, digits, - and _, at most 64 of them. Write https://ntfy.sh/your-topic.",
     ),
     (
         "ALERT_EMAIL_TO=nobody",
