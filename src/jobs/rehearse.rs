@@ -160,6 +160,7 @@ impl Rehearse {
         now: Timestamp,
         rehearsed: &mut Rehearsed,
     ) {
+        // What people said then is not asked: it is the rules that are rehearsed.
         let people = People::default();
         let shops: Vec<remind::Shop<'_>> = stages
             .iter()
