@@ -85,7 +85,6 @@ impl World {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), None),
-            Arc::clone(&generation.config.windows),
             Arc::clone(&generation.telling),
             remind_at,
             zone,
