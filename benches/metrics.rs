@@ -36,10 +36,12 @@ fn shop(wanted: usize) -> Seen {
         product.combinations = vec![combination("4=11;5=20", &label, series(Level::Known(3)))];
         product
     });
-    let mut seen = Seen::default();
-    seen.instances = vec![Instance::new("default", memory(products.collect()))];
-    seen.channels = vec![Arc::from("email")];
-    seen
+    Seen {
+        instances: vec![Instance::new("default", memory(products.collect()))],
+        channels: vec![Arc::from("email")],
+        pools: Arc::default(),
+        ..Seen::default()
+    }
 }
 
 fn scrape(criterion: &mut Criterion) {

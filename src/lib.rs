@@ -291,6 +291,8 @@ pub mod web {
     pub mod records;
     pub mod alerts;
     pub mod hints;
+    pub mod body;
+    pub mod people;
     pub mod page;
     pub mod server;
 }

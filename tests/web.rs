@@ -274,6 +274,7 @@ async fn an_item_has_the_documented_shape() {
             "state": "known", "level": 40, "severity": "ok", "since": minute(0).to_string(),
             "observed_at": minute(10).to_string(), "thresholds": thresholds, "days_of_cover": null,
             "bottleneck": null, "pool": null, "hidden": null, "retired": null, "ambiguous_zero": false,
+            "ack": null, "silenced": null,
         })
     );
     let short = |item: &Value| {
@@ -812,7 +813,8 @@ async fn alerts_are_listed_as_they_were_and_as_they_are_open() {
             "pool": null, "bottleneck": null, "level": 0, "previous_level": null,
             "thresholds": {"low": 5, "critical": 1, "origin": "global"},
             "started_at": minute(0).to_string(), "observed_at": minute(10).to_string(),
-            "days_of_cover": null, "ambiguous_zero": false,
+            "days_of_cover": null, "ambiguous_zero": false, "ack": null, "after": null, "meanwhile": false,
+            "silenced": null,
         }])
     );
     site.view.publish("default", memory(vec![well]), accepted());

@@ -30,7 +30,7 @@ pub struct Seen {
     /// The maintenance windows of the configuration.
     pub windows: Arc<[Window]>,
     /// `TIMEZONE`; UTC where it was not said.
-    zone: Option<TimeZone>,
+    pub zone: Option<TimeZone>,
 }
 
 /// What is known of one instance.

@@ -26,6 +26,11 @@ pub const HINTS: &str = "/api/v1/hints";
 /// A person asks for a poll.
 pub const POLL: &str = "/api/v1/poll";
 
+/// Who has taken alerts on.
+pub const ACKS: &str = "/api/v1/acks";
+/// What is not to be told of.
+pub const SILENCES: &str = "/api/v1/silences";
+
 /// Always open: they say nothing of the stock.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -113,19 +118,19 @@ impl Access {
         self.check_host(uri, headers)?;
         check_method(method, uri.path())?;
         self.check_token(uri.path(), headers)?;
-        if uri.path() == POLL {
+        if !["GET", "HEAD"].contains(&method.as_str()) {
             self.check_asker(uri, headers)?;
         }
         Ok(())
     }
 
-    /// Looking may be free to all; having the shop asked is not, and no web page elsewhere does it through a browser
+    /// Looking may be free to all; having the shop asked, or alerts muted, is not, and no web page elsewhere does it through a browser
     /// that stands here.
     fn check_asker(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         if !self.closed {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "Open to the network without HTTP_TOKEN, the monitor polls for nobody. Set HTTP_TOKEN and send it.",
+                "Open to the network without HTTP_TOKEN, the monitor polls and changes nothing for anybody. Set HTTP_TOKEN and send it.",
             ));
         }
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
@@ -141,7 +146,7 @@ impl Access {
         {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "A web page elsewhere may not ask for a poll.",
+                "A web page elsewhere may not ask for this.",
             ));
         }
         Ok(())
@@ -192,8 +197,13 @@ impl Access {
 /// The methods that a path answers, as `Allow` has them.
 #[must_use]
 pub fn allowed(path: &str) -> &'static str {
+    let below = |list: &str| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('/'));
     if [HINTS, POLL].contains(&path) {
         "POST"
+    } else if [ACKS, SILENCES].contains(&path) {
+        "GET, HEAD, POST"
+    } else if below(ACKS) || below(SILENCES) {
+        "DELETE"
     } else {
         "GET, HEAD"
     }
@@ -204,10 +214,11 @@ fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
     if allowed.split(", ").any(|allowed| allowed == method.as_str()) {
         return Ok(());
     }
-    let detail = if allowed == "POST" {
-        "Only POST is answered here."
-    } else {
-        "Only GET and HEAD are answered here."
+    let detail = match allowed {
+        "POST" => "Only POST is answered here.",
+        "DELETE" => "Only DELETE is answered here.",
+        "GET, HEAD, POST" => "Only GET, HEAD and POST are answered here.",
+        _ => "Only GET and HEAD are answered here.",
     };
     Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))
 }

@@ -17,6 +17,8 @@ use crate::domain::forecast;
 use crate::domain::limit::Part;
 use crate::domain::limit::Sentence;
 use crate::domain::pool::Board;
+use crate::notify::people;
+use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::overview::Group;
@@ -28,6 +30,7 @@ use crate::web::params::Params;
 use crate::web::pools;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
+use crate::web::stock::said;
 
 /// The page goes without what the database does not tell by then.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -94,8 +97,17 @@ struct Row<'a> {
     /// Of the severity, or of not knowing.
     since: Option<When>,
     why: Option<&'static str>,
+    /// Who has taken it on.
+    ack: Option<Acked>,
+    /// What keeps it from being told of.
+    silenced: Option<String>,
     /// The last figure of an unknown level, and when it was read.
     last_known: Option<(i64, When)>,
+}
+
+struct Acked {
+    words: String,
+    overdue: bool,
 }
 
 struct Source<'a> {
@@ -127,7 +139,10 @@ pub async fn page(State(app): State<AppState>, params: Params) -> Result<Respons
         page.parse().ok().filter(|page| *page >= 1)
     })?;
     let dead = dead_letters(&app).await;
-    let html = render(&app.view.seen(), dead, show, page.unwrap_or(1), Timestamp::now())?;
+    let seen = app.view.seen();
+    // Levels matter more: a database that cannot be read takes nothing else off the page.
+    let said = said(&app, &seen).await.unwrap_or_default();
+    let html = render(&seen, &said, dead, show, page.unwrap_or(1), Timestamp::now())?;
     Ok(Html(html).into_response())
 }
 
@@ -147,6 +162,7 @@ async fn dead_letters(app: &AppState) -> u64 {
 
 fn render(
     seen: &Seen,
+    said: &Said,
     dead: u64,
     show: Option<Group>,
     page: usize,
@@ -188,7 +204,7 @@ fn render(
         version: env!("CARGO_PKG_VERSION"),
         now: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         sources: seen.instances.iter().map(|shop| source(shop, now)).collect(),
-        sections: sections(rows, &tiles, &seen.pools, now),
+        sections: sections(rows, &tiles, &Aside { seen, said, now }),
         verdict,
         calm,
         nothing_yet: all.is_empty(),
@@ -230,14 +246,21 @@ fn verdict(tiles: &[Tile], seen: &Seen) -> (String, bool) {
     }
 }
 
-fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], board: &Board, now: Timestamp) -> Vec<Section<'a>> {
+/// What stands beside the levels.
+struct Aside<'b> {
+    seen: &'b Seen,
+    said: &'b Said,
+    now: Timestamp,
+}
+
+fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], aside: &Aside<'_>) -> Vec<Section<'a>> {
     Group::ALL
         .into_iter()
         .filter_map(|group| {
             let rows: Vec<Row<'a>> = rows
                 .iter()
                 .filter(|placed| placed.group == group)
-                .map(|placed| row(placed, board, now))
+                .map(|placed| row(placed, aside))
                 .collect();
             let tile = tiles.iter().find(|tile| tile.key == group.key());
             (!rows.is_empty()).then(|| Section {
@@ -249,8 +272,11 @@ fn sections<'a>(rows: &[&Placed<'a>], tiles: &[Tile], board: &Board, now: Timest
         .collect()
 }
 
-fn row<'a>(placed: &Placed<'a>, board: &Board, now: Timestamp) -> Row<'a> {
+fn row<'a>(placed: &Placed<'a>, aside: &Aside<'_>) -> Row<'a> {
     let entry = placed.entry;
+    let Aside { seen, said, now } = *aside;
+    let board: &Board = &seen.pools;
+    let zone = seen.zone();
     let item = entry.item(board);
     let product = entry.product;
     Row {
@@ -283,6 +309,11 @@ fn row<'a>(placed: &Placed<'a>, board: &Board, now: Timestamp) -> Row<'a> {
             .map(|since| When::new(since, now)),
         // A pool says for itself why it is not known.
         why: why_unknown(placed).filter(|_| item.pool.is_none()),
+        ack: said.ack(&entry).map(|ack| Acked {
+            words: people::taken_on(&ack, &zone, now),
+            overdue: ack.overdue,
+        }),
+        silenced: said.silenced(&entry).map(|by| people::silenced(&by, &zone, now)),
         last_known: item
             .last
             .and_then(|last| Some((last.last_level?, When::new(last.last_known_at?, now)))),

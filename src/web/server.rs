@@ -14,6 +14,7 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 use hyper::body::Incoming;
@@ -41,6 +42,7 @@ use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
 use crate::web::page;
+use crate::web::people;
 use crate::web::problem::Problem;
 use crate::web::records;
 use crate::web::scrape;
@@ -187,6 +189,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/api/v1/polls", get(records::polls))
         .route("/api/v1/deliveries", get(records::deliveries))
         .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
+        .route(access::ACKS, get(people::acks).post(people::make_ack))
+        .route("/api/v1/acks/{id}", delete(people::end_ack))
+        .route(access::SILENCES, get(people::silences).post(people::make_silence))
+        .route("/api/v1/silences/{id}", delete(people::end_silence))
         .route(access::HINTS, post(hints::hint))
         .route(access::POLL, post(hints::poll))
         .fallback(nothing_here)

@@ -30,6 +30,7 @@ mod commands;
 mod secrets;
 mod prometheus;
 mod heartbeat;
+mod people;
 mod demo;
 mod reports;
 mod forecast;

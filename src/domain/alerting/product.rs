@@ -51,13 +51,8 @@ impl Walk<'_> {
             None => self.appeared(look),
             Some(known) if known.gone => self.returned(known, look),
             Some(known) => {
-<<<<<<< HEAD
-                let waits = || self.telling.is_waiting(known, self.mutes_moved);
-                if look.unchanged && known.missing == 0 && !waits() && !self.is_recast(known) {
-=======
                 let waits = || self.telling.is_waiting(known, self.mutes_moved) || self.is_recast(known);
                 if look.unchanged && known.missing == 0 && !waits() {
->>>>>>> people-work
                     return Arc::clone(known);
                 }
                 self.seen_again(known, look)

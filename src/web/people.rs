@@ -1,0 +1,223 @@
+//! Acks and silences over HTTP: made, listed, ended.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::alerting::state::Memory;
+use crate::domain::people::Matcher;
+use crate::observe::said;
+use crate::observe::view::Seen;
+use crate::people::draft;
+use crate::people::listed;
+use crate::people::listed::AckItem;
+use crate::people::listed::SilenceItem;
+use crate::people::target;
+use crate::people::target::Wanted;
+use crate::store::error::StoreError;
+use crate::web::body::Fields;
+use crate::web::body::faulty;
+use crate::web::params::Params;
+use crate::web::problem::Problem;
+use crate::web::records::recorded_instance;
+use crate::web::records::unreadable;
+use crate::web::state::AppState;
+use crate::web::stock::List;
+
+/// How many series are named of those that a silence matches.
+const NAMED: usize = 100;
+
+/// A silence that was made, and what it is for now.
+#[derive(Serialize)]
+struct MadeSilence {
+    #[serde(flatten)]
+    silence: SilenceItem,
+    /// The ids of alerts, at most 100.
+    matches: Vec<String>,
+    matches_total: usize,
+}
+
+/// `POST /api/v1/acks`
+pub async fn make_ack(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let known = ["alert_id", "by", "note", "quantity", "eta"];
+    let fields = Fields::read(&headers, body, &known).await?;
+    let now = Timestamp::now();
+    let seen = app.view.seen();
+    let new = draft::ack(
+        fields.needed("by")?,
+        fields.text("note")?.unwrap_or_default(),
+        fields.number("quantity")?,
+        fields.ahead("eta", &seen.zone(), now)?,
+        now,
+    );
+    let new = new.map_err(faulty)?;
+    let pools = listed::pools(app.store.reader()).await.map_err(unreadable)?;
+    let wanted = Wanted {
+        text: fields.needed("alert_id")?,
+        instance: None,
+        combination: None,
+    };
+    let series = target::find(&shops(&seen), &pools, &wanted).map_err(|unclear| Problem {
+        parameter: Some("alert_id".into()),
+        ..Problem::not_found(unclear.to_string())
+    })?;
+    let instance = match &series.instance {
+        Some(shop) => app.store.reader().instance(shop).await,
+        None => app.store.reader().pools().await,
+    };
+    let Some(instance) = instance.map_err(unreadable)? else {
+        return Err(Problem::not_found("Its shop was never read."));
+    };
+    let made = app.store.add_ack(instance, series.number, &new, now).await;
+    let id = made.map_err(unwritable)?.id;
+    let acks = app
+        .store
+        .reader()
+        .acks(Some(instance), true)
+        .await
+        .map_err(unreadable)?;
+    let made = acks.iter().find(|listed| listed.ack.id == id);
+    Ok((
+        StatusCode::CREATED,
+        Json(made.map(|listed| AckItem::of(listed, now))),
+    )
+        .into_response())
+}
+
+/// `GET /api/v1/acks?instance=&all=`
+pub async fn acks(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
+    params.only(&["instance", "all"])?;
+    let all = all(&params)?;
+    let instance = recorded_instance(&app, &params).await?;
+    let found = app
+        .store
+        .reader()
+        .acks(instance, !all)
+        .await
+        .map_err(unreadable)?;
+    let now = Timestamp::now();
+    let items: Vec<AckItem> = found.iter().map(|ack| AckItem::of(ack, now)).collect();
+    Ok(Json(List { items, cursor: None }).into_response())
+}
+
+/// `DELETE /api/v1/acks/{id}`
+pub async fn end_ack(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let ended = match id.parse() {
+        Ok(id) => app
+            .store
+            .end_ack(id, Timestamp::now())
+            .await
+            .map_err(unwritable)?,
+        Err(_) => false,
+    };
+    ended_or(ended, "There is no ack of that number in force.")
+}
+
+/// `POST /api/v1/silences`
+pub async fn make_silence(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let known = ["matcher", "starts_at", "ends_at", "by", "comment"];
+    let fields = Fields::read(&headers, body, &known).await?;
+    let now = Timestamp::now();
+    let seen = app.view.seen();
+    let zone = seen.zone();
+    fields.needed("ends_at")?;
+    let ends_at = fields.ahead("ends_at", &zone, now)?.unwrap_or(now);
+    let new = draft::silence(
+        fields.matcher()?,
+        fields.ahead("starts_at", &zone, now)?,
+        ends_at,
+        fields.needed("by")?,
+        fields.needed("comment")?,
+        now,
+    );
+    let made = app.store.add_silence(&new.map_err(faulty)?, now).await;
+    let made = made.map_err(unwritable)?;
+    let mut matches = matched(&seen, &made.matcher);
+    let matches_total = matches.len();
+    matches.truncate(NAMED);
+    let made = MadeSilence {
+        silence: SilenceItem::of(&made, now),
+        matches,
+        matches_total,
+    };
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// `GET /api/v1/silences?all=`
+pub async fn silences(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
+    params.only(&["all"])?;
+    let all = all(&params)?;
+    let found = app.store.reader().silences(None).await.map_err(unreadable)?;
+    let now = Timestamp::now();
+    let mut items: Vec<SilenceItem> = found
+        .iter()
+        .map(|silence| SilenceItem::of(silence, now))
+        .collect();
+    items.retain(|item| all || item.is_to_come());
+    Ok(Json(List { items, cursor: None }).into_response())
+}
+
+/// `DELETE /api/v1/silences/{id}`
+pub async fn end_silence(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let ended = match id.parse() {
+        Ok(id) => app
+            .store
+            .end_silence(id, Timestamp::now())
+            .await
+            .map_err(unwritable)?,
+        Err(_) => false,
+    };
+    ended_or(ended, "There is no silence of that number that could be ended.")
+}
+
+fn ended_or(ended: bool, problem: &'static str) -> Result<Response, Problem> {
+    if ended {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::not_found(problem))
+    }
+}
+
+fn all(params: &Params) -> Result<bool, Problem> {
+    let all = params.chosen("all", "true or false", |text| text.parse().ok())?;
+    Ok(all.unwrap_or_default())
+}
+
+fn shops(seen: &Seen) -> Vec<(&str, &Memory)> {
+    let shops = seen.instances.iter();
+    shops.map(|shop| (&*shop.name, &*shop.memory)).collect()
+}
+
+/// The ids of the alerts that it is for now.
+fn matched(seen: &Seen, matcher: &Matcher) -> Vec<String> {
+    let shops = shops(seen);
+    let series = said::matched(matcher, &shops).map(|entry| entry.alert_id());
+    let pools = seen.pools.pools.iter();
+    let pools = pools.filter(|pool| matcher.matches_pool(&pool.name, &pool.shops));
+    series
+        .chain(pools.map(|pool| format!("pool:{}", pool.name)))
+        .collect()
+}
+
+fn unwritable(error: StoreError) -> Problem {
+    tracing::error!(%error, "What somebody said could not be recorded.");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "It could not be recorded; the monitor's log says why.",
+    )
+}

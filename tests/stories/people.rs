@@ -1,0 +1,416 @@
+//! The people's side beside a running daemon: acks and silences from the command line and over HTTP, shown and kept.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::CONTROLLED;
+use crate::daemon::PATIENCE;
+use crate::daemon::eventually;
+use crate::home;
+use crate::receivers::Receivers;
+use crate::shop::Shop;
+use crate::shop::item;
+
+/// An answer to a request with a body.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .expect("writes");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("reads");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        body: body.to_owned(),
+    }
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+#[test]
+fn an_ack_beside_the_daemon_shows_everywhere_stays_over_a_restart_and_ends_with_the_recovery() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9), item(2, "DS-128", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    home.write("config/monitor.toml", CONTROLLED);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    shop.stock(1, 0);
+    receivers.wait_for(2);
+    let made = home.run(&[
+        "ack",
+        "ds-64",
+        "--by",
+        "Ann",
+        "--note",
+        "PO 881",
+        "--quantity",
+        "20",
+        "--eta",
+        "10d",
+    ]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(
+        made.out.starts_with("DS-64 (default/1/-): ordered: 20, by "),
+        "{made:?}"
+    );
+    assert!(made.out.trim_end().ends_with("PO 881 (Ann). Ack 1."), "{made:?}");
+    let ack = |item: &Value| item["ack"]["by"] == "Ann" && item["ack"]["quantity"] == 20;
+    assert!(ack(&daemon.item(1).unwrap()), "{:?}", daemon.item(1));
+    assert_eq!(daemon.item(2).unwrap()["ack"], Value::Null);
+    assert!(daemon.get("/").body.contains("PO 881 (Ann)"), "the page");
+    assert!(ack(&daemon.json("/api/v1/alerts?status=firing")["items"][0]));
+    for command in [&["status"][..], &["history", "1"], &["ack", "list"]] {
+        let shown = home.run(command);
+        assert_eq!(shown.code, 0, "{shown:?}");
+        let flat = shown.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("ordered: 20"), "{command:?}: {shown:?}");
+    }
+    daemon.stop();
+    let mut daemon = home.start();
+    daemon.wait_for_polls("default", 2);
+    assert!(ack(&daemon.item(1).unwrap()), "after a restart");
+    shop.stock(1, 30);
+    receivers.wait_for(3);
+    daemon.wait_for_item(1, "nobody is on it", |item| item["ack"].is_null());
+    let over = home.run(&["ack", "list", "--all", "--json"]).json();
+    assert_eq!(over["items"][0]["ended_why"], "recovered", "{over}");
+    daemon.stop();
+    assert_eq!(
+        receivers.said(),
+        [
+            "stock.baseline",
+            "stock.alerts: 1 first out 0",
+            "stock.alerts: 1 recovered ok 30"
+        ]
+    );
+    let recovered = &receivers.payloads()[2]["data"]["alerts"][0];
+    assert_eq!(recovered["ack"]["by"], "Ann", "{recovered}");
+}
+
+#[test]
+fn a_silence_keeps_quiet_until_it_ends_and_the_next_word_says_so() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9), item(2, "VPS", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    home.write("config/monitor.toml", CONTROLLED);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let made = home.run(&[
+        "silence",
+        "add",
+        "--product",
+        "DS-*",
+        "--for",
+        "2h",
+        "--comment",
+        "new rack",
+        "--by",
+        "Ann",
+    ]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(
+        made.out.contains("It matches 1 now: DS-64 (default/1/-)."),
+        "{made:?}"
+    );
+    shop.stock(1, 0);
+    shop.stock(2, 0);
+    receivers.wait_for(2);
+    let silenced = daemon.wait_for_item(1, "out", |item| item["severity"] == "out");
+    assert_eq!(silenced["silenced"]["by"], "Ann", "{silenced}");
+    assert_eq!(silenced["silenced"]["kind"], "silence");
+    assert_eq!(daemon.item(2).unwrap()["silenced"], Value::Null);
+    assert!(daemon.get("/").body.contains("by Ann (new rack)"), "the page");
+    daemon.stop();
+    let mut daemon = home.start();
+    daemon.wait_for_polls("default", 3);
+    assert_eq!(receivers.said().len(), 2, "{:?}", receivers.said());
+    let listed = home.run(&["silence", "list", "--json"]).json();
+    assert_eq!(listed["items"][0]["state"], "in_force", "{listed}");
+    let ended = home.run(&["silence", "end", "1"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    receivers.wait_for(3);
+    daemon.stop();
+    assert_eq!(
+        receivers.said()[1..],
+        ["stock.alerts: 2 first out 0", "stock.alerts: 1 first out 0"]
+    );
+    let told = &receivers.payloads()[2]["data"]["alerts"][0];
+    assert_eq!(
+        told["after"],
+        json!({"kind": "silence", "id": "1", "by": "Ann", "comment": "new rack"})
+    );
+    let mails = receivers.subjects();
+    assert_eq!(mails.len(), 3, "{mails:?}");
+    let again = home.run(&["silence", "end", "1"]);
+    assert_eq!((again.code, again.out.as_str()), (1, ""), "{again:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9), item(2, "DS-128", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.export("USER", "ann");
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    for (command, code, said) in [
+        (&["ack", "DS-256"][..], 1, "No product \"DS-256\" is watched."),
+        (
+            &["ack", "DS-*"],
+            64,
+            "names several: DS-64 (default/1/-), DS-128 (default/2/-).",
+        ),
+        (
+            &["ack", "1", "--combination", "4=11"],
+            1,
+            "has no combination 4=11",
+        ),
+        (&["ack", "--pool", "kits"], 1, "There is no pool \"kits\"."),
+        (
+            &["ack", "1", "--eta", "soon"],
+            64,
+            "--eta: \"soon\" is not a date",
+        ),
+        (
+            &["ack", "1", "--eta", "2020-01-01"],
+            64,
+            "--eta: The time when it is to be there has passed",
+        ),
+        (&["ack", "1", "--quantity", "0"], 64, "--quantity: "),
+        (&["ack", "1", "--by", " "], 64, "--by: "),
+        (
+            &["ack", "1", "--instance", "mars"],
+            78,
+            "There is no shop \"mars\"",
+        ),
+        (&["ack", "end", "7"], 1, "There is no ack 7 in force."),
+        (&["ack"], 64, "Name a product or --pool."),
+        (&["silence", "add", "--comment", "x"], 64, "--for"),
+        (&["silence", "add", "--for", "2h"], 64, "--comment"),
+        (
+            &[
+                "silence",
+                "add",
+                "--until",
+                "2020-01-01",
+                "--comment",
+                "x",
+                "--by",
+                "Ann",
+            ],
+            64,
+            "over before it begins",
+        ),
+        (
+            &[
+                "silence",
+                "add",
+                "--for",
+                "2h",
+                "--comment",
+                "x",
+                "--by",
+                "Ann",
+                "--option",
+                "RAM",
+            ],
+            64,
+            "NAME=CHOICE",
+        ),
+    ] {
+        let ended = home.run(command);
+        assert_eq!(ended.code, code, "{command:?}: {ended:?}");
+        assert!(ended.err.contains(said), "{command:?}: {ended:?}");
+    }
+    assert_eq!(daemon.json("/api/v1/acks?all=true")["items"], json!([]));
+    assert_eq!(daemon.json("/api/v1/silences?all=true")["items"], json!([]));
+    daemon.stop();
+}
+
+#[test]
+fn acks_and_silences_are_made_listed_and_ended_over_http() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let post = |path: &str, body: Value| send(daemon.address, "POST", path, JSON, &body.to_string());
+    let made = post(
+        "/api/v1/acks",
+        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "2099-01-01T00:00:00Z"}),
+    );
+    assert_eq!(made.status, 400, "more than five years: {}", made.body);
+    assert_eq!(made.json()["parameter"], "eta");
+    let made = post(
+        "/api/v1/acks",
+        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "10d"}),
+    );
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    assert_eq!(
+        (&made["id"], &made["name"], &made["overdue"], &made["ended_at"]),
+        (&json!(1), &json!("DS-64"), &json!(false), &Value::Null)
+    );
+    assert_eq!(daemon.json("/api/v1/acks")["items"], json!([made]));
+    let silenced = post(
+        "/api/v1/silences",
+        json!({"matcher": {"products": [1]}, "ends_at": "2h", "by": "Ann", "comment": "new rack"}),
+    );
+    assert_eq!(silenced.status, 201, "{}", silenced.body);
+    assert_eq!(silenced.json()["matches"], json!(["default/1/-"]));
+    assert_eq!(daemon.item(1).unwrap()["silenced"]["comment"], "new rack");
+    for (path, body, status, parameter) in [
+        ("/api/v1/acks", json!({"alert_id": "default/1/-"}), 400, "by"),
+        ("/api/v1/acks", json!({"by": "Ann"}), 400, "alert_id"),
+        (
+            "/api/v1/acks",
+            json!({"alert_id": "default/9/-", "by": "Ann"}),
+            404,
+            "alert_id",
+        ),
+        (
+            "/api/v1/acks",
+            json!({"alert_id": "pool:kits", "by": "Ann"}),
+            404,
+            "alert_id",
+        ),
+        (
+            "/api/v1/acks",
+            json!({"alert_id": "default/1/-", "by": 7}),
+            400,
+            "by",
+        ),
+        (
+            "/api/v1/acks",
+            json!({"alert_id": "default/1/-", "by": "A", "quantity": "x"}),
+            400,
+            "quantity",
+        ),
+        (
+            "/api/v1/acks",
+            json!({"alert_id": "default/1/-", "by": "A", "who": "x"}),
+            400,
+            "who",
+        ),
+        (
+            "/api/v1/silences",
+            json!({"ends_at": "2h", "by": "A", "comment": "x"}),
+            400,
+            "matcher",
+        ),
+        (
+            "/api/v1/silences",
+            json!({"matcher": {}, "by": "A", "comment": "x"}),
+            400,
+            "ends_at",
+        ),
+        (
+            "/api/v1/silences",
+            json!({"matcher": {}, "ends_at": "2h", "by": "A"}),
+            400,
+            "comment",
+        ),
+        (
+            "/api/v1/silences",
+            json!({"matcher": {"product": [1]}, "ends_at": "2h", "by": "A", "comment": "x"}),
+            400,
+            "matcher",
+        ),
+        (
+            "/api/v1/silences",
+            json!({"matcher": {"products": 1}, "ends_at": "2h", "by": "A", "comment": "x"}),
+            400,
+            "matcher",
+        ),
+    ] {
+        let answer = post(path, body.clone());
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        assert_eq!(answer.json()["parameter"], parameter, "{body}: {}", answer.body);
+    }
+    let delete = |path: &str| send(daemon.address, "DELETE", path, "", "").status;
+    assert_eq!(delete("/api/v1/acks/1"), 204);
+    assert_eq!(delete("/api/v1/acks/1"), 404);
+    assert_eq!(delete("/api/v1/acks/x"), 404);
+    assert_eq!(delete("/api/v1/silences/1"), 204);
+    assert_eq!(delete("/api/v1/silences/1"), 404);
+    assert_eq!(daemon.json("/api/v1/acks")["items"], json!([]));
+    assert_eq!(
+        daemon.json("/api/v1/acks?all=true")["items"][0]["ended_why"],
+        "ended"
+    );
+    assert_eq!(daemon.get("/api/v1/silences?all=1").status, 400);
+    daemon.stop();
+}
+
+#[test]
+fn a_web_page_elsewhere_and_who_has_no_token_change_nothing() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("HTTP_TOKEN", "token-0123456789");
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let body = json!({"alert_id": "default/1/-", "by": "Ann"}).to_string();
+    let bearer = "Authorization: Bearer token-0123456789\r\n";
+    for (headers, status) in [
+        (JSON.to_owned(), 401),
+        (bearer.to_owned(), 415),
+        (
+            format!("{bearer}Content-Type: application/x-www-form-urlencoded\r\n"),
+            415,
+        ),
+        (format!("{bearer}Content-Type: text/plain\r\n"), 415),
+        (format!("{bearer}{JSON}Origin: https://evil.example\r\n"), 403),
+        (format!("{bearer}{JSON}Sec-Fetch-Site: cross-site\r\n"), 403),
+    ] {
+        let answer = send(daemon.address, "POST", "/api/v1/acks", &headers, &body);
+        assert_eq!(answer.status, status, "{headers}: {}", answer.body);
+    }
+    let large = format!("{{\"by\":\"{}\"}}", "x".repeat(20_000));
+    let headers = format!("{bearer}{JSON}");
+    assert_eq!(
+        send(daemon.address, "POST", "/api/v1/acks", &headers, &large).status,
+        413
+    );
+    assert_eq!(
+        send(daemon.address, "PUT", "/api/v1/acks", &headers, &body).status,
+        405
+    );
+    assert_eq!(
+        send(daemon.address, "DELETE", "/api/v1/silences/1", "", "").status,
+        401
+    );
+    assert_eq!(daemon.json("/api/v1/acks?all=true")["items"], json!([]));
+    assert_eq!(
+        send(daemon.address, "POST", "/api/v1/acks", &headers, &body).status,
+        201
+    );
+    let seen = eventually("it shows", || {
+        daemon.item(1).filter(|item| item["ack"].is_object())
+    });
+    assert_eq!(seen["ack"]["note"], "");
+    daemon.stop();
+}
