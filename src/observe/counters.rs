@@ -337,9 +337,8 @@ fn tell_version(registry: &Registry) -> Result<(), prometheus::Error> {
 
 /// When each report last succeeded, and whether it is overdue.
 fn of_reports(registry: &Registry) -> Result<(IntGaugeVec, IntGaugeVec), prometheus::Error> {
-    let gauge = |name: &str, help: &str| {
-        registered(registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?)
-    };
+    let gauge =
+        |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?);
     let report_success = gauge(
         "whmcs_stock_report_last_success_timestamp_seconds",
         "When the report last reached somebody on each of its channels, or was due with nothing to say; absent before.",
