@@ -373,7 +373,7 @@ fn a_report_in_a_few_lines_names_the_worst() {
     - DS-64 [RAM: 64 GB, Disk: 2x NVMe]: 0 left
     - DS-128 AMD EPYC: 1 left
     Will run out before a restock (1):
-    - VPS L: 12 left, lasts about 6 days (4 to 9)
+    - VPS L: 12 left, lasts about 6 days (3 to 10)
     Ordered and waiting (2):
     - GPU-1: overdue: 20 ordered, due 18 November (4 days ago), 12 came so far
     - VPS XL: 20 ordered, expected 12 December
