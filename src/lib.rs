@@ -241,6 +241,7 @@ pub mod jobs {
     pub mod depart;
     pub mod digest;
     mod past;
+    mod said;
     pub mod rehearse;
     pub mod report;
 }

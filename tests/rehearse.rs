@@ -85,11 +85,11 @@ impl World {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), None),
-            Arc::clone(&generation.config.windows),
             Arc::clone(&generation.telling),
             remind_at,
             zone,
-        );
+        )
+        .with_windows(&generation.config.windows);
         Self {
             check: generation.check(0, &store, Duration::from_secs(1)),
             remind,

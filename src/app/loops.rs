@@ -125,11 +125,11 @@ impl Loops {
             lasting.store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
-            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
-        );
+        )
+        .with_windows(&config.windows);
         tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
         tasks.spawn(remind_loop(
             Arc::clone(&generation.rules),

@@ -154,6 +154,9 @@ pub struct RehearseArguments {
     /// Only this shop
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
+    /// Leave acks and silences out
+    #[arg(long)]
+    pub without_people: bool,
     /// List every message, not only the last ones
     #[arg(long)]
     pub all: bool,

@@ -108,10 +108,10 @@ async fn prepared(config: &Config, reader: &Reader, options: &RehearseArguments)
     if until <= since {
         return Err(fail(Exit::Usage, "--until must be later than --since."));
     }
+    let broken = |error: StoreError| exit_of(Err(error.into()));
     let mut shops = Vec::new();
     let wanted = |name: &str| options.instance.as_deref().is_none_or(|only| only == name);
     for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {
-        let broken = |error: StoreError| exit_of(Err(error.into()));
         let Some(id) = reader.instance(&instance.name).await.map_err(broken)? else {
             say(&format!(
                 "The database has no history of the shop {:?}.",
@@ -119,10 +119,20 @@ async fn prepared(config: &Config, reader: &Reader, options: &RehearseArguments)
             ));
             continue;
         };
-        let timeline = reader.timeline(id, since, until).await.map_err(broken)?;
+        let mut timeline = reader.timeline(id, since, until).await.map_err(broken)?;
+        if options.without_people {
+            timeline.acks.clear();
+        }
         shops.push((instance.name.clone(), timeline));
     }
+    let silences = if options.without_people {
+        Vec::new()
+    } else {
+        reader.silences(None).await.map_err(broken)?
+    };
     Ok(Rehearse {
+        silences,
+        windows: Arc::clone(&config.windows),
         rules: Arc::clone(&config.rules),
         shops,
         since,

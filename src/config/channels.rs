@@ -166,6 +166,7 @@ fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
             url,
             format,
             secret,
+            secret_key: keys::WEBHOOK_SECRET.name.to_owned(),
             receiver: Receiver::none(),
             link_local: false,
         },
@@ -183,6 +184,7 @@ struct Webhook {
     url: Given<Placed<Url>>,
     format: Given<Placed<WebhookFormat>>,
     secret: Given<Placed<SecretString>>,
+    secret_key: String,
     receiver: Receiver,
     link_local: bool,
 }
@@ -206,10 +208,10 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         Given::Absent => None,
         Given::Is(secret) if !format.is_ours() => {
             let wrong = Wrong::new(
-                "gives a secret to sign with, and its format has no signature",
-                "Remove the secret, or set the format to standard.",
+                "is there to sign with, and the format has no signature",
+                "Remove it, or set the format to standard.",
             );
-            reader.findings.wrong(key, secret.place, wrong);
+            reader.findings.wrong(webhook.secret_key, secret.place, wrong);
             return None;
         }
         Given::Is(secret) => Some(secret.value),
@@ -382,6 +384,7 @@ fn webhook_channel(
             url,
             format,
             secret,
+            secret_key: section.key("secret"),
             receiver,
             link_local,
         },

@@ -10,7 +10,7 @@ use crate::config::overlay::Sources;
 const STAND_INS: [&str; 7] = [
     "https://unset.example/includes/api.php",
     "smtp://unset.example",
-    "whsec_dW5zZXQgdW5zZXQgdW5zZXQgdW5zZXQ=",
+    "whsec_dW5zZXQgdW5zZXQgdW5zZXQgdW5zZXQgdW5zZXQ=",
     "unset@unset.example",
     "1",
     "1h",

@@ -89,8 +89,7 @@ impl Receiver {
         }
     }
 
-    /// The URL without what is said elsewhere, and how messages are addressed. `owner` is the key of the URL, `beside`
-    /// names one that stands beside it.
+    /// The URL without what is said elsewhere, and how messages are addressed. `owner` is the key of the URL.
     pub fn addressed(
         self,
         reader: &mut Reader,
@@ -143,7 +142,7 @@ impl Receiver {
         if !value.path().ends_with("/sendMessage") || !value.path().contains("/bot") {
             let wrong = Wrong::new(
                 "is not where a bot of Telegram posts",
-                "Write https://api.telegram.org/bot<token>/sendMessage, or the token as token = \"…\".",
+                "Write https://api.telegram.org/bot<token>/sendMessage, or leave the URL out and write token = \"…\".",
             );
             reader.findings.wrong(owner, place, wrong);
             return None;
@@ -154,10 +153,10 @@ impl Receiver {
                 Some(Ok(chat)) => chat,
                 Some(Err(_)) | None => {
                     let wrong = Wrong::new(
-                        "is missing or no chat's number or @name",
-                        "Write chat_id = \"-1001234567890\" (or put ?chat_id=… at the end of the URL).",
+                        "names no chat: neither a number nor a channel's @name",
+                        "Write chat_id = \"-1001234567890\" in the channel, or put ?chat_id=-1001234567890 at the end of the URL.",
                     );
-                    reader.findings.wrong(beside(owner, "chat_id"), place, wrong);
+                    reader.findings.wrong(owner, place, wrong);
                     return None;
                 }
             },

@@ -17,7 +17,6 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
 use crate::domain::people::People;
 use crate::domain::pool::Board;
-use crate::domain::report::Amount;
 use crate::domain::report::Chart;
 use crate::domain::report::Happened;
 use crate::domain::report::Health;
@@ -140,7 +139,6 @@ struct Looked<'a> {
     source: &'a Source,
     movements: HashMap<u32, Movement>,
     forecasts: Forecasts,
-    prices: HashMap<ProductId, Amount>,
     people: People,
 }
 
@@ -155,7 +153,6 @@ impl<'a> Looked<'a> {
             source,
             movements: HashMap::new(),
             forecasts: Forecasts::default(),
-            prices: HashMap::new(),
             people: People::default(),
         };
         if let Some(stretch) = looked.stretch(span.from, span.until) {
@@ -194,7 +191,10 @@ impl<'a> Looked<'a> {
     /// Adds how well the shop was seen, up to now.
     async fn tally(&self, reader: &Reader, span: Span, health: &mut Health) -> Result<(), StoreError> {
         health.unknown_products += self.source.unknown();
-        let Some(stretch) = self.stretch(span.from, span.now) else {
+        // With what was seen in this very moment.
+        let moment = SignedDuration::from_millis(1);
+        let until = span.now.checked_add(moment).unwrap_or(span.now);
+        let Some(stretch) = self.stretch(span.from, until) else {
             health.gaps.push((self.source.name.clone(), span.from, None));
             return Ok(());
         };
@@ -215,7 +215,6 @@ impl<'a> Looked<'a> {
             memory: &self.source.memory,
             movements: &self.movements,
             forecasts: &self.forecasts,
-            prices: &self.prices,
             people: &self.people,
         }
     }

@@ -300,8 +300,8 @@ fn tell(rules: &Rules, tracked: &mut Tracked, at: Timestamp) {
         let channel = &rules.channels[*channel];
         let severity = channel.view(tracked.series.severity);
         if severity != Severity::Ok {
-            let channel = Arc::from(channel.name.as_str());
-            tracked.series.told.push(Told::new(channel, severity, at));
+            let name = Arc::from(channel.name.as_str());
+            tracked.series.told.push(Told::new(name, severity, at));
         }
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::domain::alerting::decide::Seen;
 use crate::domain::alerting::decide::decide;
+use crate::domain::alerting::decide::is_waiting;
 use crate::domain::alerting::decision::Decision;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::judge;
@@ -31,9 +32,12 @@ use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
 use crate::domain::message::Message;
 use crate::domain::people::People;
+use crate::domain::people::Silence;
 use crate::domain::source::Cause;
 use crate::domain::source::Failure;
 use crate::jobs::past::Past;
+use crate::jobs::said::SaidThen;
+use crate::maintenance::Window;
 use crate::store::timeline::Ended;
 use crate::store::timeline::PastPoll;
 use crate::store::timeline::Timeline;
@@ -50,6 +54,9 @@ pub struct Rehearse {
     pub until: Timestamp,
     pub remind_at: Time,
     pub zone: TimeZone,
+    /// All that were ever made; empty where what people said is left out, as the acks of the shops are then.
+    pub silences: Vec<Silence>,
+    pub windows: Arc<[Window]>,
 }
 
 /// What would have been said.
@@ -68,9 +75,12 @@ pub struct Rehearsed {
 struct Stage<'a> {
     name: &'a str,
     past: Past<'a>,
+    said: SaidThen<'a>,
     memory: Memory,
     /// The next poll.
     next: usize,
+    /// What the history does not hold.
+    nothing: (Capacities, Forecasts),
 }
 
 impl Rehearse {
@@ -80,19 +90,20 @@ impl Rehearse {
         let mut rehearsed = Rehearsed::default();
         let mut stages: Vec<Stage<'_>> = self.shops.iter().map(|shop| self.stage(shop)).collect();
         let mut slots = self.slots().into_iter().peekable();
+        let mut reminded = vec![None; self.rules.channels.len()];
         let mut short = self.next_short(&stages, self.since, false);
         loop {
             let poll = stages.iter().filter_map(Stage::next_at).min();
             let round = slots.peek().copied().into_iter().chain(short).min();
             match (poll, round.filter(|at| *at <= self.until)) {
                 (Some(poll), round) if round.is_none_or(|round| poll <= round) => {
-                    if self.step(&mut stages, poll, &mut rehearsed) {
-                        short = self.next_short(&stages, poll, false);
-                    }
+                    self.step(&mut stages, poll, &mut rehearsed);
+                    self.remind(&mut stages, &mut reminded, poll, &mut rehearsed);
+                    short = self.next_short(&stages, poll, true);
                 }
                 (_, Some(round)) => {
-                    let slot = slots.next_if(|slot| *slot == round);
-                    self.remind(&mut stages, slot, round, &mut rehearsed);
+                    let _ = slots.next_if(|slot| *slot == round);
+                    self.remind(&mut stages, &mut reminded, round, &mut rehearsed);
                     short = self.next_short(&stages, round, true);
                 }
                 (_, None) => break,
@@ -101,14 +112,17 @@ impl Rehearse {
         rehearsed
     }
 
-    fn stage<'a>(&self, (name, timeline): &'a (String, Timeline)) -> Stage<'a> {
+    fn stage<'a>(&'a self, (name, timeline): &'a (String, Timeline)) -> Stage<'a> {
         let past = Past::new(timeline);
         let memory = past.told_already(&self.rules, name);
+        let beside = (self.silences.as_slice(), &self.windows);
         Stage {
             name,
+            said: SaidThen::new(&timeline.acks, beside, self.since),
             past,
             memory,
             next: 0,
+            nothing: Default::default(),
         }
     }
 
@@ -153,47 +167,59 @@ impl Rehearse {
             .map(|due| due.max(now))
     }
 
+    /// A round of reminders, and of what is overdue or was taken on by nobody.
     fn remind(
         &self,
         stages: &mut [Stage<'_>],
-        slot: Option<Timestamp>,
+        reminded: &mut [Option<Date>],
         now: Timestamp,
         rehearsed: &mut Rehearsed,
     ) {
-        let people = People::default();
+        let people: Vec<People> = stages.iter_mut().map(|stage| stage.people(now)).collect();
         let shops: Vec<remind::Shop<'_>> = stages
             .iter()
-            .map(|stage| remind::Shop {
+            .zip(&people)
+            .map(|(stage, people)| remind::Shop {
                 instance: stage.name,
                 memory: &stage.memory,
-                people: &people,
+                people,
             })
             .collect();
-        let slots = vec![slot; self.rules.channels.len()];
+        let channels = self.rules.channels.iter().zip(reminded);
+        let slots: Vec<Option<Timestamp>> = channels
+            .map(|(channel, reminded)| {
+                let (day, slot) = remind::slot(channel, self.remind_at, &self.zone, now)?;
+                // What was due before belongs to the time before.
+                let due = *reminded != Some(day) && slot > self.since;
+                *reminded = Some(day);
+                due.then_some(slot)
+            })
+            .collect();
         let reminders = remind::remind(&self.rules, &shops, None, &slots, now, &mut Uuid::new_v4);
         rehearsed.messages.extend(reminders.messages);
         for (stage, changed) in stages.iter_mut().zip(reminders.shops) {
             if let Some(changed) = changed {
+                stage.said.became(&changed.acks, now);
                 stage.memory = changed.memory;
             }
         }
     }
 
-    /// The polls of that time; whether any of them had to be decided.
-    fn step(&self, stages: &mut [Stage<'_>], at: Timestamp, rehearsed: &mut Rehearsed) -> bool {
-        let before = rehearsed.decided;
+    /// The polls of that time.
+    fn step(&self, stages: &mut [Stage<'_>], at: Timestamp, rehearsed: &mut Rehearsed) {
         for stage in stages.iter_mut() {
             while stage.next_at() == Some(at) {
                 rehearsed.polls += 1;
-                let Some(decision) = stage.poll(&self.rules, rehearsed) else {
+                let people = stage.people(at);
+                let Some(decision) = stage.poll(&self.rules, &people, rehearsed) else {
                     continue;
                 };
                 rehearsed.decided += 1;
                 rehearsed.messages.extend(decision.messages);
+                stage.said.became(&decision.acks, at);
                 stage.memory = decision.next;
             }
         }
-        rehearsed.decided > before
     }
 }
 
@@ -206,58 +232,54 @@ impl<'a> Stage<'a> {
             .map(|poll| poll.observed_at)
     }
 
+    fn people(&mut self, now: Timestamp) -> People {
+        self.said.at(&self.memory, now)
+    }
+
     /// The next poll; `None` where it leads to nothing.
-    fn poll(&mut self, rules: &Rules, rehearsed: &mut Rehearsed) -> Option<Decision> {
+    fn poll(&mut self, rules: &Rules, people: &People, rehearsed: &mut Rehearsed) -> Option<Decision> {
         let timeline: &'a Timeline = self.past.timeline;
         let poll = timeline.polls.get(self.next)?;
         self.next += 1;
         let moved = self.past.advance(poll.id);
         match poll.ended {
-            Ended::Failed(cause) => Some(self.failed(rules, poll, cause)),
+            Ended::Failed(cause) => Some(self.failed((rules, people), poll, cause)),
             Ended::Suspect => {
                 rehearsed.suspect += 1;
-                (!poll.part).then(|| self.failed(rules, poll, Cause::Suspect))
+                (!poll.part).then(|| self.failed((rules, people), poll, Cause::Suspect))
             }
             Ended::Accepted if poll.part => {
                 let products: Vec<Arc<Product>> =
                     moved.iter().filter_map(|id| self.past.product(*id)).collect();
                 (!products.is_empty()).then(|| {
                     let snapshot = self.past.snapshot(poll.observed_at, products);
-                    self.decide(rules, Seen::Part(&snapshot), poll.observed_at)
+                    self.decide((rules, people), Seen::Part(&snapshot), poll.observed_at)
                 })
             }
-            Ended::Accepted if moved.is_empty() && !self.is_restless() => {
+            Ended::Accepted
+                if moved.is_empty()
+                    && !is_waiting(self.policy(rules, people), &self.memory, poll.observed_at) =>
+            {
                 self.memory.source.last_accepted_at = Some(poll.observed_at);
                 None
             }
-            Ended::Accepted => Some(self.accepted(rules, poll)),
+            Ended::Accepted => Some(self.accepted((rules, people), poll)),
         }
     }
 
-    /// Whether time alone may change something, or a poll that shows nothing new.
-    fn is_restless(&self) -> bool {
-        let source = &self.memory.source;
-        let waiting = || {
-            let mut there = self.memory.products.iter().filter(|product| !product.gone);
-            there.any(|product| product.missing > 0 || product.series.is_waiting())
-        };
-        let read = source.last_accepted_at.is_some();
-        source.failures > 0 || source.suspect.is_some() || source.down.is_some() || !read || waiting()
-    }
-
-    fn failed(&self, rules: &Rules, poll: &PastPoll, cause: Cause) -> Decision {
+    fn failed(&self, under: (&Rules, &People), poll: &PastPoll, cause: Cause) -> Decision {
         let failure = Failure {
             cause,
             detail: poll.detail.clone(),
             retry_after: None,
         };
-        self.decide(rules, Seen::Failed(&failure), poll.observed_at)
+        self.decide(under, Seen::Failed(&failure), poll.observed_at)
     }
 
     /// What was believed then is believed, whatever it looks like beside a past that is not whole.
-    fn accepted(&mut self, rules: &Rules, poll: &PastPoll) -> Decision {
+    fn accepted(&mut self, under: (&Rules, &People), poll: &PastPoll) -> Decision {
         let snapshot = self.past.snapshot(poll.observed_at, self.past.products());
-        let decision = self.decide(rules, Seen::Catalogue(&snapshot), poll.observed_at);
+        let decision = self.decide(under, Seen::Catalogue(&snapshot), poll.observed_at);
         if decision.outcome == Outcome::Accepted {
             return decision;
         }
@@ -265,19 +287,28 @@ impl<'a> Stage<'a> {
         let mut run = judge::suspect_run(None, &levels);
         run.polls = AGREEING_POLLS - 1;
         self.memory.source.suspect = Some(run);
-        self.decide(rules, Seen::Catalogue(&snapshot), poll.observed_at)
+        self.decide(under, Seen::Catalogue(&snapshot), poll.observed_at)
     }
 
-    fn decide(&self, rules: &Rules, seen: Seen<'_>, now: Timestamp) -> Decision {
-        let policy = Policy {
+    fn decide(&self, (rules, people): (&Rules, &People), seen: Seen<'_>, now: Timestamp) -> Decision {
+        decide(
+            self.policy(rules, people),
+            &self.memory,
+            seen,
+            now,
+            &mut Uuid::new_v4,
+        )
+    }
+
+    fn policy<'p>(&'p self, rules: &'p Rules, people: &'p People) -> Policy<'p> {
+        Policy {
             instance: self.name,
             rules,
-            capacities: &Capacities::default(),
+            capacities: &self.nothing.0,
             pools: None,
-            people: &People::default(),
-            forecasts: &Forecasts::default(),
-        };
-        decide(policy, &self.memory, seen, now, &mut Uuid::new_v4)
+            people,
+            forecasts: &self.nothing.1,
+        }
     }
 }
 

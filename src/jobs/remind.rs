@@ -60,7 +60,6 @@ impl Remind {
         store: Store,
         rules: Arc<Rules>,
         (capacities, pools): (Arc<Capacities>, Option<Arc<Shelf>>),
-        windows: Arc<[Window]>,
         telling: Arc<Telling>,
         at: Time,
         zone: TimeZone,
@@ -71,12 +70,19 @@ impl Remind {
             rules,
             capacities,
             pools,
-            windows,
+            windows: Arc::from([]),
             telling,
             at,
             zone,
             done: Mutex::default(),
         }
+    }
+
+    /// With maintenance windows; without this there are none.
+    #[must_use]
+    pub fn with_windows(mut self, windows: &Arc<[Window]>) -> Self {
+        self.windows = Arc::clone(windows);
+        self
     }
 
     /// Says again what is due at `now`.
@@ -139,28 +145,12 @@ impl Remind {
         Ok(reminded)
     }
 
-    /// Today's moment for reminders, and the one of the day before.
-    fn slots(&self, now: Timestamp) -> [Option<(Date, Timestamp)>; 2] {
-        let today = now.to_zoned(self.zone.clone()).date();
-        let slot = |day: Date| {
-            let local = self.zone.to_ambiguous_timestamp(day.to_datetime(self.at));
-            Some((day, local.compatible().ok()?))
-        };
-        [slot(today), today.yesterday().ok().and_then(slot)]
-    }
-
     /// For each channel the day's reminder that is still to be said, and its moment. In the quiet hours of a channel it
     /// waits, also until the next day.
     async fn due(&self, now: Timestamp) -> Result<Vec<Option<(Date, Timestamp)>>, StoreError> {
-        let [today, yesterday] = self.slots(now);
         let mut due = Vec::with_capacity(self.rules.channels.len());
         for channel in &self.rules.channels {
-            let waited = |slot: &(Date, Timestamp)| channel.is_quiet(slot.1);
-            let slot = today
-                .filter(|(_, slot)| *slot <= now)
-                .or(yesterday.filter(waited))
-                .filter(|_| !channel.is_quiet(now));
-            due.push(match slot {
+            due.push(match remind::slot(channel, self.at, &self.zone, now) {
                 Some((day, _)) if self.was_said(&channel.name, day).await? => None,
                 slot => slot,
             });

@@ -270,18 +270,20 @@ async fn overdue(
     last: &Run,
     now: Timestamp,
 ) -> Result<Option<(Run, String)>, StoreError> {
-    if let Some(due) = unmade(plan, last, now) {
+    let missed = unmade(plan, last, now).filter(|due| now.duration_since(*due) >= OVERDUE);
+    if let Some(due) = missed {
         let mut run = occasion(plan, due, RunState::Failed, now);
         run.told_at = last.told_at.filter(|_| last.scheduled_for == due);
         let why = "It could not be made: the monitor's log says why.".to_owned();
-        return Ok((now.duration_since(due) >= OVERDUE).then_some((run, why)));
+        return Ok(Some((run, why)));
     }
     let waits = now.duration_since(last.made_at) >= OVERDUE;
     if last.state != RunState::Queued || !waits {
         return Ok(None);
     }
     let reach = reader.report_reach(last).await?;
-    if reach.reached_at.is_some() {
+    let held = reach.held_until.is_some_and(|until| until > now);
+    if reach.reached_at.is_some() || held {
         return Ok(None);
     }
     let how = if reach.given_up {

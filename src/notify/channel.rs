@@ -74,7 +74,10 @@ pub struct Channel {
 #[derive(Debug)]
 enum Way {
     Email(Box<Mailer>),
-    Webhook { webhook: Webhook, format: WebhookFormat },
+    Webhook {
+        webhook: Box<Webhook>,
+        format: WebhookFormat,
+    },
 }
 
 impl Channel {
@@ -91,7 +94,7 @@ impl Channel {
             },
             ChannelKind::Webhook(hook) => match Webhook::new(hook) {
                 Ok(webhook) => Way::Webhook {
-                    webhook,
+                    webhook: Box::new(webhook),
                     format: hook.format.clone(),
                 },
                 Err(error) => return Err(ChannelError::Webhook { name, error }),

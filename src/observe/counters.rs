@@ -71,12 +71,7 @@ impl Counters {
             let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
             registered(&registry, HistogramVec::new(opts, labels)?)
         };
-        let version = IntGaugeVec::new(
-            Opts::new("whmcs_stock_build_info", "The running version; always 1."),
-            &["version"],
-        )?;
-        version.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        registered(&registry, version)?;
+        tell_version(&registry)?;
         let reload_ok = registered(
             &registry,
             IntGauge::new(
@@ -85,17 +80,7 @@ impl Counters {
             )?,
         )?;
         reload_ok.set(1);
-        let gauge = |name: &str, help: &str| {
-            registered(&registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?)
-        };
-        let report_success = gauge(
-            "whmcs_stock_report_last_success_timestamp_seconds",
-            "When the report last reached somebody on each of its channels, or was due with nothing to say; absent before.",
-        )?;
-        let report_overdue = gauge(
-            "whmcs_stock_report_overdue",
-            "1 while the last report that was due has reached nobody for more than an hour.",
-        )?;
+        let (report_success, report_overdue) = of_reports(&registry)?;
         let counters = Self {
             report_success,
             report_overdue,
@@ -338,6 +323,31 @@ impl Counters {
             }
         }
     }
+}
+
+fn tell_version(registry: &Registry) -> Result<(), prometheus::Error> {
+    let version = IntGaugeVec::new(
+        Opts::new("whmcs_stock_build_info", "The running version; always 1."),
+        &["version"],
+    )?;
+    version.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    registered(registry, version)?;
+    Ok(())
+}
+
+/// When each report last succeeded, and whether it is overdue.
+fn of_reports(registry: &Registry) -> Result<(IntGaugeVec, IntGaugeVec), prometheus::Error> {
+    let gauge =
+        |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &["report"])?);
+    let report_success = gauge(
+        "whmcs_stock_report_last_success_timestamp_seconds",
+        "When the report last reached somebody on each of its channels, or was due with nothing to say; absent before.",
+    )?;
+    let report_overdue = gauge(
+        "whmcs_stock_report_overdue",
+        "1 while the last report that was due has reached nobody for more than an hour.",
+    )?;
+    Ok((report_success, report_overdue))
 }
 
 fn registered<C: Collector + Clone + 'static>(

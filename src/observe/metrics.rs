@@ -69,7 +69,7 @@ pub fn outbox(channels: &[impl AsRef<str>], rows: &[OutboxCount]) -> String {
         &mut out,
         name,
         "gauge",
-        "When the oldest pending message was recorded; absent where none waits.",
+        "When the oldest pending message was recorded, or may leave after quiet hours; absent where none waits.",
     );
     for row in &rows {
         if let Some(oldest) = row.oldest {

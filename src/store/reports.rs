@@ -72,6 +72,8 @@ pub struct Reach {
     pub reached_at: Option<Timestamp>,
     /// Nobody will be tried again on one of its channels.
     pub given_up: bool,
+    /// Until when it waits for the quiet hours of a channel, where it does.
+    pub held_until: Option<Timestamp>,
     /// Why it was not taken last, in words.
     pub error: Option<String>,
 }
@@ -124,32 +126,34 @@ impl Reader {
     }
 }
 
-/// Whether a message was taken by somebody and when first, whether somebody is still to be tried, and the last error.
-type Taken = (Option<i64>, bool, Option<String>);
+/// When a message was taken by somebody first, whether somebody is still to be tried, when at the latest whoever was not
+/// tried yet, and the last error.
+type Taken = (Option<i64>, bool, Option<i64>, Option<String>);
 
 impl Reader {
     /// How far the occasion has come.
     pub async fn report_reach(&self, run: &Run) -> Result<Reach, StoreError> {
         let rows: Vec<Taken> = sqlx::query_as(
-            "SELECT min(iif(o.state = 'sent', o.settled_at, NULL)), max(o.state = 'pending'), max(o.last_error) \
+            "SELECT min(iif(o.state = 'sent', o.settled_at, NULL)), max(o.state = 'pending'), \
+             max(iif(o.state = 'pending' AND o.attempts = 0, o.next_attempt_at, NULL)), max(o.last_error) \
              FROM json_each(?) j JOIN messages m ON m.id = j.value JOIN outbox o ON o.message = m.number \
              GROUP BY m.number",
         )
         .bind(to_json(&run.messages)?)
         .fetch_all(&self.pool)
         .await?;
-        let taken = |(at, _, _): &Taken| *at;
+        let taken = |row: &Taken| row.0;
         let reached_at = if rows.iter().all(|row| taken(row).is_some()) {
             rows.iter().filter_map(taken).max()
         } else {
             None
         };
+        let open = || rows.iter().filter(|row| taken(row).is_none());
         Ok(Reach {
             reached_at: optional_timestamp(reached_at)?,
-            given_up: rows.iter().any(|(at, waits, _)| at.is_none() && !waits),
-            error: rows
-                .into_iter()
-                .find_map(|(at, _, error)| error.filter(|_| at.is_none())),
+            given_up: open().any(|(_, waits, _, _)| !waits),
+            held_until: optional_timestamp(open().filter_map(|(_, _, until, _)| *until).max())?,
+            error: open().find_map(|(_, _, _, error)| error.clone()),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a shop showed over a time, poll by poll: everything the history holds that decisions were made of.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Row;
@@ -10,6 +11,8 @@ use sqlx::sqlite::SqliteRow;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
 use crate::domain::message::Capability;
+use crate::domain::people::Ack;
+use crate::domain::people::AckEnd;
 use crate::domain::source::Cause;
 use crate::store::error::StoreError;
 use crate::store::past::PastCatalogue;
@@ -19,6 +22,7 @@ use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::capability;
 use crate::store::value::cause;
+use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 
 /// A shop over a time.
@@ -34,8 +38,20 @@ pub struct Timeline {
     pub attributes: BTreeMap<ProductId, Vec<Attributes>>,
     /// What the source lost (`true`) and regained, ascending by poll; what was lost at the beginning among it.
     pub capabilities: Vec<(PollId, Capability, bool)>,
+    /// The acks of products, in the order they were made.
+    pub acks: Vec<PastAck>,
     /// How many combinations have levels of their own: those are not told here.
     pub combinations: usize,
+}
+
+/// Somebody took a product on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastAck {
+    pub product_id: ProductId,
+    /// As it was when it was made.
+    pub ack: Ack,
+    /// When it ended, and whether somebody ended it.
+    pub ended: Option<(Timestamp, bool)>,
 }
 
 /// A poll, as far as it matters for what was decided.
@@ -118,6 +134,7 @@ impl Reader {
             levels: levels(&mut view, instance, first, last).await?,
             attributes: attributes(&mut view, instance, first).await?,
             capabilities: capabilities(&mut view, instance, last).await?,
+            acks: acks(&mut view, instance, until).await?,
             combinations: combinations(&mut view, instance, last).await?,
             polls,
         })
@@ -242,6 +259,46 @@ async fn capabilities(
     rows.into_iter()
         .map(|(poll, name, lost)| Ok((PollId(poll), capability(&name)?, lost)))
         .collect()
+}
+
+async fn acks(
+    conn: &mut SqliteConnection,
+    instance: InstanceId,
+    until: Timestamp,
+) -> Result<Vec<PastAck>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.series, a.made_at, a.made_by, a.note, a.quantity, a.eta, a.ended_at, a.ended_why, s.product_id \
+         FROM acks a JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
+         WHERE a.instance_id = ? AND a.made_at <= ? AND s.combination = '' ORDER BY a.made_at, a.id",
+    )
+    .bind(instance.0)
+    .bind(until.as_millisecond())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(past_ack).collect()
+}
+
+fn past_ack(row: &SqliteRow) -> Result<PastAck, StoreError> {
+    let (by, note): (&str, &str) = (row.try_get("made_by")?, row.try_get("note")?);
+    let why: Option<&str> = row.try_get("ended_why")?;
+    let why = why.and_then(AckEnd::parse);
+    let by_somebody = matches!(why, Some(AckEnd::Ended | AckEnd::Replaced));
+    let ended = optional_timestamp(row.try_get("ended_at")?)?;
+    Ok(PastAck {
+        product_id: row.try_get("product_id")?,
+        ack: Ack {
+            id: row.try_get("id")?,
+            series: row.try_get("series")?,
+            made_at: timestamp(row.try_get("made_at")?)?,
+            by: Arc::from(by),
+            note: Arc::from(note),
+            quantity: row.try_get("quantity")?,
+            eta: optional_timestamp(row.try_get("eta")?)?,
+            arrived: 0,
+            overdue_at: None,
+        },
+        ended: ended.map(|at| (at, by_somebody)),
+    })
 }
 
 /// How many combinations had levels of their own up to that poll.

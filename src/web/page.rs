@@ -1,5 +1,7 @@
 //! The first page: what is out, critical, low and unknown, how the sources are, then all the rest.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +10,7 @@ use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::forecast;
@@ -29,6 +32,8 @@ use crate::web::problem::Problem;
 use crate::web::state::AppState;
 use crate::web::stock::said;
 
+/// The page goes without what the database does not tell by then.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Series on one page.
 const ROWS: usize = 100;
 
@@ -38,6 +43,8 @@ struct Page<'a> {
     version: &'static str,
     now: String,
     sources: Vec<Source<'a>>,
+    /// Deliveries that were given up.
+    dead: u64,
     tiles: Vec<Tile>,
     sections: Vec<Section<'a>>,
     /// Worst first; on the first page alone.
@@ -131,10 +138,11 @@ pub async fn page(State(app): State<AppState>, params: Params) -> Result<Respons
     let page = params.chosen("page", "a whole number from 1", |page| {
         page.parse().ok().filter(|page| *page >= 1)
     })?;
+    let dead = dead_letters(&app).await;
     let seen = app.view.seen();
     // Levels matter more: a database that cannot be read takes nothing else off the page.
     let said = said(&app, &seen).await.unwrap_or_default();
-    let html = render(&seen, &said, show, page.unwrap_or(1), Timestamp::now())?;
+    let html = render(&seen, &said, dead, show, page.unwrap_or(1), Timestamp::now())?;
     Ok(Html(html).into_response())
 }
 
@@ -144,9 +152,18 @@ pub async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
 }
 
+/// How many deliveries were given up; 0 where the database does not say so soon, which metrics and logs tell.
+async fn dead_letters(app: &AppState) -> u64 {
+    match timeout(DATABASE_TIMEOUT, app.store.reader().outbox_counts()).await {
+        Ok(Ok(counts)) => counts.iter().map(|count| count.dead).sum(),
+        Ok(Err(_)) | Err(_) => 0,
+    }
+}
+
 fn render(
     seen: &Seen,
     said: &Said,
+    dead: u64,
     show: Option<Group>,
     page: usize,
     now: Timestamp,
@@ -181,6 +198,7 @@ fn render(
         Vec::new()
     };
     let html = Page {
+        dead,
         pools_first: pools.iter().any(|pool| pool.group.is_urgent()),
         pools,
         version: env!("CARGO_PKG_VERSION"),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use uuid::Uuid;
+use whmcs_stock_monitor::domain::alerting::acks::AckStep;
 use whmcs_stock_monitor::domain::alerting::decide::Seen;
 use whmcs_stock_monitor::domain::alerting::decide::decide;
 use whmcs_stock_monitor::domain::alerting::decision::Change;
@@ -287,6 +288,23 @@ impl Shop {
         self.tracked(id).series.severity
     }
 
+    /// Takes over what became of acks.
+    pub fn heed(&mut self, steps: &[AckStep]) {
+        for step in steps {
+            let acks = &mut self.people.acks;
+            acks.retain(|ack| ack.id != step.ack.id);
+            if step.ended.is_none() {
+                acks.push(step.ack.clone());
+                acks.sort_by_key(|ack| ack.series);
+            } else {
+                let ended = &mut self.people.ended;
+                ended.retain(|(series, _)| *series != step.ack.series);
+                ended.push((step.ack.series, self.now));
+                ended.sort_unstable();
+            }
+        }
+    }
+
     fn decide(&mut self, seen: Seen<'_>) -> Decision {
         let policy = Policy {
             instance: &self.name,
@@ -326,6 +344,7 @@ impl Shop {
             check_nothing_moved(&self.memory, &decision);
         }
         self.memory = decision.next.clone();
+        self.heed(&decision.acks);
         if let Some(pools) = &decision.pools {
             self.pools = Some(pools.next.clone());
         }

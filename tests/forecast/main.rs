@@ -1,10 +1,6 @@
 //! Forecasts: what must hold of any history, how far they were from what then happened, and what they propose.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod backtest;
 #[path = "../support/memory.rs"]

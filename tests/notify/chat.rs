@@ -196,6 +196,11 @@ fn messages() -> Vec<Message> {
         // The long ones, where it matters how many there are.
         if name.len() > 1000 && at % 2 == 0 {
             all.push(named(name, 100));
+        }
+        if ["<", "🚀", "e\u{301}"]
+            .iter()
+            .any(|unit| *name == unit.repeat(4000 / unit.len()))
+        {
             all.push(reports::message(reports::large(name)));
         }
         all.push(samples::message(Body::SourceDown {
@@ -219,11 +224,22 @@ pub fn forms() -> &'static [(WebhookFormat, Value)] {
     FORMS.get_or_init(|| {
         let thousands = many(4000);
         assert_eq!(thousands.len(), 40);
-        let mut forms = Vec::new();
-        for message in messages().iter().chain(&thousands) {
-            forms.extend(FORMATS.map(|format| (format.clone(), sent(format.clone(), message))));
-        }
-        forms
+        let all: Vec<Message> = messages().into_iter().chain(thousands).collect();
+        let of = |format: WebhookFormat| {
+            let all = &all;
+            move || {
+                all.iter()
+                    .map(|message| (format.clone(), sent(format.clone(), message)))
+                    .collect::<Vec<_>>()
+            }
+        };
+        std::thread::scope(|scope| {
+            let making = FORMATS.map(|format| scope.spawn(of(format)));
+            making
+                .into_iter()
+                .flat_map(|made| made.join().expect("made"))
+                .collect()
+        })
     })
 }
 

@@ -196,10 +196,60 @@ fn running_out() -> Line {
     }
 }
 
+fn changed() -> Section {
+    Section::Changed(Changed {
+        moved: vec![
+            sold_out(),
+            running_out(),
+            Line {
+                restocked: 40,
+                ..line(47, "Web S", 140, Severity::Ok)
+            },
+        ],
+        moved_total: 3,
+        events: vec![
+            Happened {
+                at: at("2026-11-17T09:30:00Z"),
+                kind: ProductEventKind::New,
+                instance: "default".to_owned(),
+                product: line(48, "VPS XXL", 3, Severity::Low).product,
+            },
+            Happened {
+                at: at("2026-11-20T22:30:00Z"),
+                kind: ProductEventKind::Gone,
+                instance: "default".to_owned(),
+                product: line(49, "VPS 2019", 3, Severity::Low).product,
+            },
+        ],
+        events_total: 2,
+    })
+}
+
+fn health() -> Section {
+    Section::Health(Box::new(Health {
+        polls: 2016,
+        failed_polls: 3,
+        gaps: vec![(
+            "default".to_owned(),
+            at("2026-11-18T12:00:00Z"),
+            Some(at("2026-11-18T21:05:00Z")),
+        )],
+        unknown_products: 2,
+        pending: 0,
+        dead_letters: 1,
+        silences_ending: vec![(
+            "Bob".to_owned(),
+            "rack 12 moves".to_owned(),
+            at("2026-11-25T17:00:00Z"),
+        )],
+        overdue_reports: Vec::new(),
+    }))
+}
+
 /// The report of a shop in which everything happened.
 pub fn full() -> Report {
     let lost = Line {
-        lost: Some(euro(12_345_67)),
+        lost: Some(euro(1_234_567)),
         ..sold_out()
     };
     let sections = vec![
@@ -227,32 +277,7 @@ pub fn full() -> Report {
                 },
             ],
         },
-        Section::Changed(Changed {
-            moved: vec![
-                sold_out(),
-                running_out(),
-                Line {
-                    restocked: 40,
-                    ..line(47, "Web S", 140, Severity::Ok)
-                },
-            ],
-            moved_total: 3,
-            events: vec![
-                Happened {
-                    at: at("2026-11-17T09:30:00Z"),
-                    kind: ProductEventKind::New,
-                    instance: "default".to_owned(),
-                    product: line(48, "VPS XXL", 3, Severity::Low).product,
-                },
-                Happened {
-                    at: at("2026-11-20T22:30:00Z"),
-                    kind: ProductEventKind::Gone,
-                    instance: "default".to_owned(),
-                    product: line(49, "VPS 2019", 3, Severity::Low).product,
-                },
-            ],
-            events_total: 2,
-        }),
+        changed(),
         Section::Idle {
             lines: vec![line(50, "Reseller Gold", 25, Severity::Ok)],
         },
@@ -269,30 +294,13 @@ pub fn full() -> Report {
         },
         Section::Money(Money {
             lines: vec![lost],
-            total: vec![euro(12_345_67)],
+            total: vec![euro(1_234_567)],
             assumptions: vec![
                 "Price: the monthly price in the catalogue, without discounts.".to_owned(),
                 "Sales at the rate of the last 28 days, for every hour at zero.".to_owned(),
             ],
         }),
-        Section::Health(Box::new(Health {
-            polls: 2016,
-            failed_polls: 3,
-            gaps: vec![(
-                "default".to_owned(),
-                at("2026-11-18T12:00:00Z"),
-                Some(at("2026-11-18T21:05:00Z")),
-            )],
-            unknown_products: 2,
-            pending: 0,
-            dead_letters: 1,
-            silences_ending: vec![(
-                "Bob".to_owned(),
-                "rack 12 moves".to_owned(),
-                at("2026-11-25T17:00:00Z"),
-            )],
-            overdue_reports: Vec::new(),
-        })),
+        health(),
     ];
     Report {
         products: Counts {

@@ -1,6 +1,7 @@
 //! The examples of `docs/webhook.md` have the fields that are really sent, each in its place.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +13,9 @@ use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::notify::content::Content;
 use whmcs_stock_monitor::notify::format::template::Template;
+use whmcs_stock_monitor::notify::report::csv;
 
+use crate::digests;
 use crate::samples;
 
 /// Each key's path, once, with what may stand there; elements of a list count as one.
@@ -74,10 +77,13 @@ fn paths(value: &Value) -> Vec<String> {
     let mut found = BTreeMap::new();
     shape(value, "", &mut found);
     let optional = [".combination", ".open[]"];
-    found
+    let paths: BTreeSet<String> = found
         .into_keys()
         .filter(|path| !optional.iter().any(|part| path.contains(part)))
-        .collect()
+        // A line of a report is the same wherever it stands.
+        .map(|path| path.replace(".moved[]", ".lines[]"))
+        .collect();
+    paths.into_iter().collect()
 }
 
 #[test]
@@ -107,6 +113,7 @@ fn every_type_has_an_example_with_the_fields_that_are_sent() {
             regained: Capability::Companion,
             since,
         }),
+        digests::message(digests::full()),
         samples::message(Body::Ping),
     ];
     assert_eq!(examples.len(), messages.len());
@@ -118,4 +125,16 @@ fn every_type_has_an_example_with_the_fields_that_are_sent() {
             .unwrap_or_else(|| panic!("no example of {}", message.body.kind()));
         assert_eq!(paths(example), paths(&sent), "{}", message.body.kind());
     }
+}
+
+#[test]
+fn every_column_of_a_report_s_list_is_explained() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report-mail.md");
+    let docs = fs::read_to_string(path).expect("readable");
+    let explained: Vec<&str> = docs
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .flat_map(|(columns, _)| columns.split("`, `"))
+        .collect();
+    assert_eq!(explained, csv::COLUMNS);
 }

@@ -77,7 +77,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
 
     CRITICAL: DS-128 AMD EPYC, 1 left
         critical since 19 November (3 days)
-        sells 4.2 a week; lasts about 2 days (1 to 3)
+        sells 4.2 a week; lasts about 2 days (0 to 3)
         fell by 4 in this time
         low ≤ 5, critical ≤ 1 (global)
         Dedicated · product 43
@@ -88,7 +88,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     What will not last the 10 days that a restock takes.
 
     RUNS OUT: VPS L, 6 days
-        12 left; lasts about 6 days (4 to 9); a restock takes 10 days
+        12 left; lasts about 6 days (3 to 10); a restock takes 10 days
         sells 2 a day
         fell by 14 in this time
         Dedicated · product 44
@@ -373,7 +373,7 @@ fn a_report_in_a_few_lines_names_the_worst() {
     - DS-64 [RAM: 64 GB, Disk: 2x NVMe]: 0 left
     - DS-128 AMD EPYC: 1 left
     Will run out before a restock (1):
-    - VPS L: 12 left, lasts about 6 days (4 to 9)
+    - VPS L: 12 left, lasts about 6 days (3 to 10)
     Ordered and waiting (2):
     - GPU-1: overdue: 20 ordered, due 18 November (4 days ago), 12 came so far
     - VPS XL: 20 ordered, expected 12 December

@@ -66,8 +66,10 @@ struct Silence {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Manner {
     Speak,
-    /// It began to flap.
-    Flap,
+    /// It began to flap, with a move from that severity.
+    Flap {
+        from: usize,
+    },
     CountsAsTold,
     Withdraw,
 }
@@ -227,6 +229,15 @@ impl<'a> Model<'a> {
         self.say(place, text, at);
     }
 
+    /// The first words after a mute name it, on all channels that hear them.
+    fn forget_named(&mut self) {
+        for one in self.series.values_mut() {
+            if std::mem::take(&mut one.named) && !one.is_muted {
+                one.muted = None;
+            }
+        }
+    }
+
     fn accepted(&mut self, shown: &BTreeMap<i64, Figures>, now: Timestamp) {
         self.failing = None;
         if std::mem::take(&mut self.down) {
@@ -239,6 +250,7 @@ impl<'a> Model<'a> {
         for id in absent.copied().collect::<Vec<_>>() {
             self.absent(id, now);
         }
+        self.forget_named();
         if !self.begun {
             self.begun = true;
             for place in 0..self.setup.channels.len() {
@@ -278,8 +290,14 @@ impl<'a> Model<'a> {
             }
             self.tell(id, &mut one, Manner::CountsAsTold, None, now);
         } else {
+            let from = one.severity;
             let moved = one.looked_at(level, terms, self.setup.flap_limit, now);
-            let manner = if moved.flaps { Manner::Flap } else { Manner::Speak };
+            let manner = if moved.flaps {
+                Manner::Flap { from }
+            } else {
+                Manner::Speak
+            };
+            self.find_overdue(id, &mut one, now);
             self.tell(id, &mut one, manner, moved.ended, now);
             self.chase(id, &mut one, now);
         }
@@ -309,12 +327,16 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn tell(&mut self, id: i64, one: &mut Series, manner: Manner, ended: Option<Ack>, now: Timestamp) {
+    /// Notes what keeps the product from being told of now.
+    fn mark(&self, id: i64, one: &mut Series, now: Timestamp) {
         let mute = self.mute(id, one.group, now);
-        let is_muted = mute.is_some() && manner != Manner::Withdraw;
-        if is_muted {
-            one.muted = mute;
-        }
+        one.is_muted = mute.is_some();
+        one.muted = mute.or(one.muted.take());
+    }
+
+    fn tell(&mut self, id: i64, one: &mut Series, manner: Manner, ended: Option<Ack>, now: Timestamp) {
+        self.mark(id, one, now);
+        let is_muted = one.is_muted && manner != Manner::Withdraw;
         // What is unknown says nothing, except that it is over.
         if (one.level.is_none() && manner != Manner::Withdraw) || (is_muted && manner != Manner::CountsAsTold)
         {
@@ -338,9 +360,7 @@ impl<'a> Model<'a> {
                 has_spoken = true;
             }
         }
-        if has_spoken {
-            one.muted = None;
-        }
+        one.named |= has_spoken;
     }
 
     /// The severity as the channel is to know it.
@@ -350,8 +370,8 @@ impl<'a> Model<'a> {
         let hears = self.setup.terms(one.group).channels.contains(&place) || told.escalated;
         match manner {
             Manner::Withdraw => OK,
-            Manner::Speak | Manner::Flap | Manner::CountsAsTold if hears => seen,
-            Manner::Speak | Manner::Flap | Manner::CountsAsTold => seen.min(told.severity),
+            Manner::Speak | Manner::Flap { .. } | Manner::CountsAsTold if hears => seen,
+            Manner::Speak | Manner::Flap { .. } | Manner::CountsAsTold => seen.min(told.severity),
         }
     }
 
@@ -371,7 +391,7 @@ impl<'a> Model<'a> {
         let quiet = self.setup.channels[place].quiet.as_ref();
         let is_quiet = self.quiet_until(place, now).is_some();
         let pierces = quiet.is_some_and(|quiet| quiet.pierce.contains(&view));
-        let (flaps, severity) = (one.flaps, one.severity);
+        let (flaps, severity, is_taken) = (one.flaps, one.severity, one.ack.is_some());
         let told = &mut one.told[place];
         let was = told.severity;
         if manner == Manner::Withdraw {
@@ -383,21 +403,29 @@ impl<'a> Model<'a> {
             }
             return None;
         }
-        if manner == Manner::Flap && terms.channels.contains(&place) && !is_quiet {
+        // A channel that takes neither severity sees nothing go to and fro.
+        if let Manner::Flap { from } = manner
+            && (terms.channels.contains(&place) || told.escalated)
+            && !is_quiet
+            && self.setup.channels[place].view(from).max(view) > OK
+        {
             return Some(("flapping", was, false));
         }
-        if flaps && view <= told.worst {
+        if told.overdue && is_taken && view == was {
+            // That is said by itself, and what it missed at the next look.
+            return None;
+        }
+        let missed = std::mem::take(&mut told.missed);
+        if flaps && view <= told.worst.max(was) {
             return None;
         }
         if view == was {
-            let missed = std::mem::take(&mut told.missed);
             let reason = if view == OK { "recovered" } else { "better" };
             return (missed > was).then_some((reason, missed, true));
         }
         let reason = match (was, view) {
             (OK, _) => "first",
             (was, view) if view > was => "worse",
-            _ if flaps => return None,
             // Worse than the channel takes is no recovery.
             (was, _) if severity >= was => return None,
             (_, OK) => "recovered",
@@ -409,9 +437,16 @@ impl<'a> Model<'a> {
 
     /// A round at `now`: reminders, and what is overdue or neglected.
     pub fn round(&mut self, now: Timestamp) {
+        self.chase_and_remind(now);
+        self.forget_named();
+    }
+
+    fn chase_and_remind(&mut self, now: Timestamp) {
         let mut series = std::mem::take(&mut self.series);
         if !self.down {
             for (id, one) in series.iter_mut().filter(|(_, one)| !one.gone) {
+                self.mark(*id, one, now);
+                self.find_overdue(*id, one, now);
                 self.chase(*id, one, now);
             }
         }
@@ -438,8 +473,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Tells of what was ordered and did not come, and tells others of what nobody took on.
-    fn chase(&mut self, id: i64, one: &mut Series, now: Timestamp) {
+    /// Whether what was ordered did not come in time: whoever was told of the product is to hear that.
+    fn find_overdue(&self, id: i64, one: &mut Series, now: Timestamp) {
         if one.level.is_none() || self.mute(id, one.group, now).is_some() {
             return;
         }
@@ -450,6 +485,13 @@ impl<'a> Model<'a> {
                 told.overdue = told.severity != OK;
             }
         }
+    }
+
+    /// Tells of what was ordered and did not come, and tells others of what nobody took on.
+    fn chase(&mut self, id: i64, one: &mut Series, now: Timestamp) {
+        if one.level.is_none() || self.mute(id, one.group, now).is_some() {
+            return;
+        }
         let terms = self.setup.terms(one.group);
         let neglected = one.neglected_since();
         for place in 0..self.setup.channels.len() {
@@ -458,8 +500,13 @@ impl<'a> Model<'a> {
             }
             let view = self.setup.channels[place].view(one.severity);
             let was = one.told[place].severity;
-            if std::mem::take(&mut one.told[place].overdue) && view != OK {
-                self.tell_one(id, one, place, ("overdue", was, view), now);
+            if std::mem::take(&mut one.told[place].overdue) && one.ack.is_some() {
+                let shown = if view == OK { was } else { view };
+                let text = alert(id, "overdue", (was, shown), one, (one.ack.as_ref(), false), now);
+                self.say(place, text, now);
+                one.told[place].at = now;
+                one.named = true;
+                continue;
             }
             let Some((after, to)) = &terms.escalate else {
                 continue;
@@ -467,24 +514,12 @@ impl<'a> Model<'a> {
             let long = neglected.is_some_and(|since| now.duration_since(since) >= minutes(*after));
             if long && to.contains(&place) && view > was {
                 one.told[place].escalated = true;
-                self.tell_one(id, one, place, ("escalated", was, view), now);
+                let text = alert(id, "escalated", (was, view), one, (one.ack.as_ref(), false), now);
+                self.say(place, text, now);
+                one.heard(place, view, now);
+                one.named = true;
             }
         }
-    }
-
-    fn tell_one(
-        &mut self,
-        id: i64,
-        one: &mut Series,
-        place: usize,
-        (reason, was, view): (&str, usize, usize),
-        now: Timestamp,
-    ) {
-        let ack = one.ack.clone();
-        let text = alert(id, reason, (was, view), one, (ack.as_ref(), false), now);
-        self.say(place, text, now);
-        one.heard(place, view, now);
-        one.muted = None;
     }
 
     fn remind(&mut self, place: usize, slot: Option<Timestamp>, now: Timestamp) {
@@ -514,7 +549,7 @@ impl<'a> Model<'a> {
                 let text = alert(*id, "reminder", (view, view), one, (ack.as_ref(), false), now);
                 self.say(place, text, now);
                 one.told[place].at = now;
-                one.muted = None;
+                one.named = true;
             }
         }
         self.series = series;
@@ -527,6 +562,7 @@ impl Series {
         told.severity = severity;
         told.at = now;
         told.missed = OK;
+        told.overdue = false;
         told.worst = told.worst.max(severity);
         told.escalated &= severity != OK;
     }
@@ -550,7 +586,7 @@ fn alert(
         text += &format!(", {} has it, {} came", ack.by, ack.arrived);
         text += if overdue { ", overdue" } else { "" };
     }
-    if let Some(mute) = &one.muted {
+    if let Some(mute) = one.muted.as_ref().filter(|_| !one.is_muted) {
         text += &format!(", after {mute}");
     }
     text + if meanwhile { ", meanwhile" } else { "" }

@@ -37,6 +37,10 @@ pub struct Series {
     pub flaps: bool,
     /// The mute that held it back and that no message has named yet.
     pub muted: Option<String>,
+    /// It was in force at the last look.
+    pub is_muted: bool,
+    /// A message named it just now.
+    pub named: bool,
 }
 
 /// What one channel was told of a product.
@@ -111,6 +115,8 @@ impl Series {
             flips: Vec::new(),
             flaps: false,
             muted: None,
+            is_muted: false,
+            named: false,
         }
     }
 
@@ -175,8 +181,8 @@ impl Series {
             self.severity = called;
         }
         match (was, self.severity) {
-            (OUT, LOW | CRITICAL) => self.left_out = Some(now),
-            (_, OK | OUT) => self.left_out = None,
+            (_, OUT) => self.left_out = None,
+            (OUT, _) => self.left_out = Some(now),
             _ => {}
         }
     }

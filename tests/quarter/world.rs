@@ -56,7 +56,7 @@ pub struct Heard {
     pub said: Vec<Said>,
     /// The same at the time it was decided.
     pub decided: Vec<Said>,
-    /// The messages it came in: time, channel, kind.
+    /// The messages it came in: when it was decided, channel, kind.
     pub messages: Vec<(Timestamp, &'static str, String)>,
 }
 
@@ -198,11 +198,13 @@ impl World {
             let at = self.delivered[id];
             let body: Value = serde_json::from_slice(&request.body).expect("JSON");
             let channel = setup.channel(request.path.trim_start_matches('/'));
-            let decided = word(&body["timestamp"]).parse().expect("a time");
+            let decided: Timestamp = word(&body["timestamp"]).parse().expect("a time");
             let texts = told(&body);
-            heard
-                .messages
-                .push((at, channel, format!("{} {}", word(&body["type"]), kind(&texts))));
+            heard.messages.push((
+                decided,
+                channel,
+                format!("{} {}", word(&body["type"]), kind(&texts)),
+            ));
             for text in texts {
                 heard.decided.push(Said {
                     at: decided,
@@ -229,6 +231,8 @@ impl World {
             until,
             remind_at: setup.remind_at,
             zone: setup.zone.clone(),
+            silences: reader.silences(None).await.expect("reads"),
+            windows: loaded(&self.folder).windows,
         };
         let rehearsed = rehearse.run();
         println!(
@@ -268,11 +272,11 @@ impl Parts {
             store.clone(),
             Arc::clone(&generation.rules),
             (Arc::clone(&generation.capacities), generation.pools.clone()),
-            Arc::clone(&config.windows),
             Arc::clone(&generation.telling),
             config.reminder_at,
             config.timezone.clone(),
-        );
+        )
+        .with_windows(&config.windows);
         let channels = 0..generation.telling.channels.len();
         Self {
             check: generation.check(0, store, Duration::from_secs(1)),

@@ -21,9 +21,7 @@ use tempfile::TempDir;
 use crate::daemon::eventually;
 use crate::peers::skip;
 
-/// Signs in with this.
-pub const USER: &str = "monitor@shop.example";
-/// As it stands in a URL.
+/// Signs in with this, as it stands in a URL: `monitor@shop.example`.
 pub const USER_IN_URL: &str = "monitor%40shop.example";
 pub const PASSWORD: &str = "canary-of-the-mailbox";
 
@@ -109,6 +107,7 @@ impl Postfix {
         self.folder.path().join(name)
     }
 
+    /// `max_use`: each connection finds the answers of the moment, for a process notices changes by the second only.
     fn configure(&self, more: &str) {
         for name in ["etc/sasl", "spool", "data", "mail"] {
             fs::create_dir_all(self.path(name)).unwrap();
@@ -116,7 +115,7 @@ impl Postfix {
         self.certify();
         let at = self.folder.path().display();
         let main = format!(
-            "compatibility_level = 3.6\nqueue_directory = {at}/spool\ndata_directory = {at}/data\n\
+            "compatibility_level = 3.6\nmax_use = 1\nqueue_directory = {at}/spool\ndata_directory = {at}/data\n\
              command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nmail_owner = postfix\n\
              setgid_group = postdrop\nmyhostname = localhost\nmydestination =\ninet_interfaces = 127.0.0.1\n\
              inet_protocols = ipv4\nmaillog_file_prefixes = {at}\nmaillog_file = {at}/log\nsmtpd_peername_lookup = no\n\

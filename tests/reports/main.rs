@@ -12,3 +12,5 @@ mod shop;
 
 mod world;
 mod once;
+mod overdue;
+mod content;

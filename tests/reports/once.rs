@@ -43,7 +43,7 @@ async fn a_first_start_sends_no_report_of_yesterday() {
     let world = begun(&daily, at("2026-11-21T10:00:00Z")).await;
     let made = made(&world, &daily, "2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z").await;
     assert_eq!(made, ["2026-11-22T08:00:00+00:00[UTC]"]);
-    assert_eq!(world.reports(), ["Daily report: all is well"]);
+    assert_eq!(world.mails(), ["Daily report: all is well"]);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_start_two_hours_late_makes_up_for_the_last_report_once() {
     let world = world.restart().await;
     let made = made(&world, &daily, "2026-11-21T10:00:00Z", "2026-11-22T07:00:00Z").await;
     assert_eq!(made, ["2026-11-21T08:00:00+00:00[UTC]"]);
-    assert_eq!(world.reports().len(), 1);
+    assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn two_starts_one_after_another_make_one_report() {
         world = world.restart().await;
     }
     world.step(&daily, at("2026-11-21T08:00:02Z")).await;
-    assert_eq!(world.reports().len(), 1);
+    assert_eq!(world.mails().len(), 1);
 }
 
 /// The times at which a report was made, over three days around a change of the clocks.
@@ -74,7 +74,7 @@ async fn around(cron: &str, zone: &str, from: &str, until: &str) -> Vec<String> 
     let daily = plan(cron, zone, Period::Day);
     let world = begun(&daily, at(from)).await;
     let made = made(&world, &daily, from, until).await;
-    assert_eq!(world.reports().len(), made.len(), "each is delivered");
+    assert_eq!(world.mails().len(), made.len(), "each is delivered");
     made
 }
 
@@ -160,7 +160,7 @@ async fn a_clock_that_jumps_back_makes_no_report_twice() {
         let step = world.step(&daily, at(again)).await;
         assert!(matches!(step, Step::Idle | Step::Begun), "{again}: {step:?}");
     }
-    assert_eq!(world.reports().len(), 1);
+    assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]
@@ -168,9 +168,9 @@ async fn a_clock_that_went_to_another_century_and_came_back_makes_no_storm_and_s
     let daily = plan("0 8 * * *", "UTC", Period::Day);
     let world = begun(&daily, at("2026-11-20T10:00:00Z")).await;
     world.step(&daily, at("2106-02-07T10:00:00Z")).await;
-    assert_eq!(world.reports().len(), 1, "one, of the last morning");
+    assert_eq!(world.mails().len(), 1, "one, of the last morning");
     world.step(&daily, at("1970-01-01T10:00:00Z")).await;
-    assert_eq!(world.reports().len(), 1);
+    assert_eq!(world.mails().len(), 1);
     world.step(&daily, at("2026-11-21T08:00:05Z")).await;
-    assert_eq!(world.reports().len(), 2);
+    assert_eq!(world.mails().len(), 2);
 }

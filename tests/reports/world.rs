@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use whmcs_stock_monitor::domain::alerting::rules::ChannelPolicy;
 use whmcs_stock_monitor::domain::alerting::rules::Rule;
 use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::alerting::rules::StockControl;
@@ -14,6 +15,7 @@ use whmcs_stock_monitor::domain::capacity::Capacities;
 use whmcs_stock_monitor::domain::report::Period;
 use whmcs_stock_monitor::domain::reporting::outline::Outline;
 use whmcs_stock_monitor::jobs::check::Check;
+use whmcs_stock_monitor::jobs::deliver::Attempted;
 use whmcs_stock_monitor::jobs::deliver::Deliver;
 use whmcs_stock_monitor::jobs::report::Plan;
 use whmcs_stock_monitor::jobs::report::Reporting;
@@ -101,22 +103,23 @@ impl World {
     /// Looks whether the report is due, and delivers what waits.
     pub async fn step(&self, plan: &Plan, now: Timestamp) -> Step {
         let step = self.running.reporting.step(plan, now).await.unwrap();
-        self.deliver(now).await;
+        for attempted in self.deliver("mail", now).await {
+            attempted.result.unwrap();
+        }
         step
     }
 
-    pub async fn deliver(&self, now: Timestamp) {
+    /// Delivers what waits for the channel.
+    pub async fn deliver(&self, channel: &str, now: Timestamp) -> Vec<Attempted> {
         let telling = Arc::clone(&self.running.reporting.telling);
-        let deliver = Deliver::new(self.running.store.clone(), telling, 0);
+        let place = telling.channels.iter().position(|known| known.name() == channel);
+        let deliver = Deliver::new(self.running.store.clone(), telling, place.unwrap());
         let cancel = CancellationToken::new();
-        let delivered = deliver.run(&|| now, &|| 0.5, &cancel).await.unwrap();
-        for attempted in delivered.attempts {
-            attempted.result.unwrap();
-        }
+        deliver.run(&|| now, &|| 0.5, &cancel).await.unwrap().attempts
     }
 
-    /// The subjects of the mails that arrived: nobody is told of anything but reports.
-    pub fn reports(&self) -> Vec<String> {
+    /// The subjects of the mails that arrived.
+    pub fn mails(&self) -> Vec<String> {
         let mails = self.mail.mails();
         mails.iter().map(|mail| mail.subject()).collect()
     }
@@ -132,13 +135,18 @@ impl Running {
             stock_control: Some(StockControl::On),
             ..Rule::default()
         };
-        // Nobody is told of alerts here.
-        let rules = Arc::new(Rules::new(5, 1, vec![rule], Vec::new()));
+        let other = ChannelPolicy {
+            name: "other".to_owned(),
+            severities: Vec::new(),
+            default: true,
+            quiet: None,
+        };
+        let rules = Arc::new(Rules::new(5, 1, vec![rule], vec![other]));
         let telling = Arc::new(Telling {
-            channels: vec![channel(mail)],
-            quiet: Default::default(),
+            channels: vec![channel("mail", mail), channel("other", mail)],
             zone: TimeZone::UTC,
             page_url: None,
+            quiet: Vec::new(),
         });
         let check = Check {
             shop: Arc::clone(&watched),
@@ -147,7 +155,7 @@ impl Running {
             rules: Arc::clone(&rules),
             capacities: Arc::new(Capacities::default()),
             pools: None,
-            windows: Arc::default(),
+            windows: Arc::from([]),
             telling: Arc::clone(&telling),
             details_budget: Duration::from_secs(60),
         };
@@ -167,10 +175,10 @@ impl Running {
     }
 }
 
-fn channel(mail: &MailSink) -> Channel {
+fn channel(name: &str, mail: &MailSink) -> Channel {
     let address = mail.address();
     Channel::new(&ChannelSettings {
-        name: "mail".to_owned(),
+        name: name.to_owned(),
         kind: ChannelKind::Email(EmailSettings {
             host: address.ip().to_string(),
             port: address.port(),

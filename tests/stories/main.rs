@@ -32,6 +32,7 @@ mod prometheus;
 mod heartbeat;
 mod people;
 mod demo;
+mod reports;
 mod forecast;
 
 use crate::daemon::Home;

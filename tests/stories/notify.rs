@@ -54,6 +54,53 @@ fn a_test_goes_to_every_recipient_and_the_answers_are_printed() {
 }
 
 #[test]
+fn a_test_goes_to_each_kind_of_chat_and_neither_the_token_nor_the_topic_is_shown() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let at = receivers.hook.address();
+    let mut channels = String::new();
+    for (format, path) in [
+        ("slack", "services/CANARY"),
+        ("discord", "api/webhooks/CANARY"),
+        ("teams", "workflows/CANARY"),
+        ("telegram", "bot123456:CANARY-bot/sendMessage?chat_id=-1001"),
+        ("ntfy", "CANARY-topic"),
+    ] {
+        channels.push_str(&format!(
+            "[[channel]]\nname = \"to-{format}\"\ntype = \"webhook\"\nformat = \"{format}\"\nurl = \"http://{at}/{path}\"\n"
+        ));
+    }
+    home.write("config/monitor.toml", &channels);
+    for (format, path, holds) in [
+        ("slack", "/services/CANARY", "\"blocks\":"),
+        ("discord", "/api/webhooks/CANARY?wait=true", "\"embeds\":"),
+        ("teams", "/workflows/CANARY", "\"AdaptiveCard\""),
+        (
+            "telegram",
+            "/bot123456:CANARY-bot/sendMessage",
+            "\"chat_id\":-1001",
+        ),
+        ("ntfy", "/", "\"topic\":\"CANARY-topic\""),
+    ] {
+        let ended = home.run(&["notify", "test", &format!("to-{format}")]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(
+            ended.out.starts_with(&format!("to-{format}: accepted: 20")),
+            "{ended:?}"
+        );
+        assert!(!format!("{ended:?}").contains("CANARY"), "{ended:?}");
+        let last = receivers.hook.requests().pop().expect("a request");
+        assert_eq!(last.path, path);
+        assert!(
+            last.text().contains(holds) && last.text().contains("This is a test"),
+            "{}",
+            last.text()
+        );
+    }
+}
+
+#[test]
 fn beside_a_daemon_a_test_needs_no_lock_and_leaves_the_database_as_it_is() {
     let shop = Shop::open(vec![item(1, "A", 9)]);
     let receivers = Receivers::start();

@@ -61,15 +61,15 @@ pub fn program(name: &str, package: &str) -> Option<PathBuf> {
 /// A file of the packages that `scripts/test` installs by npm.
 fn npm_package(file: &str) -> Option<PathBuf> {
     // target/debug/whmcs-stock-monitor is what was built; the packages stand beside the profile's folder.
-    let target = Path::new(env!("CARGO_BIN_EXE_whmcs-stock-monitor"));
-    let found = target
-        .parent()
-        .and_then(Path::parent)
-        .map(|target| target.join("npm/node_modules").join(file))
-        .filter(|file| file.is_file());
+    let beside = || {
+        let built = Path::new(env!("CARGO_BIN_EXE_whmcs-stock-monitor"));
+        Some(built.parent()?.parent()?.join("peers-npm"))
+    };
+    let folder = env::var_os("PEERS_NPM").map(PathBuf::from).or_else(beside)?;
+    let found = Some(folder.join("node_modules").join(file)).filter(|file| file.is_file());
     if found.is_none() {
         skip(&format!(
-            "no {file} of tests/peers/package.json (scripts/test installs it)"
+            "no {file} of tests/peers/npm (scripts/test installs it)"
         ));
     }
     found

@@ -190,6 +190,9 @@ fn with_variables(place: Place) -> Place {
         .env("EU_ACCESS_KEY", "CANARY-key")
         .env("EU_HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .env("SALES_SMTP_PASSWORD", "CANARY-smtp")
+        .env("TELEGRAM_TOKEN", "123456:CANARY-bot")
+        .env("NTFY_TOPIC", "CANARY-topic")
+        .env("NTFY_TOKEN", "tk_CANARY")
         .env(
             "WAREHOUSE_WEBHOOK_SECRET",
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -222,7 +225,7 @@ fn the_examples_are_accepted_as_they_are() {
             config.channels.len(),
             config.rules.rules.len()
         ),
-        (2, 2, 1)
+        (2, 4, 1)
     );
 }
 
@@ -249,7 +252,7 @@ fn the_examples_are_accepted_with_everything_that_is_commented_out() {
     .file("config/erp.j2", "{\"text\": {{ text }}}");
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings(&config), "");
-    assert_eq!(config.channels.len(), 5);
+    assert_eq!(config.channels.len(), 7);
     assert_eq!(config.rules.rules[0].origin, "rule \"GPU servers\"");
     assert_eq!(config.capacities.pools[0].uses.len(), 3);
     assert_eq!(
@@ -277,9 +280,12 @@ fn every_secret_of_the_example_may_come_from_a_file() {
                 "smtp_url",
                 "smtp_password",
                 "url",
+                "token",
+                "topic",
             ]
             .contains(&key)
                 || line.contains("eu.example")
+                || line.contains("ntfy.example")
         })
         .flat_map(|line| [line, "\n"])
         .collect();
@@ -294,6 +300,9 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("config/erp.j2", "{{ text }}")
         .file("secrets/erp_url", "https://erp.example/CANARY\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
+        .file("secrets/telegram_token", "123456:CANARY-bot\n")
+        .file("secrets/ntfy_topic", "CANARY-topic\n")
+        .file("secrets/ntfy_token", "tk_CANARY\n")
         .file(
             "secrets/warehouse_secret",
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
@@ -357,11 +366,12 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     let example = uncommented(TOML_EXAMPLE);
     for (section, body, count) in [
         ("instance", "", 23),
-        ("channel", "type = \"email\"", 15),
-        ("channel", "type = \"webhook\"", 17),
+        ("channel", "type = \"email\"", 16),
+        ("channel", "type = \"webhook\"", 23),
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),
+        ("report", "", 18),
         ("maintenance", "", 10),
     ] {
         let keys = known_keys(section, body);
@@ -554,6 +564,100 @@ fn mail_and_webhook_of_the_environment_are_channels() {
         )]
     );
     assert_eq!(warnings(&config), "");
+}
+
+#[test]
+fn a_bot_is_found_by_its_token_and_a_topic_by_the_path_of_the_url() {
+    let config = good(
+        "",
+        "[[channel]]\nname = \"bot\"\ntype = \"webhook\"\nformat = \"telegram\"\ntoken = \"123456:CANARY-bot\"\nchat_id = \"-1001\"\nthread_id = 7\n\
+         [[channel]]\nname = \"by-url\"\ntype = \"webhook\"\nformat = \"telegram\"\n\
+         url = \"https://api.telegram.org/bot1:CANARY/sendMessage?chat_id=@stock&message_thread_id=8\"\n\
+         [[channel]]\nname = \"phone\"\ntype = \"webhook\"\nformat = \"NTFY\"\nurl = \"https://ntfy.sh/CANARY_topic\"\ntoken = \"tk_CANARY\"\n\
+         [[channel]]\nname = \"other\"\ntype = \"webhook\"\nformat = \"ntfy\"\nurl = \"https://ntfy.lan?auth=x\"\ntopic = \"CANARY-2\"\n",
+    );
+    let found = |name: &str| {
+        let webhook = webhook(&config, name);
+        let fields = webhook.addressing.fields.iter();
+        let fields: Vec<String> = fields.map(|(key, value)| format!("{key}={value}")).collect();
+        (webhook.url.expose_secret().to_owned(), fields.join(" "))
+    };
+    for (name, url, fields) in [
+        (
+            "bot",
+            "https://api.telegram.org/bot123456:CANARY-bot/sendMessage",
+            "chat_id=-1001 message_thread_id=7",
+        ),
+        (
+            "by-url",
+            "https://api.telegram.org/bot1:CANARY/sendMessage",
+            "chat_id=\"@stock\" message_thread_id=8",
+        ),
+        ("phone", "https://ntfy.sh/", "topic=\"CANARY_topic\""),
+        ("other", "https://ntfy.lan/?auth=x", "topic=\"CANARY-2\""),
+    ] {
+        assert_eq!(found(name), (url.to_owned(), fields.to_owned()), "{name}");
+    }
+    let token = webhook(&config, "phone").addressing.token.as_ref();
+    assert_eq!(token.map(ExposeSecret::expose_secret), Some("tk_CANARY"));
+    let shown = config.shown.iter().map(|shown| shown.value.as_str());
+    assert!(!shown.collect::<Vec<_>>().join("\n").contains("CANARY"));
+}
+
+#[test]
+fn what_a_receiver_has_no_use_for_is_named() {
+    let of = |format: &str, rest: &str| {
+        errors(
+            "",
+            &format!(
+                "[[channel]]\nname = \"a\"\ntype = \"webhook\"\nformat = \"{format}\"\nurl = \"https://a.example/CANARY\"\n{rest}\n"
+            ),
+        )
+    };
+    for (format, rest, said) in [
+        (
+            "slack",
+            "chat_id = \"-1\"",
+            "channel \"a\": chat_id (config/monitor.toml line 6) is set, and the format is not telegram. Set the format, or remove it.",
+        ),
+        (
+            "discord",
+            "token = \"CANARY\"",
+            "channel \"a\": token (config/monitor.toml line 6) is set, and the format is not telegram or ntfy. Set the format, or remove it.",
+        ),
+        (
+            "telegram",
+            "topic = \"CANARY\"",
+            "channel \"a\": topic (config/monitor.toml line 6) is set, and the format is not ntfy. Set the format, or remove it.",
+        ),
+        (
+            "telegram",
+            "chat_id = \"me\"",
+            "channel \"a\": chat_id (config/monitor.toml line 6) is neither a chat's number nor a channel's @name (it says \"me\"). Write it as chat_id = \"-1001234567890\".",
+        ),
+        (
+            "telegram",
+            "chat_id = \"-1\"",
+            "channel \"a\": url (config/monitor.toml line 5) is not where a bot of Telegram posts. Write https://api.telegram.org/bot<token>/sendMessage, or leave the URL out and write token = \"…\".",
+        ),
+        (
+            "ntfy",
+            "topic = \"CANARY topic\"",
+            "channel \"a\": topic (config/monitor.toml line 6) is not a topic. Write letters, digits, - and _, at most 64 of them.",
+        ),
+        (
+            "ntfy",
+            "topic = \"a\"\ntoken = \"CANARY token\"",
+            "channel \"a\": token (config/monitor.toml line 7) is not a token. Copy it as the receiver shows it: letters, digits, : - and _.",
+        ),
+        (
+            "teams",
+            "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+            "channel \"a\": secret (config/monitor.toml line 6) is there to sign with, and the format has no signature. Remove it, or set the format to standard.",
+        ),
+    ] {
+        assert_eq!(of(format, rest), said, "{format} {rest}");
+    }
 }
 
 #[test]
@@ -1058,8 +1162,24 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
         "WEBHOOK_SECRET (.env line 4) does not hold 24 to 64 bytes. Make one with: echo \"whsec_$(openssl rand -base64 32)\".",
     ),
     (
-        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=slack",
-        "WEBHOOK_FORMAT (.env line 5) is a format that this version does not have yet (it says \"slack\"). Write standard.",
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=template",
+        "WEBHOOK_FORMAT (.env line 5) needs a template, which only a [[channel]] of the file can name (it says \"template\"). Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=irc",
+        "WEBHOOK_FORMAT (.env line 5) is not a webhook format (it says \"irc\"). Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
+    ),
+    (
+        "WEBHOOK_URL=https://hooks.slack.com/services/CANARY\nWEBHOOK_FORMAT=slack\nWEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "WEBHOOK_SECRET (.env line 6) is there to sign with, and the format has no signature. Remove it, or set the format to standard.",
+    ),
+    (
+        "WEBHOOK_URL=https://api.telegram.org/bot1:CANARY/sendMessage\nWEBHOOK_FORMAT=telegram",
+        "WEBHOOK_URL (.env line 4) names no chat: neither a number nor a channel's @name. Write chat_id = \"-1001234567890\" in the channel, or put ?chat_id=-1001234567890 at the end of the URL.",
+    ),
+    (
+        "WEBHOOK_URL=https://ntfy.sh/\nWEBHOOK_FORMAT=ntfy",
+        "WEBHOOK_URL (.env line 4) names no topic: letters, digits, - and _, at most 64 of them. Write https://ntfy.sh/your-topic.",
     ),
     (
         "ALERT_EMAIL_TO=nobody",
@@ -1188,8 +1308,73 @@ fn a_bad_address_of_the_shop_is_never_quoted() {
 const MAIL: &str =
     "SMTP_URL=smtp://mx.example\nSMTP_FROM=stock@example.com\nALERT_EMAIL_TO=ops@example.com\n";
 
+#[test]
+fn reports_of_the_file_have_a_schedule_a_zone_and_an_audience_of_their_own() {
+    let config = good(
+        &format!(
+            "{MAIL}REPORT_SCHEDULE=0 8 * * *\nREPORT_EMAIL_TO=boss@example.com\nTIMEZONE=Europe/Berlin\n"
+        ),
+        "[[report]]\nname = \"sales\"\nevery = \"week\"\nat = \"07:30\"\nweekday = \"fri\"\nzone = \"America/New_York\"\n\
+         channels = [\"email\"]\nto = [\"sales@example.com\"]\naudience = \"sales\"\nskip_if_empty = true\n\
+         [[report]]\nname = \"monthly\"\nevery = \"month\"\nday = \"last\"\nchannels = \"email\"\n\
+         sections = [\"health\", \"act_now\", \"health\"]\nlead_time = \"14d\"\n\
+         [[report]]\nname = \"working-days\"\nschedule = \"0 8 * * MON-FRI\"\nchannels = \"email\"\n",
+    );
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+    let shown: Vec<String> = config
+        .reports
+        .iter()
+        .map(|report| {
+            let outline = &report.outline;
+            let next = report.schedule.next_after(now).expect("a next time");
+            format!(
+                "{} {:?} {} {} to {:?}: {:?}",
+                outline.name,
+                outline.period,
+                next.to_zoned(report.zone.clone()).strftime("%a %F %H:%M %Z"),
+                outline.lead_time.as_secs() / 86_400,
+                report.channels,
+                outline.topics
+            )
+        })
+        .collect();
+    insta::assert_debug_snapshot!(shown, @r#"
+    [
+        "report Day Sun 2026-11-22 08:00 CET 7 to [\"report:report\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+        "sales Week Fri 2026-11-27 07:30 EST 7 to [\"email\", \"report:sales\"]: [Money, ActNow, RunningOut, Changed, Idle]",
+        "monthly Month Mon 2026-11-30 08:00 CET 14 to [\"email\"]: [Health, ActNow]",
+        "working-days Day Mon 2026-11-23 08:00 CET 7 to [\"email\"]: [ActNow, RunningOut, Ordered, Changed, Idle, Pools, Money, Health]",
+    ]
+    "#);
+    assert_eq!(warnings(&config), "");
+}
+
 /// Bad files, and what is said of them.
 const BAD_KEYS: &[(&str, &str)] = &[
+    (
+        "[[report]]\nname = \"a\"\nevery = \"week\"",
+        "report \"a\": to and channels (config/monitor.toml line 1) are both missing: nobody gets it. Write to = [\"boss@example.com\"], or channels = [\"sales\"].",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"",
+        "report \"a\": schedule (config/monitor.toml line 1) is missing. Write every = \"week\", or schedule = \"0 8 * * MON\".",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nschedule = \"* * * * *\"",
+        "report \"a\": schedule (config/monitor.toml line 4) makes a report more often than every ten minutes (it says \"* * * * *\"). Write one such as 0 8 * * MON (Mondays at 8:00).",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"month\"\nday = 31",
+        "report \"a\": day (config/monitor.toml line 5) is not a day that every month has (it says \"31\"). Write 1 to 28, or last.",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"week\"\naudience = \"bosses\"",
+        "report \"a\": audience (config/monitor.toml line 5) is no audience (it says \"bosses\"). Write sales, provisioning or datacentre.",
+    ),
+    (
+        "[[report]]\nname = \"a\"\nchannels = \"email\"\nevery = \"week\"\nsections = [\"gossip\"]",
+        "report \"a\": sections (config/monitor.toml line 5) is not a section of reports (it says \"gossip\"). There are: act_now, running_out, ordered, changed, idle, pools, money, health.",
+    ),
     (
         "low_stok = 3",
         "low_stok (config/monitor.toml line 1) is not a known key. Did you mean low_stock?",
@@ -1344,7 +1529,7 @@ const BAD_KEYS: &[(&str, &str)] = &[
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
-        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file.",
+        "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file, list_unsubscribe.",
     ),
     (
         "[[channel]]\nname = \"x\"\ntype = \"webhook\"",

@@ -76,6 +76,25 @@ pub fn decide(
     decision
 }
 
+/// Whether a look at `now` that shows nothing new may lead to something all the same: time or people may change what is
+/// told, or something is still to be confirmed.
+#[must_use]
+pub fn is_waiting(policy: Policy<'_>, memory: &Memory, now: Timestamp) -> bool {
+    let source = &memory.source;
+    if source.last_accepted_at.is_none()
+        || source.failures > 0
+        || source.suspect.is_some()
+        || source.down.is_some()
+    {
+        return true;
+    }
+    let mut telling = Telling::new(policy.rules, policy.instance, now);
+    telling.set_people(policy.people, None);
+    let moved = telling.mutes.signature() != source.mutes;
+    let mut there = memory.products.iter().filter(|product| !product.gone);
+    there.any(|product| product.missing > 0 || telling.is_waiting(product, moved))
+}
+
 /// Other sell rates hold once all products were judged by them.
 fn decided(
     policy: Policy<'_>,

@@ -181,7 +181,9 @@ impl Telling<'_> {
         let waits = series
             .told_entry(&self.names[ear.channel])
             .is_some_and(|told| told.overdue);
-        let still = self.acks(about).in_force(series.number).is_some();
+        // Another ack may have taken its place since, whose time has not passed.
+        let ack = self.acks(about).in_force(series.number);
+        let still = ack.is_some_and(|ack| ack.overdue_at.is_some());
         if waits && !still {
             self.remember(ear.channel, series, |told| told.overdue = false);
         }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::domain::alerting::about::About;
@@ -14,6 +17,7 @@ use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Event;
 use crate::domain::alerting::pools::Pools;
 use crate::domain::alerting::pools::shown_by;
+use crate::domain::alerting::rules::ChannelPolicy;
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::rules::Repeat;
 use crate::domain::alerting::rules::Rules;
@@ -92,6 +96,21 @@ pub struct Reminders {
     pub shops: Vec<Option<Reminded>>,
     /// The same for the pools.
     pub pools: Option<Reminded>,
+}
+
+/// The day's reminder that a channel may be due to say at `now`, and its moment: today's once that has come, else the one
+/// of the day before where that waited for the end of quiet hours. `None` while it is left in peace.
+#[must_use]
+pub fn slot(channel: &ChannelPolicy, at: Time, zone: &TimeZone, now: Timestamp) -> Option<(Date, Timestamp)> {
+    let today = now.to_zoned(zone.clone()).date();
+    let slot = |day: Date| {
+        let local = zone.to_ambiguous_timestamp(day.to_datetime(at));
+        Some((day, local.compatible().ok()?))
+    };
+    let waited = |(_, slot): &(Date, Timestamp)| channel.is_quiet(*slot);
+    let due = slot(today).filter(|(_, slot)| *slot <= now);
+    let yesterday = || today.yesterday().ok().and_then(slot).filter(waited);
+    due.or_else(yesterday).filter(|_| !channel.is_quiet(now))
 }
 
 /// Says again what is still open, that an ack is overdue, and to further channels what nobody has taken on. `slots` gives, for each channel, today's `REMINDER_AT` where the channel's daily

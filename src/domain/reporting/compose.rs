@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::domain::forecast::money;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::report::Amount;
@@ -26,6 +27,7 @@ use crate::domain::reporting::lines::Known;
 use crate::domain::reporting::lines::Sorted;
 use crate::domain::reporting::outline::Outline;
 use crate::domain::stand::AckRef;
+use crate::domain::stand::Counts;
 use crate::domain::stand::Severity;
 
 /// What a report is made of.
@@ -52,12 +54,10 @@ pub struct Span {
     pub late: bool,
 }
 
-/// What its estimates rest on.
-pub const ASSUMPTIONS: [&str; 4] = [
-    "While a product could not be ordered it would have sold as fast as before (its sell rate, from drops of its level).",
-    "Each sale counts with 30 days of its recurring price as the catalogue shows it; setup fees, discounts and taxes are left out.",
-    "Only hours count in which the level was known to be 0.",
-    "Some customers come back later or take another product: take it as an upper bound.",
+/// What the estimate of money rests on, beside [`money::ASSUMPTIONS`].
+pub const ASSUMPTIONS: [&str; 2] = [
+    "Only time counts in which the level was known to be 0, within the period of the report.",
+    "What was not ordered here may have been ordered as another product: take it as an upper bound.",
 ];
 
 /// The report.
@@ -66,7 +66,8 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
     let all = lines::lines(outline, material.shops, material.board, span.now);
     let pools = pools(outline, material.board, &material.pool_acks);
     let mut left_out = Vec::new();
-    let all_is_well = all_is_well(&all, &pools, &material.health);
+    let products = lines::counts(outline, material.shops);
+    let all_is_well = is_seen(&all, products) && all_is_well(&all, &pools, &material.health);
     let events = events(outline, material.shops, material.events);
     let mut sections = Vec::with_capacity(outline.topics.len());
     for topic in &outline.topics {
@@ -94,7 +95,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
                 cut(*topic, &mut pools, &mut left_out);
                 Section::Pools { lines: pools }
             }
-            Topic::Money => Section::Money(money(&all, &mut left_out)),
+            Topic::Money => Section::Money(lost_money(&all, &mut left_out)),
             Topic::Health => Section::Health(Box::new(material.health.clone())),
         });
     }
@@ -108,7 +109,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
             .filter(|shop| outline.concerns(shop))
             .map(str::to_owned)
             .collect(),
-        products: lines::counts(outline, material.shops),
+        products,
         all_is_well,
         sections,
         left_out,
@@ -142,6 +143,13 @@ fn cut<T>(topic: Topic, lines: &mut Vec<T>, left_out: &mut Vec<(Topic, usize)>) 
         lines.truncate(LISTED);
         left_out.push((topic, more));
     }
+}
+
+/// Whether levels are known: none was lost, and not all are missing.
+fn is_seen(all: &[Sorted], products: Counts) -> bool {
+    let lost = |sorted: &Sorted| sorted.speaks && !sorted.gone && !sorted.line.known;
+    let known = products.total() - products.unknown;
+    !all.iter().any(lost) && (known > 0 || products.unknown == 0)
 }
 
 fn all_is_well(all: &[Sorted], pools: &[PoolLine], health: &Health) -> bool {
@@ -259,7 +267,7 @@ fn idle(all: &[Sorted], outline: &Outline, now: Timestamp) -> Vec<Line> {
     sorted(all, wanted, |a, b| b.level.cmp(&a.level))
 }
 
-fn money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
+fn lost_money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
     let wanted = |sorted: &Sorted| sorted.line.lost.is_some() && sorted.speaks;
     let mut lines = sorted(all, wanted, |a, b| amount(b).cmp(&amount(a)));
     let mut total: BTreeMap<String, i64> = BTreeMap::new();
@@ -274,7 +282,10 @@ fn money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
             .into_iter()
             .map(|(currency, hundredths)| Amount { currency, hundredths })
             .collect(),
-        assumptions: ASSUMPTIONS.map(str::to_owned).to_vec(),
+        assumptions: std::iter::once(money::ASSUMPTIONS)
+            .chain(ASSUMPTIONS)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One line for each series: how it stands, what it did in the period, and to which parts of a report it belongs.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -11,8 +12,8 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::SeriesState;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Level;
-use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
+use crate::domain::forecast::money;
 use crate::domain::people::People;
 use crate::domain::pool::Board;
 use crate::domain::pool::Bottleneck;
@@ -34,8 +35,6 @@ pub struct Known<'a> {
     /// By the series' number.
     pub movements: &'a HashMap<u32, Movement>,
     pub forecasts: &'a Forecasts,
-    /// What one of a product earns in 30 days, where its price is known.
-    pub prices: &'a HashMap<ProductId, Amount>,
     pub people: &'a People,
 }
 
@@ -127,7 +126,6 @@ impl Reading<'_> {
             .get(&series.number)
             .copied()
             .unwrap_or_default();
-        let hours_out = hours(movement.out);
         let line = Line {
             instance: self.shop.instance.to_owned(),
             product: ProductRef {
@@ -149,10 +147,10 @@ impl Reading<'_> {
             lead_time_days: Some(self.lead_time_days(effective)),
             sold: movement.sold,
             restocked: movement.restocked,
-            hours_out,
+            hours_out: movement.out.as_secs_f64() / 3600.0,
             ack: self.shop.people.ack(series.number).map(|ack| ack.shown(self.now)),
             bottleneck: bottleneck.map(ToString::to_string),
-            lost: self.lost(series.number, hours_out),
+            lost: self.lost(series.number, movement.out),
             chart: None,
         };
         let silent = product.retired == Some(true)
@@ -170,17 +168,12 @@ impl Reading<'_> {
         effective.cover.unwrap_or(self.outline.lead_time).as_secs_f64() / 86_400.0
     }
 
-    /// Price of 30 days × units a day × days at zero: what those would have earned in their first 30 days.
-    fn lost(&self, series: u32, hours_out: f64) -> Option<Amount> {
-        let price = self.shop.prices.get(&self.product.id)?;
+    /// A month's revenue of what was not sold while nothing was left.
+    fn lost(&self, series: u32, at_zero: SignedDuration) -> Option<Amount> {
+        let price = self.product.price.as_ref()?;
         let rate = self.shop.forecasts.rate(series)?;
-        let units = rate.per_day * hours_out / 24.0;
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "an estimate; the cast saturates"
-        )]
-        let hundredths = (units * price.hundredths as f64).round() as i64;
+        let at_zero = Duration::try_from(at_zero).unwrap_or_default();
+        let hundredths = money::lost_revenue(price, rate, at_zero)?;
         (hundredths > 0).then(|| Amount {
             currency: price.currency.clone(),
             hundredths,
@@ -226,8 +219,4 @@ fn last_figure(series: &SeriesState) -> Option<i64> {
         Level::Unknown => series.last_level,
         Level::NotControlled => None,
     }
-}
-
-fn hours(duration: SignedDuration) -> f64 {
-    duration.as_secs_f64() / 3600.0
 }
