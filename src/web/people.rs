@@ -26,8 +26,8 @@ use crate::web::body::Fields;
 use crate::web::body::faulty;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
+use crate::web::problem::unreadable;
 use crate::web::records::recorded_instance;
-use crate::web::records::unreadable;
 use crate::web::state::AppState;
 use crate::web::stock::List;
 

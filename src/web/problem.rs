@@ -9,6 +9,8 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::store::error::StoreError;
+
 /// Why a request was not answered. The text may be read by anybody: it holds nothing of the inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {detail}")]
@@ -52,6 +54,15 @@ impl Problem {
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
+}
+
+/// Logs the failure and hides it from the one who asked.
+pub(crate) fn unreadable(error: StoreError) -> Problem {
+    tracing::error!(%error, "The history could not be read for a request.");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The database cannot be read now; the log says why.",
+    )
 }
 
 impl IntoResponse for Problem {

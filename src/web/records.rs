@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -15,7 +14,6 @@ use crate::domain::offer;
 use crate::domain::source::Attempt;
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::DeliveryState;
-use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
 use crate::store::history::Poll;
@@ -23,6 +21,7 @@ use crate::store::value::InstanceId;
 use crate::store::value::PollId;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
+use crate::web::problem::unreadable;
 use crate::web::state::AppState;
 use crate::web::stock::List;
 
@@ -210,15 +209,6 @@ pub(crate) fn page<R, T: Serialize>(
     let cursor = found.last().filter(|_| more).map(|last| id(last).to_string());
     let items: Vec<T> = found.into_iter().map(item).collect();
     Json(List { items, cursor }).into_response()
-}
-
-/// Logs the failure and hides it from the one who asked.
-pub(crate) fn unreadable(error: StoreError) -> Problem {
-    tracing::error!(%error, "The history could not be read for a request.");
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The database cannot be read now; the log says why.",
-    )
 }
 
 fn poll_item(poll: Poll) -> PollItem {

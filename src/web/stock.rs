@@ -26,7 +26,7 @@ use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
-use crate::web::records::unreadable;
+use crate::web::problem::unreadable;
 use crate::web::state::AppState;
 
 /// Products whose combinations are worked out before other requests get their turn.
