@@ -36,11 +36,10 @@ fn shop(wanted: usize) -> Seen {
         product.combinations = vec![combination("4=11;5=20", &label, series(Level::Known(3)))];
         product
     });
-    Seen {
-        instances: vec![Instance::new("default", memory(products.collect()))],
-        channels: vec![Arc::from("email")],
-        pools: Arc::default(),
-    }
+    let mut seen = Seen::default();
+    seen.instances = vec![Instance::new("default", memory(products.collect()))];
+    seen.channels = vec![Arc::from("email")];
+    seen
 }
 
 fn scrape(criterion: &mut Criterion) {

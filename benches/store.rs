@@ -186,6 +186,7 @@ fn decision(next: Memory, changes: Vec<Change>) -> Decision {
         source_changed: false,
         events: Vec::new(),
         messages: Vec::new(),
+        acks: Vec::new(),
     }
 }
 

@@ -176,6 +176,8 @@ pub mod notify {
         pub mod telegram;
         pub mod ntfy;
         pub mod alertmanager;
+        pub mod specimens;
+        pub mod template;
     }
     pub mod webhook_format;
     pub mod verdict;
@@ -208,6 +210,7 @@ pub mod config {
     pub mod sign_in;
     pub mod instances;
     pub mod receivers;
+    pub mod templates;
     pub mod quiet;
     pub mod channels;
     pub mod escalation;

@@ -102,6 +102,11 @@ pub fn secrets(config: &Config) -> Vec<String> {
     secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
     let mut texts: Vec<String> = config.channels.iter().flat_map(topics).collect();
+    for channel in &config.channels {
+        if let ChannelKindConfig::Webhook(webhook) = &channel.kind {
+            texts.extend(webhook.keys().into_iter().map(str::to_owned));
+        }
+    }
     for secret in secrets {
         let text = secret.expose_secret();
         texts.push(text.to_owned());

@@ -26,6 +26,7 @@ use crate::config::sender::SharedMail;
 use crate::config::sender::email;
 use crate::config::sender::with_password;
 use crate::config::smtp::Server;
+use crate::config::templates;
 use crate::config::urls;
 use crate::config::values;
 use crate::domain::alerting::rules::ChannelPolicy;
@@ -145,7 +146,7 @@ fn environment_email(reader: &mut Reader, mail: &SharedMail, used_elsewhere: boo
 fn environment_webhook(reader: &mut Reader, found: &mut Channels) {
     let url = reader.setting(&keys::WEBHOOK_URL, urls::web_url);
     let format = reader.setting(&keys::WEBHOOK_FORMAT, receivers::format);
-    let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secret);
+    let secret = reader.setting(&keys::WEBHOOK_SECRET, values::webhook_secrets);
     match &url {
         Given::Absent => {
             if let Given::Is(secret) = secret {
@@ -214,7 +215,7 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         Given::Is(secret) => Some(secret.value),
         Given::Broken => return None,
     };
-    let (url, addressing) = webhook.receiver.addressed(reader, format, url, key)?;
+    let (url, addressing) = webhook.receiver.addressed(reader, &format, url, key)?;
     Some(WebhookSettings {
         url: SecretString::from(String::from(url)),
         format,
@@ -313,6 +314,7 @@ fn email_channel(
         .map(|from| from.value);
     let server = section.secret(reader, "smtp_url", Kind::SecretUrl, Server::parse);
     let password = section.secret(reader, "smtp_password", Kind::Secret, values::secret);
+    let unsubscribe = section.one(reader, "list_unsubscribe", Kind::Plain, urls::unsubscribe);
     let (url_key, password_key) = (section.key("smtp_url"), section.key("smtp_password"));
     let server = with_password(reader, &url_key, &password_key, server, password);
     let no_recipient = matches!(&to, Given::Is(to) if to.is_empty()) || to.is_absent();
@@ -338,7 +340,12 @@ fn email_channel(
         }
     }
     let to = to.good().filter(|to| !to.is_empty())?;
-    let settings = email(server.good()?, from.good()?, to, timeout.unwrap_or(EMAIL_TIMEOUT));
+    let mut settings = email(server.good()?, from.good()?, to, timeout.unwrap_or(EMAIL_TIMEOUT));
+    settings.unsubscribe = match unsubscribe {
+        Given::Absent => None,
+        Given::Is(unsubscribe) => Some(unsubscribe.value),
+        Given::Broken => return None,
+    };
     Some(ChannelKindConfig::Email(settings))
 }
 
@@ -348,8 +355,8 @@ fn webhook_channel(
     timeout: Option<Duration>,
 ) -> Option<ChannelKindConfig> {
     let url = section.secret(reader, "url", Kind::SecretUrl, urls::web_url);
-    let format = section.one(reader, "format", Kind::Plain, receivers::format);
-    let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secret);
+    let format = templates::format(reader, section);
+    let secret = section.secret(reader, "secret", Kind::Secret, values::webhook_secrets);
     let receiver = Receiver::read(reader, section);
     let link_local = section.one(reader, "allow_link_local", Kind::Plain, values::flag);
     let url = if url.is_absent() {

@@ -40,9 +40,13 @@ pub fn format(text: &str) -> Result<WebhookFormat, Wrong> {
         "telegram" => Ok(WebhookFormat::Telegram),
         "ntfy" => Ok(WebhookFormat::Ntfy),
         "alertmanager" => Ok(WebhookFormat::Alertmanager),
+        "template" => Err(Wrong::new(
+            "needs a template, which only a [[channel]] of the file can name",
+            "Make it a [[channel]] with format = \"template\" and template = \"config/body.j2\".",
+        )),
         _ => Err(Wrong::new(
             "is not a webhook format",
-            "Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
+            "Write standard, slack, discord, teams, telegram, ntfy, alertmanager or template.",
         )),
     }
 }
@@ -76,7 +80,7 @@ impl Receiver {
             return Given::Absent;
         };
         let url = format!("{TELEGRAM}/bot{}/sendMessage", token.value.expose_secret());
-        match (format.value, Url::parse(&url)) {
+        match (&format.value, Url::parse(&url)) {
             (WebhookFormat::Telegram, Ok(value)) => Given::Is(Placed {
                 value,
                 place: token.place.clone(),
@@ -90,7 +94,7 @@ impl Receiver {
     pub fn addressed(
         self,
         reader: &mut Reader,
-        format: WebhookFormat,
+        format: &WebhookFormat,
         url: Placed<Url>,
         owner: &str,
     ) -> Option<(Url, Addressing)> {
@@ -100,15 +104,16 @@ impl Receiver {
             | WebhookFormat::Alertmanager
             | WebhookFormat::Slack
             | WebhookFormat::Discord
-            | WebhookFormat::Teams => Some((url.value, Addressing::default())),
+            | WebhookFormat::Teams
+            | WebhookFormat::Template(_) => Some((url.value, Addressing::default())),
             WebhookFormat::Telegram => self.telegram(reader, url, owner),
             WebhookFormat::Ntfy => self.ntfy(reader, url, owner),
         }
     }
 
     /// Notes the settings that the format has no use for; `None` where there are some, or some are broken.
-    fn misplaced(&self, reader: &mut Reader, format: WebhookFormat, owner: &str) -> Option<()> {
-        let (telegram, ntfy) = (format == WebhookFormat::Telegram, format == WebhookFormat::Ntfy);
+    fn misplaced(&self, reader: &mut Reader, format: &WebhookFormat, owner: &str) -> Option<()> {
+        let (telegram, ntfy) = (*format == WebhookFormat::Telegram, *format == WebhookFormat::Ntfy);
         let mut good = true;
         for (key, place, wanted, whose) in [
             ("chat_id", place(&self.chat_id), telegram, "telegram"),

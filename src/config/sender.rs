@@ -50,6 +50,7 @@ pub fn email(server: Server, from: String, to: Vec<String>, timeout: Duration) -
         password: server.password,
         from,
         to,
+        unsubscribe: None,
         timeout,
     }
 }

@@ -46,6 +46,29 @@ pub fn api_url(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
+/// Where somebody takes himself off a list: `mailto:…` or a web URL; in ASCII.
+///
+/// # Errors
+/// It is neither.
+pub fn unsubscribe(text: &str) -> Result<String, Wrong> {
+    let mend = "Write mailto:list@example.com?subject=unsubscribe or a whole https URL.";
+    let text = values::text(text)?;
+    let url = Url::parse(&text).map_err(|_| Wrong::new("is not a URL", mend))?;
+    let good = match url.scheme() {
+        "mailto" => url.path().contains('@'),
+        "http" | "https" => url.host_str().is_some_and(|host| !host.is_empty()),
+        _ => false,
+    };
+    let plain = url
+        .as_str()
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !b"<>,".contains(&b));
+    match good && plain {
+        true => Ok(url.into()),
+        false => Err(Wrong::new("is neither a mailto nor a web URL", mend)),
+    }
+}
+
 /// Whether a URL's host is this machine.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {

@@ -264,6 +264,30 @@ pub fn webhook_secret(text: &str) -> Result<SecretString, Wrong> {
     }
 }
 
+/// One key of signed webhooks, or two while one takes the other's place: the new one first, with blanks or commas
+/// between. They come out with one blank between.
+///
+/// # Errors
+/// One of them is none, or there are more.
+pub fn webhook_secrets(text: &str) -> Result<SecretString, Wrong> {
+    let parts: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mend = "Write the new one, a blank, and the old one; take the old one out once every receiver knows the new.";
+    match parts.as_slice() {
+        [] => webhook_secret(text),
+        [one] => webhook_secret(one),
+        [new, old] if new == old => Err(Wrong::new("holds the same secret twice", mend)),
+        [new, old] => {
+            webhook_secret(new)?;
+            webhook_secret(old)?;
+            Ok(SecretString::from(format!("{new} {old}")))
+        }
+        [_, _, _, ..] => Err(Wrong::new("holds more than two secrets", mend)),
+    }
+}
+
 /// The key that hints are signed with: `whsec_` and base64, or any text of 24 bytes or more.
 ///
 /// # Errors

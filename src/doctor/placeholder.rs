@@ -78,7 +78,7 @@ pub fn webhook(settings: &WebhookSettings, called: &Called) -> Option<Wrong> {
         );
         return Some(wrong.about(called.url.clone()));
     }
-    if settings.secret.as_ref().is_some_and(is_known) {
+    if settings.keys().into_iter().any(is_known) {
         let wrong = Wrong::failure(
             Id::WebhookPlaceholder,
             format!(
@@ -97,8 +97,7 @@ fn is_example(host: &str) -> bool {
     EXAMPLES.iter().any(|name| host == *name || below(name))
 }
 
-fn is_known(secret: &SecretString) -> bool {
-    let text = secret.expose_secret().trim();
+fn is_known(text: &str) -> bool {
     let key = text.strip_prefix("whsec_").unwrap_or(text).trim_end_matches('=');
     let flat = |key: Vec<u8>| key.windows(2).all(|two| two[0] == two[1]);
     KNOWN_KEYS.contains(&key) || STANDARD_NO_PAD.decode(key).is_ok_and(flat)
@@ -130,7 +129,7 @@ mod tests {
             ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", true),
             ("whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgbG9uZw==", false),
         ] {
-            assert_eq!(is_known(&text.into()), known, "{text}");
+            assert_eq!(is_known(text), known, "{text}");
         }
         assert!(is_example("hooks.example.com") && is_example("example.org"));
         assert!(!is_example("myexample.com") && !is_example("shop.example"));

@@ -92,7 +92,7 @@ impl Channel {
             ChannelKind::Webhook(hook) => match Webhook::new(hook) {
                 Ok(webhook) => Way::Webhook {
                     webhook,
-                    format: hook.format,
+                    format: hook.format.clone(),
                 },
                 Err(error) => return Err(ChannelError::Webhook { name, error }),
             },
@@ -156,6 +156,9 @@ impl Channel {
                         content_type: "application/json".to_owned(),
                         body: alertmanager::body(message, zone, page_url, self.several),
                     },
+                    WebhookFormat::Template(template) => {
+                        template.content(message, zone, page_url, self.several)
+                    }
                     WebhookFormat::Slack => chat(slack::body(&digest())),
                     WebhookFormat::Discord => chat(discord::body(&digest())),
                     WebhookFormat::Teams => chat(teams::body(&digest())),
@@ -177,7 +180,8 @@ impl Channel {
                 | WebhookFormat::Discord
                 | WebhookFormat::Teams
                 | WebhookFormat::Telegram
-                | WebhookFormat::Ntfy => false,
+                | WebhookFormat::Ntfy
+                | WebhookFormat::Template(_) => false,
                 WebhookFormat::Alertmanager => true,
             },
         }
@@ -188,7 +192,7 @@ impl Channel {
     pub fn without_what_is_old(&self, content: Content, later: &[Content]) -> Option<Content> {
         let body_of = |content: &Content| match content {
             Content::Http { body, .. } => Some(body.clone()),
-            Content::Mail { .. } => None,
+            Content::Mail { .. } | Content::Unrendered { .. } => None,
         };
         let later: Vec<String> = later.iter().filter_map(body_of).collect();
         match content {
@@ -196,7 +200,7 @@ impl Channel {
                 content_type,
                 body: alertmanager::without_what_is_old(&body, &later)?,
             }),
-            Content::Http { .. } | Content::Mail { .. } => Some(content),
+            Content::Http { .. } | Content::Mail { .. } | Content::Unrendered { .. } => Some(content),
         }
     }
 
@@ -239,19 +243,21 @@ impl Channel {
                 mailer.send(recipient, &draft).await?
             }
             (Way::Webhook { webhook, .. }, Content::Http { content_type, body }) => {
-                let post = Post {
-                    id: outgoing.message_id,
-                    content_type,
-                    body,
-                    now: outgoing.now,
-                };
-                webhook.post(&post).await?
+                post(webhook, outgoing, content_type, body).await?
             }
-            (Way::Email(_), Content::Http { .. }) | (Way::Webhook { .. }, Content::Mail { .. }) => {
-                return Err(SendError::Permanent {
-                    reason: "form",
-                    detail: "the message was made for a channel of another kind".to_owned(),
-                });
+            (
+                Way::Webhook {
+                    webhook,
+                    format: WebhookFormat::Template(template),
+                },
+                Content::Unrendered { context },
+            ) => match template.again(context).map_err(no_body)? {
+                Content::Http { content_type, body } => post(webhook, outgoing, &content_type, &body).await?,
+                Content::Mail { .. } | Content::Unrendered { .. } => return Err(of_another_kind()),
+            },
+            (Way::Email(_), Content::Http { .. } | Content::Unrendered { .. })
+            | (Way::Webhook { .. }, Content::Mail { .. } | Content::Unrendered { .. }) => {
+                return Err(of_another_kind());
             }
         };
         Ok(Receipt { answer })
@@ -262,5 +268,40 @@ fn chat(body: String) -> Content {
     Content::Http {
         content_type: "application/json; charset=utf-8".to_owned(),
         body,
+    }
+}
+
+/// Posts a body; one that a template made empty is not meant to be sent.
+async fn post(
+    webhook: &Webhook,
+    outgoing: &Outgoing<'_>,
+    content_type: &str,
+    body: &str,
+) -> Result<String, SendError> {
+    if body.trim().is_empty() {
+        return Ok("not sent: the template makes nothing of it".to_owned());
+    }
+    let post = Post {
+        id: outgoing.message_id,
+        content_type,
+        body,
+        now: outgoing.now,
+    };
+    webhook.post(&post).await
+}
+
+fn of_another_kind() -> SendError {
+    SendError::Permanent {
+        reason: "form",
+        detail: "the message was made for a channel of another kind".to_owned(),
+    }
+}
+
+fn no_body(wrong: String) -> SendError {
+    SendError::Permanent {
+        reason: "template",
+        detail: format!(
+            "the template gives this message no body: {wrong}. Mend the template and replay the delivery"
+        ),
     }
 }

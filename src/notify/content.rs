@@ -23,6 +23,10 @@ pub enum Content {
         content_type: String,
         body: String,
     },
+    /// What a template could not render: all that it was given, in JSON.
+    Unrendered {
+        context: String,
+    },
 }
 
 /// Something beside a mail's text.

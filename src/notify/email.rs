@@ -54,6 +54,8 @@ pub struct EmailSettings {
     pub from: String,
     /// Mailboxes, checked, at least one.
     pub to: Vec<String>,
+    /// Where recipients take themselves off the list: a mailto or web URL in ASCII.
+    pub unsubscribe: Option<String>,
     /// For the whole dialogue.
     pub timeout: Duration,
 }
@@ -100,24 +102,32 @@ pub fn render(message: &Message, zone: &TimeZone, page_url: Option<&str>, severa
     }
 }
 
-/// The thread: one per product or pool for mails about a single one, else one per shop.
+/// The thread: of mails about a single product or pool one per episode, from when it left ok until it is ok again; one
+/// per failure of a shop, and per report; of the rest one per shop.
 fn thread(message: &Message) -> String {
     let product = match &message.body {
-        Body::Alerts { alerts, .. } => single(alerts.iter().map(|alert: &Alert| match alert.product_id() {
-            Some(id) => id.to_string(),
-            None => format!("pool\0{}", alert.name()),
-        })),
+        Body::Alerts { alerts, .. } => {
+            let about = single(alerts.iter().map(|alert: &Alert| match alert.product_id() {
+                Some(id) => id.to_string(),
+                None => format!("pool\0{}", alert.name()),
+            }));
+            let began = alerts.iter().filter_map(|alert| alert.started_at).min();
+            match (about, began) {
+                (Some(about), Some(began)) => Some(format!("{about}\0{}", began.as_second())),
+                (about, _) => about,
+            }
+        }
         Body::Products { events } => single(
             events
                 .iter()
                 .map(|event: &ProductEvent| event.product.id.to_string()),
         ),
-        Body::Baseline { .. }
-        | Body::SourceDown { .. }
-        | Body::SourceUp { .. }
-        | Body::SourceDegraded { .. }
-        | Body::SourceRestored { .. }
-        | Body::Ping => None,
+        Body::SourceDown { since, .. } | Body::SourceUp { since, .. } => {
+            Some(format!("source\0{}", since.as_second()))
+        }
+        Body::Baseline { .. } | Body::SourceDegraded { .. } | Body::SourceRestored { .. } | Body::Ping => {
+            None
+        }
         Body::Report(report) => Some(format!("report\0{}", report.name)),
         Body::ReportOverdue { report, .. } => Some(format!("report\0{report}")),
     };
@@ -147,10 +157,10 @@ pub struct Draft<'a> {
 impl Draft<'_> {
     /// The whole mail, headers and all; `None` where it cannot be written.
     #[must_use]
-    pub fn written(&self, from: &Mailbox, to: &Address) -> Option<Vec<u8>> {
+    pub fn written(&self, from: &Mailbox, to: &Address, unsubscribe: Option<&str>) -> Option<Vec<u8>> {
         let host = from.email.domain();
         let root = format!("<thread.{}@{host}>", clean::line(self.thread, 40));
-        let letter = lettre::Message::builder()
+        let mut letter = lettre::Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, to.clone()))
             .subject(clean::line(self.subject, SUBJECT))
@@ -163,9 +173,19 @@ impl Draft<'_> {
             .raw_header(header(
                 "X-Whmcs-Stock-Monitor-Message",
                 self.message_id.to_string(),
-            )?)
-            .multipart(self.body()?);
-        Some(letter.ok()?.formatted())
+            )?);
+        if let Some(url) = unsubscribe {
+            let id = format!("<stock-monitor.{host}>");
+            letter = letter
+                .raw_header(header("List-Id", id)?)
+                .raw_header(header("List-Unsubscribe", format!("<{url}>"))?);
+            // RFC 8058: only what is reached securely may be asked to do it at one click.
+            if url.starts_with("https:") {
+                let click = "List-Unsubscribe=One-Click".to_owned();
+                letter = letter.raw_header(header("List-Unsubscribe-Post", click)?);
+            }
+        }
+        Some(letter.multipart(self.body()?).ok()?.formatted())
     }
 
     /// Text and HTML; the HTML together with its pictures, and files beside both, where there are some.

@@ -105,6 +105,7 @@ pub struct Mailer {
     credentials: Option<Credentials>,
     from: Mailbox,
     to: Vec<Address>,
+    unsubscribe: Option<String>,
     hello: ClientId,
     timeout: Duration,
 }
@@ -160,6 +161,7 @@ impl Mailer {
             port: settings.port,
             security,
             credentials,
+            unsubscribe: settings.unsubscribe.clone(),
             hello: hello(&from),
             from,
             to,
@@ -187,7 +189,7 @@ impl Mailer {
             .parse()
             .map_err(|_| permanent("the recipient is not a mail address"))?;
         let mail = draft
-            .written(&self.from, &to)
+            .written(&self.from, &to, self.unsubscribe.as_deref())
             .ok_or_else(|| permanent("the mail could not be written for this recipient"))?;
         let mut connection = None;
         let talk = self.hand_over(&mut connection, &to, &mail);

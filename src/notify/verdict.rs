@@ -108,9 +108,12 @@ const TELEGRAM: [Refusal; 3] = [
 ];
 
 /// What the answer of a receiver of this format means.
-pub(crate) fn judge(format: WebhookFormat, answer: Answer) -> Result<String, SendError> {
+pub(crate) fn judge(format: &WebhookFormat, answer: Answer) -> Result<String, SendError> {
     match format {
-        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Ntfy => plain(&answer),
+        WebhookFormat::Standard
+        | WebhookFormat::Alertmanager
+        | WebhookFormat::Ntfy
+        | WebhookFormat::Template(_) => plain(&answer),
         WebhookFormat::Slack => slack(answer),
         WebhookFormat::Discord => discord(answer),
         WebhookFormat::Teams => teams(answer),
@@ -279,28 +282,28 @@ mod tests {
                 shown: String::new(),
                 ..answer(status, word)
             };
-            let Err(SendError::Permanent { detail, .. }) = judge(WebhookFormat::Slack, html) else {
+            let Err(SendError::Permanent { detail, .. }) = judge(&WebhookFormat::Slack, html) else {
                 panic!("{word} is not final");
             };
             assert!(detail.contains(word), "{detail}");
         }
-        let archived = judge(WebhookFormat::Slack, answer(410, "channel_is_archived"));
+        let archived = judge(&WebhookFormat::Slack, answer(410, "channel_is_archived"));
         assert!(matches!(archived, Err(SendError::Gone { .. })));
         for transient in [
             answer(404, "<html>a proxy's page</html>"),
             answer(500, "rollup_error"),
         ] {
-            let judged = judge(WebhookFormat::Slack, transient);
+            let judged = judge(&WebhookFormat::Slack, transient);
             assert!(matches!(judged, Err(SendError::Transient { .. })));
         }
         assert_eq!(
-            judge(WebhookFormat::Slack, answer(200, "ok")),
+            judge(&WebhookFormat::Slack, answer(200, "ok")),
             Ok("200 ok".to_owned())
         );
     }
 
     fn asked(format: WebhookFormat, given: Answer) -> Option<Duration> {
-        match judge(format, given) {
+        match judge(&format, given) {
             Err(SendError::Transient { retry_after, .. }) => retry_after,
             other => panic!("{other:?}"),
         }
@@ -373,7 +376,7 @@ mod tests {
             ),
         ] {
             let Err(SendError::Permanent { detail, .. }) =
-                judge(WebhookFormat::Telegram, answer(status, text))
+                judge(&WebhookFormat::Telegram, answer(status, text))
             else {
                 panic!("{text} is not final");
             };
@@ -381,7 +384,7 @@ mod tests {
         }
         let taken = r#"{"ok":true,"result":{"message_id":7,"chat":{"id":-100},"text":"a"}}"#;
         assert_eq!(
-            judge(WebhookFormat::Telegram, answer(200, taken)),
+            judge(&WebhookFormat::Telegram, answer(200, taken)),
             Ok("200".to_owned())
         );
     }
@@ -389,7 +392,7 @@ mod tests {
     #[test]
     fn a_webhook_that_was_deleted_is_refused_for_good() {
         let deleted = answer(404, r#"{"message": "Unknown Webhook", "code": 10015}"#);
-        let Err(SendError::Permanent { reason, detail }) = judge(WebhookFormat::Discord, deleted) else {
+        let Err(SendError::Permanent { reason, detail }) = judge(&WebhookFormat::Discord, deleted) else {
             panic!("not final");
         };
         assert_eq!(reason, "http_404");
@@ -402,9 +405,12 @@ mod tests {
         assert_eq!(asked(WebhookFormat::Teams, answer(200, hidden)), None);
         let large = answer(200, &hidden.replace("429", "413"));
         assert!(matches!(
-            judge(WebhookFormat::Teams, large),
+            judge(&WebhookFormat::Teams, large),
             Err(SendError::Permanent { .. })
         ));
-        assert_eq!(judge(WebhookFormat::Teams, answer(202, "")), Ok("202".to_owned()));
+        assert_eq!(
+            judge(&WebhookFormat::Teams, answer(202, "")),
+            Ok("202".to_owned())
+        );
     }
 }

@@ -49,13 +49,22 @@ pub struct WebhookSettings {
     /// Secret, since many receivers put a token into the path.
     pub url: SecretString,
     pub format: WebhookFormat,
-    /// The key as Standard Webhooks writes it: base64, with or without `whsec_` before it. Unsigned where there
-    /// is none.
+    /// The key as Standard Webhooks writes it: base64, with or without `whsec_` before it; or two while one takes the
+    /// other's place, separated by blanks or commas. Unsigned where there is none.
     pub secret: Option<SecretString>,
     pub addressing: Addressing,
     pub allow_link_local: bool,
     /// For the whole request.
     pub timeout: Duration,
+}
+
+impl WebhookSettings {
+    /// Each of the keys, the new one first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        let text = self.secret.as_ref().map_or("", ExposeSecret::expose_secret);
+        text.split([' ', ',']).filter(|key| !key.is_empty()).collect()
+    }
 }
 
 /// What a receiver needs to know beside the URL. It is added when a message is sent, and never stored with it.
@@ -125,7 +134,8 @@ pub struct Webhook {
     format: WebhookFormat,
     addressing: Addressing,
     allow_link_local: bool,
-    key: Option<Vec<u8>>,
+    /// Each makes a signature of its own.
+    keys: Vec<Vec<u8>>,
     /// What an answer must not repeat.
     telltales: Vec<String>,
 }
@@ -166,7 +176,7 @@ impl Webhook {
         if literal.is_ok_and(|literal| !address::permitted(literal, settings.allow_link_local)) {
             return Err(WebhookError::Address);
         }
-        let key = settings.secret.as_ref().map(key).transpose()?;
+        let keys = settings.keys().into_iter().map(key).collect::<Result<_, _>>()?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("whmcs-stock-monitor/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -185,10 +195,10 @@ impl Webhook {
         Ok(Self {
             client,
             url,
-            format: settings.format,
+            format: settings.format.clone(),
             addressing: settings.addressing.clone(),
             allow_link_local: settings.allow_link_local,
-            key,
+            keys,
             telltales,
         })
     }
@@ -245,9 +255,10 @@ impl Webhook {
                 .header("webhook-id", &id)
                 .header("webhook-timestamp", post.now.as_second());
         }
-        if let Some(key) = self.key.as_ref().filter(|_| self.format.is_ours()) {
-            let signature = signature(key, &id, post.now.as_second(), post.body.as_bytes());
-            request = request.header("webhook-signature", signature);
+        let sign = |key: &Vec<u8>| signature(key, &id, post.now.as_second(), post.body.as_bytes());
+        let signatures: Vec<String> = self.keys.iter().map(sign).collect();
+        if !signatures.is_empty() && self.format.is_ours() {
+            request = request.header("webhook-signature", signatures.join(" "));
         }
         let answer = request
             .body(self.addressed(post.body).into_owned())
@@ -263,7 +274,7 @@ impl Webhook {
             text,
             shown,
         };
-        verdict::judge(self.format, answer)
+        verdict::judge(&self.format, answer)
     }
 
     /// The body with what says where it goes.
@@ -328,8 +339,7 @@ async fn read(mut answer: Response, body: &mut Vec<u8>) {
     }
 }
 
-fn key(secret: &SecretString) -> Result<Vec<u8>, WebhookError> {
-    let text = secret.expose_secret().trim();
+fn key(text: &str) -> Result<Vec<u8>, WebhookError> {
     let text = text.strip_prefix("whsec_").unwrap_or(text);
     match BASE64.decode(text) {
         Ok(key) if !key.is_empty() => Ok(key),
@@ -424,7 +434,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_that_of_the_published_example() {
-        let key = key(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).expect("a key");
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
         assert_eq!(
             signature(
                 &key,
@@ -444,7 +454,7 @@ mod tests {
             ("whsec_", false),
             ("not a key!", false),
         ] {
-            assert_eq!(key(&SecretString::from(text)).is_ok(), good, "{text}");
+            assert_eq!(key(text).is_ok(), good, "{text}");
         }
     }
 }

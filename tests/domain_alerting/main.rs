@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod people;
+mod people_random;
 mod shop;
 
 mod acks;
@@ -18,6 +19,7 @@ mod invariants;
 mod model;
 mod parts;
 mod lost;
+mod pool_people;
 mod pools;
 mod quiet;
 mod relinks;

@@ -41,15 +41,15 @@ use crate::shop::said;
 const NOTHING: [&str; 0] = [];
 
 /// Shops that share what stands on one shelf.
-struct World {
-    shops: Vec<Shop>,
-    pools: Pools,
-    now: Timestamp,
+pub struct World {
+    pub shops: Vec<Shop>,
+    pub pools: Pools,
+    pub now: Timestamp,
 }
 
 impl World {
     /// Shops of these names with nothing in them yet; a count holds for a quarter of an hour.
-    fn new(names: &[&str], rules: fn() -> Rules, pools: &[PoolRule]) -> Self {
+    pub fn new(names: &[&str], rules: fn() -> Rules, pools: &[PoolRule]) -> Self {
         let shops: Vec<Shop> = names
             .iter()
             .map(|name| {
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// A minute later, the shop is looked at.
-    fn look(&mut self, shop: usize) -> Decision {
+    pub fn look(&mut self, shop: usize) -> Decision {
         self.now = self.now.checked_add(minutes(1)).expect("in range");
         self.with(shop, Shop::look)
     }
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// What "mail" hears of the shop a minute later.
-    fn hears(&mut self, shop: usize) -> Vec<String> {
+    pub fn hears(&mut self, shop: usize) -> Vec<String> {
         heard(&self.look(shop), "mail")
     }
 
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    fn pool(&self) -> &Tracked {
+    pub fn pool(&self) -> &Tracked {
         self.pools.pool("kits").expect("the pool")
     }
 
@@ -148,12 +148,12 @@ fn pool(capacity: i64, uses: Vec<PoolUse>) -> PoolRule {
 }
 
 /// Twenty kits: 64 GB takes one, 128 GB two.
-fn kits() -> PoolRule {
+pub fn kits() -> PoolRule {
     pool(20, vec![a_use("64 GB", 1), a_use("128 GB", 2)])
 }
 
 /// A product with 20 in WHMCS and RAM in three sizes, of which that many are in use: 32 GB (11), 64 GB (12), 128 GB (13).
-fn server(shop: &mut Shop, id: i64, small: Option<i64>, large: Option<i64>) {
+pub fn server(shop: &mut Shop, id: i64, small: Option<i64>, large: Option<i64>) {
     let choice = |id, name: &str, in_use| Choice {
         id,
         name: Name::new(name),

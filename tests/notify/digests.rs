@@ -116,6 +116,18 @@ fn ordered(overdue: bool, eta: &str) -> Option<AckRef> {
     })
 }
 
+/// Twenty ordered: on their way, or overdue.
+pub fn acked(overdue: bool) -> Option<AckRef> {
+    ordered(
+        overdue,
+        if overdue {
+            "2026-11-18T11:00:00Z"
+        } else {
+            "2026-12-12T11:00:00Z"
+        },
+    )
+}
+
 fn euro(hundredths: i64) -> Amount {
     Amount {
         currency: "EUR".to_owned(),
@@ -320,7 +332,7 @@ pub fn calm() -> Report {
 pub fn huge() -> Report {
     let lines: Vec<Line> = (0..10_000)
         .map(|id| {
-            let name = HOSTILE[usize::try_from(id).expect("small") % HOSTILE.len()].repeat(40);
+            let name = HOSTILE[usize::try_from(id).expect("small") % HOSTILE.len()].repeat(8);
             Line {
                 instance: name.clone(),
                 product: ProductRef {
@@ -363,7 +375,7 @@ pub fn huge() -> Report {
         instance: line.instance.clone(),
         product: line.product.clone(),
     };
-    let name = || HOSTILE[1].repeat(40);
+    let name = || HOSTILE[1].repeat(8);
     let sections = vec![
         Section::ActNow { lines: some() },
         Section::RunningOut {

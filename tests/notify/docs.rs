@@ -11,6 +11,7 @@ use whmcs_stock_monitor::domain::message::Capability;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::source::Cause;
 use whmcs_stock_monitor::notify::content::Content;
+use whmcs_stock_monitor::notify::format::template::Template;
 
 use crate::samples;
 
@@ -35,8 +36,37 @@ fn sent(message: &Message) -> Value {
     let channel = samples::webhook(samples::webhook_settings("http://127.0.0.1:1/"));
     match channel.render(message, &TimeZone::UTC, None) {
         Content::Http { body, .. } => serde_json::from_str(&body).expect("JSON"),
-        Content::Mail { .. } => panic!("not a webhook"),
+        Content::Mail { .. } | Content::Unrendered { .. } => panic!("not a webhook"),
     }
+}
+
+#[test]
+fn the_templates_of_the_documentation_do_for_every_message() {
+    let text = fs::read_to_string("docs/templates.md").expect("reads");
+    let blocks: Vec<&str> = text
+        .split("```jinja\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").expect("an end").0)
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    let bodies = blocks.into_iter().map(|block| {
+        let template =
+            Template::checked(block, "application/json").unwrap_or_else(|wrong| panic!("{wrong}: {block}"));
+        let told = samples::alerts(vec![samples::out(), samples::hostile().remove(0)]);
+        match template.content(&told, &TimeZone::UTC, None, false) {
+            Content::Http { body, .. } => serde_json::from_str(&body).expect("JSON"),
+            other => panic!("{other:?}"),
+        }
+    });
+    let bodies: Vec<Value> = bodies.collect();
+    assert!(
+        bodies[0]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("DS-64")),
+        "{bodies:?}"
+    );
+    assert_eq!(bodies[1]["articles"][0]["number"], "WHMCS-42", "{bodies:?}");
+    assert_eq!(bodies[1]["articles"][0]["available"], false, "{bodies:?}");
 }
 
 /// Without what is null in one and an object in the other, and without what lists leave out.

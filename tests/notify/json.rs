@@ -17,7 +17,7 @@ fn body(message: &Message) -> String {
             .replace(":{", ":\n{")
             .replace("[{", "[\n{")
             .replace(",{", ",\n{"),
-        Content::Mail { .. } => panic!("not a webhook"),
+        Content::Mail { .. } | Content::Unrendered { .. } => panic!("not a webhook"),
     }
 }
 

@@ -175,6 +175,7 @@ pub fn email_settings(port: u16) -> EmailSettings {
             "Sales <sales@shop.example>".to_owned(),
             "ops@shop.example".to_owned(),
         ],
+        unsubscribe: None,
         timeout: Duration::from_secs(10),
     }
 }
@@ -241,7 +242,7 @@ fn letter_of(paper: &Channel, message: &Message) -> Letter {
         Content::Mail {
             subject, text, html, ..
         } => Letter { subject, text, html },
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     }
 }
 

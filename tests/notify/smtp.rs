@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 use whmcs_stock_monitor::domain::delivery::SendError;
+use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::Reason;
 use whmcs_stock_monitor::domain::stand::Severity;
@@ -58,7 +59,7 @@ async fn a_mail_goes_to_its_one_recipient_with_its_headers() {
     assert_eq!(header("auto-submitted"), "auto-generated");
     assert_eq!(header("x-whmcs-stock-monitor-message"), samples::id().to_string());
     assert!(mail.text().contains("OUT: DS-64"), "{}", mail.text());
-    assert!(mail.html().contains(">DS-64</b>"), "{}", mail.html());
+    assert!(mail.html().contains(">DS-64</bdi>"), "{}", mail.html());
 }
 
 /// The error of a send at which the server misbehaves once.
@@ -367,15 +368,24 @@ async fn hostile_names_change_no_header_and_no_markup() {
 }
 
 #[tokio::test]
-async fn mails_about_one_product_share_a_thread() {
+async fn mails_about_one_episode_of_a_product_share_a_thread() {
     let channel = samples::paper();
     let thread = |message: &Message| match channel.render(message, &samples::berlin(), None) {
         Content::Mail { thread, .. } => thread,
-        Content::Http { .. } => panic!("not a mail"),
+        Content::Http { .. } | Content::Unrendered { .. } => panic!("not a mail"),
     };
-    let recovered = samples::alert(Reason::Recovered, Severity::Ok, 42, "renamed", 9);
+    let recovered = Alert {
+        started_at: samples::out().started_at,
+        ..samples::alert(Reason::Recovered, Severity::Ok, 42, "renamed", 9)
+    };
+    let next_time = samples::alert(Reason::First, Severity::Low, 42, "DS-64", 4);
     let about_42 = thread(&samples::alerts(vec![samples::out()]));
     assert_eq!(about_42, thread(&samples::alerts(vec![recovered.clone()])));
+    assert_ne!(
+        about_42,
+        thread(&samples::alerts(vec![next_time])),
+        "an episode of its own"
+    );
     assert_ne!(about_42, thread(&samples::mixed()));
     assert_eq!(thread(&samples::baseline()), thread(&samples::mixed()));
     let elsewhere = Message {
@@ -422,4 +432,27 @@ async fn the_client_introduces_itself_with_a_full_name() {
     send(&samples::email_to(&sink)).await.expect("sent");
     let name = &sink.mails()[0].client;
     assert!(name.contains('.') || name.starts_with('['), "{name}");
+}
+
+#[tokio::test]
+async fn where_to_unsubscribe_is_said_where_it_is_configured_and_one_click_only_over_https() {
+    for (url, click) in [
+        (None, None),
+        (Some("mailto:it@shop.example?subject=stop"), None),
+        (
+            Some("https://shop.example/stop?who=1"),
+            Some("List-Unsubscribe=One-Click"),
+        ),
+    ] {
+        let sink = MailSink::start().await.expect("starts");
+        let mut settings = samples::email_settings(sink.address().port());
+        settings.unsubscribe = url.map(str::to_owned);
+        send(&samples::email(settings)).await.expect("sent");
+        let mail = &sink.mails()[0];
+        let header = |name: &str| mail.header(name).map(|value| value.to_string());
+        assert_eq!(header("list-unsubscribe"), url.map(|url| format!("<{url}>")));
+        assert_eq!(header("list-unsubscribe-post").as_deref(), click);
+        assert_eq!(header("list-id").is_some(), url.is_some());
+        assert_eq!(header("auto-submitted").as_deref(), Some("auto-generated"));
+    }
 }

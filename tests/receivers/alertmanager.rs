@@ -27,9 +27,9 @@ use whmcs_stock_monitor::notify::content::Receipt;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
 use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 
-use crate::daemon::Home;
 use crate::daemon::ask;
 use crate::daemon::eventually;
+use crate::home;
 use crate::peers::skip;
 use crate::proxy::Proxy;
 use crate::receivers::Receivers;
@@ -410,14 +410,4 @@ fn a_word_that_comes_late_does_not_wake_what_is_over() {
         .collect();
     assert_eq!(stock, ["WhmcsStock product_id=2 severity=critical whmcs=default"]);
     daemon.stop();
-}
-
-/// A home whose daemon watches that shop and tells those receivers.
-fn home(shop: &Shop, receivers: &Receivers) -> Home {
-    let settings = receivers.settings(&shop.url());
-    let settings: Vec<(&str, &str)> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    Home::new(&settings)
 }

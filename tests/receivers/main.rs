@@ -24,5 +24,20 @@ mod shop;
 mod samples;
 
 mod alertmanager;
-#[expect(dead_code, reason = "for the mail server")]
+mod mail;
+mod postfix;
 mod proxy;
+
+use crate::daemon::Home;
+use crate::receivers::Receivers;
+use crate::shop::Shop;
+
+/// A home whose daemon watches that shop and tells those receivers.
+fn home(shop: &Shop, receivers: &Receivers) -> Home {
+    let settings = receivers.settings(&shop.url());
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Home::new(&settings)
+}

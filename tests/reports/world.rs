@@ -136,6 +136,7 @@ impl Running {
         let rules = Arc::new(Rules::new(5, 1, vec![rule], Vec::new()));
         let telling = Arc::new(Telling {
             channels: vec![channel(mail)],
+            quiet: Default::default(),
             zone: TimeZone::UTC,
             page_url: None,
         });
@@ -146,6 +147,7 @@ impl Running {
             rules: Arc::clone(&rules),
             capacities: Arc::new(Capacities::default()),
             pools: None,
+            windows: Arc::default(),
             telling: Arc::clone(&telling),
             details_budget: Duration::from_secs(60),
         };
@@ -177,6 +179,7 @@ fn channel(mail: &MailSink) -> Channel {
             password: None,
             from: "stock@shop.example".to_owned(),
             to: vec!["boss@shop.example".to_owned()],
+            unsubscribe: None,
             timeout: Duration::from_secs(30),
         }),
     })

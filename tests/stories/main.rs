@@ -21,6 +21,7 @@ mod call;
 mod life;
 mod channels;
 mod notify;
+mod templates;
 mod bulk;
 mod pools;
 mod shops;

@@ -197,3 +197,43 @@ fn receivers_of_another_make_take_the_test_and_find_its_signature_right() {
         "{ended:?}"
     );
 }
+
+#[test]
+fn while_a_secret_changes_receivers_of_another_make_accept_the_old_one_and_the_new_one() {
+    const NEW: &str = "whsec_YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3RzLi4uLg==";
+    let Some(python) = python() else { return };
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.write(
+        "config/monitor.toml",
+        &format!(
+            "[[channel]]\nname = \"listed\"\ntype = \"webhook\"\nurl = \"${{LISTED}}\"\nsecret = [\"{NEW}\", \"{SECRET}\"]\n"
+        ),
+    );
+    home.set("WEBHOOK_SECRET", &format!("{NEW} {SECRET}"));
+    for knows in [SECRET, NEW] {
+        let peer = Peer::start(&python, "receive.py", &[knows]);
+        let url = format!("http://127.0.0.1:{}/hook", peer.ports[1]);
+        home.set("WEBHOOK_URL", &url);
+        home.export("LISTED", &url);
+        for channel in ["webhook", "listed"] {
+            let ended = home.run(&["notify", "test", channel]);
+            assert_eq!(ended.code, 0, "{ended:?}");
+        }
+        let received = peer.get(peer.ports[1], "/received");
+        assert_eq!(received["refused"], Value::Array(Vec::new()), "{received}");
+        assert_eq!(
+            received["webhooks"].as_array().map(Vec::len),
+            Some(2),
+            "{received}"
+        );
+    }
+    let shown = home.run(&["config", "show"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(!format!("{shown:?}").contains(&NEW[6..20]), "{shown:?}");
+    home.set("WEBHOOK_SECRET", &format!("{NEW},{NEW}"));
+    let ended = home.run(&["config", "check"]);
+    assert_eq!(ended.code, 78, "{ended:?}");
+    assert!(ended.err.contains("holds the same secret twice."), "{ended:?}");
+}

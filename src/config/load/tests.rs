@@ -177,7 +177,7 @@ const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 /// An example with everything in it that is commented out.
 fn uncommented(example: &str) -> String {
     let lines = example.lines().map(|line| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => rest,
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') => rest,
         Some(_) | None => line,
     });
     lines.flat_map(|line| [line, "\n"]).collect()
@@ -245,10 +245,11 @@ fn the_examples_are_accepted_with_everything_that_is_commented_out() {
             .file(".env", &dotenv)
             .file("config/monitor.toml", &toml),
     )
-    .file("config/ca.pem", PEM);
+    .file("config/ca.pem", PEM)
+    .file("config/erp.j2", "{\"text\": {{ text }}}");
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings(&config), "");
-    assert_eq!(config.channels.len(), 4);
+    assert_eq!(config.channels.len(), 5);
     assert_eq!(config.rules.rules[0].origin, "rule \"GPU servers\"");
     assert_eq!(config.capacities.pools[0].uses.len(), 3);
     assert_eq!(
@@ -290,6 +291,8 @@ fn every_secret_of_the_example_may_come_from_a_file() {
         .file("secrets/eu_hint_secret", "CANARY of twenty-four bytes\n")
         .file("secrets/smtp_url", "smtp://user@mx.example\n")
         .file("secrets/smtp_password", "CANARY p\n")
+        .file("config/erp.j2", "{{ text }}")
+        .file("secrets/erp_url", "https://erp.example/CANARY\n")
         .file("secrets/warehouse_url", "https://hooks.example/CANARY\n")
         .file(
             "secrets/warehouse_secret",
@@ -355,7 +358,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
     for (section, body, count) in [
         ("instance", "", 23),
         ("channel", "type = \"email\"", 15),
-        ("channel", "type = \"webhook\"", 15),
+        ("channel", "type = \"webhook\"", 17),
         ("rule", "", 20),
         ("capacity", "", 6),
         ("pool", "", 6),

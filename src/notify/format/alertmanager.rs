@@ -147,9 +147,11 @@ impl Telling<'_> {
                 news.label("report", &report.name);
                 vec![news]
             }
-            Body::ReportOverdue { report, .. } => {
+            Body::ReportOverdue { report, why, .. } => {
                 let mut news = self.news("WhmcsStockReportOverdue", NEWS);
+                news.labels.insert("severity", "warning".to_owned());
                 news.label("report", report);
+                news.note("description", why);
                 vec![news]
             }
             Body::Ping => vec![self.news("WhmcsStockTest", TEST)],
@@ -161,7 +163,7 @@ impl Telling<'_> {
         let started = alert.started_at.unwrap_or(alert.observed_at).min(self.message.at);
         let one = |severity: Severity| {
             let fires = alert.status == Status::Firing && alert.severity == severity;
-            let mut posted = self.new("WhmcsStock", severity.as_str(), started);
+            let mut posted = self.begun("WhmcsStock", severity.as_str(), started);
             identify(&mut posted, alert);
             self.describe(&mut posted, alert);
             if !fires {
@@ -201,7 +203,7 @@ impl Telling<'_> {
     }
 
     fn event(&self, event: &ProductEvent) -> Posted {
-        let mut posted = self.new("WhmcsProductEvent", INFO, self.message.at);
+        let mut posted = self.begun("WhmcsProductEvent", INFO, self.message.at);
         posted.ends_at = after(self.message.at, NEWS);
         posted.label("whmcs", &event.instance);
         posted.label("product_id", &event.product.id.to_string());
@@ -227,7 +229,7 @@ impl Telling<'_> {
         since: Timestamp,
         end: Option<Timestamp>,
     ) -> Posted {
-        let mut posted = self.new(name, severity, since.min(self.message.at));
+        let mut posted = self.begun(name, severity, since.min(self.message.at));
         posted.label("whmcs", self.message.instance.as_deref().unwrap_or_default());
         posted.note("summary", &subject::subject(self.message, self.several));
         posted.ends_at = end.unwrap_or(posted.ends_at);
@@ -236,14 +238,14 @@ impl Telling<'_> {
 
     /// Something that merely happened.
     fn news(&self, name: &'static str, shown: SignedDuration) -> Posted {
-        let mut posted = self.new(name, INFO, self.message.at);
+        let mut posted = self.begun(name, INFO, self.message.at);
         posted.ends_at = after(self.message.at, shown);
         posted.label("whmcs", self.message.instance.as_deref().unwrap_or_default());
         posted.note("summary", &subject::subject(self.message, self.several));
         posted
     }
 
-    fn new(&self, name: &'static str, severity: &str, starts_at: Timestamp) -> Posted {
+    fn begun(&self, name: &'static str, severity: &str, starts_at: Timestamp) -> Posted {
         Posted {
             labels: BTreeMap::from([("alertname", name.to_owned()), ("severity", severity.to_owned())]),
             annotations: BTreeMap::new(),
@@ -336,7 +338,7 @@ mod tests {
             without_what_is_old(&two, &later("1")),
             Some(format!("[{}]", one("2", "x")))
         );
-        assert_eq!(without_what_is_old(&two, &[two.clone()]), None);
+        assert_eq!(without_what_is_old(&two, slice::from_ref(&two)), None);
         assert_eq!(without_what_is_old("[]", &later("1")), Some("[]".to_owned()));
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::report::Money;
 use crate::domain::report::PoolLine;
 use crate::domain::report::Report;
 use crate::domain::report::Section;
+use crate::domain::report::Topic;
 use crate::domain::stand::AckRef;
 use crate::notify::cards::Tone;
 use crate::notify::clean;
@@ -36,11 +37,29 @@ pub fn groups(report: &Report, zone: &TimeZone) -> Vec<Group> {
         zone,
         several: report.instances.len() > 1,
     };
-    report
-        .sections
-        .iter()
-        .flat_map(|section| telling.section(section))
-        .collect()
+    let mut groups = Vec::new();
+    for section in &report.sections {
+        let mut told = telling.section(section);
+        let left_out = report.left_out.iter().find(|(topic, _)| *topic == of(section));
+        if let (Some((_, lacking)), Some(group)) = (left_out, told.first_mut()) {
+            group.more = group.more.max(*lacking);
+        }
+        groups.extend(told);
+    }
+    groups
+}
+
+fn of(section: &Section) -> Topic {
+    match section {
+        Section::ActNow { .. } => Topic::ActNow,
+        Section::RunningOut { .. } => Topic::RunningOut,
+        Section::Ordered { .. } => Topic::Ordered,
+        Section::Changed(_) => Topic::Changed,
+        Section::Idle { .. } => Topic::Idle,
+        Section::Pools { .. } => Topic::Pools,
+        Section::Money(_) => Topic::Money,
+        Section::Health(_) => Topic::Health,
+    }
 }
 
 struct Telling<'a> {

@@ -41,32 +41,31 @@ fn card(digest: &Digest) -> Value {
         vec![run(
             digest.title(),
             &[
-                ("weight", "bolder"),
-                ("size", "medium"),
+                ("weight", "Bolder"),
+                ("size", "Medium"),
                 ("color", colour(digest.tone)),
             ],
         )],
-        "default",
+        "Default",
     )];
     body.extend(
         digest
             .intro
             .iter()
-            .map(|line| block(vec![run(line, &[])], "small")),
+            .map(|line| block(vec![run(line, &[])], "Small")),
     );
     for group in &digest.groups {
         body.extend(listed(group));
     }
     if !digest.footer.is_empty() {
-        body.push(block(vec![run(&digest.footer, &[("size", "small")])], "medium"));
+        body.push(block(vec![run(&digest.footer, &[("size", "Small")])], "Medium"));
     }
     let mut card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.2",
-        "fallbackText": digest.subject,
+        "fallbackText": plain(&digest.subject),
         "body": body,
-        "msteams": { "width": "Full" },
     });
     if let Some(link) = &digest.link {
         card["actions"] = json!([{ "type": "Action.OpenUrl", "title": "All levels", "url": link }]);
@@ -78,12 +77,12 @@ fn listed(group: &Group) -> Vec<Value> {
     let mut blocks = Vec::new();
     if !group.heading.is_empty() {
         blocks.push(block(
-            vec![run(&group.heading, &[("weight", "bolder")])],
-            "medium",
+            vec![run(&group.heading, &[("weight", "Bolder")])],
+            "Medium",
         ));
     }
     blocks.extend(group.entries.iter().flat_map(entry));
-    blocks.extend(group.more().map(|more| block(vec![run(&more, &[])], "small")));
+    blocks.extend(group.more().map(|more| block(vec![run(&more, &[])], "Small")));
     blocks
 }
 
@@ -94,16 +93,16 @@ fn entry(entry: &Entry) -> Vec<Value> {
         let label = format!("{} ", entry.label);
         runs.push(run(
             &label,
-            &[("weight", "bolder"), ("color", colour(entry.tone))],
+            &[("weight", "Bolder"), ("color", colour(entry.tone))],
         ));
     }
-    runs.push(run(&entry.title, &[("weight", "bolder")]));
+    runs.push(run(&entry.title, &[("weight", "Bolder")]));
     runs.push(run(&format!(": {}", entry.lead), &[]));
-    let mut blocks = vec![block(runs, "small")];
+    let mut blocks = vec![block(runs, "Small")];
     if !entry.facts.is_empty() {
         blocks.push(block(
-            vec![run(&entry.facts.join(" · "), &[("size", "small")])],
-            "none",
+            vec![run(&entry.facts.join(" · "), &[("size", "Small")])],
+            "None",
         ));
     }
     blocks
@@ -123,14 +122,21 @@ fn run(text: &str, style: &[(&str, &str)]) -> Value {
 
 /// The text without the dates and times that a card works out: `{{DATE(…)}}`.
 fn plain(text: &str) -> String {
-    text.replace("{{", "{ {")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '{' && out.ends_with('{') {
+            out.push(' ');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn colour(tone: Tone) -> &'static str {
     match tone {
-        Tone::Out => "attention",
-        Tone::Critical | Tone::Low => "warning",
-        Tone::Good => "good",
-        Tone::Plain => "default",
+        Tone::Out => "Attention",
+        Tone::Critical | Tone::Low => "Warning",
+        Tone::Good => "Good",
+        Tone::Plain => "Default",
     }
 }

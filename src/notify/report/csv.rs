@@ -44,8 +44,8 @@ pub const COLUMNS: [&str; 40] = [
     "cover_days_earliest",
     "cover_days_latest",
     "lead_time_days",
-    "sold",
-    "restocked",
+    "fell",
+    "rose",
     "hours_out",
     "lost",
     "currency",
@@ -78,18 +78,14 @@ struct Cells {
 /// The file's name: `report-weekly-2026-11-21.csv`, of plain letters and digits.
 #[must_use]
 pub fn file_name(report: &Report, zone: &TimeZone) -> String {
-    let plain: String = report
+    let words: Vec<String> = report
         .name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .take(40)
+        .to_ascii_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
         .collect();
+    let plain: String = words.join("-").chars().take(40).collect();
     let plain = plain.trim_matches('-');
     let name = match (plain, report.period) {
         ("", Period::Day) => "day",
@@ -277,8 +273,8 @@ impl Cells {
         cells.number("sells_per_day_high", line.rate.map(|rate| rate.high));
         cells.cover(line.cover.as_ref());
         cells.number("lead_time_days", line.lead_time_days);
-        cells.set("sold", line.sold.to_string());
-        cells.set("restocked", line.restocked.to_string());
+        cells.set("fell", line.sold.to_string());
+        cells.set("rose", line.restocked.to_string());
         cells.number("hours_out", Some(line.hours_out));
         if let Some(lost) = &line.lost {
             let hundredths = lost.hundredths.unsigned_abs();

@@ -177,7 +177,7 @@ fn footer(message: &Message, report: &Report, shown: Shown<'_>) -> Vec<String> {
         .instances
         .iter()
         .take(SHOPS)
-        .map(|name| clean::line(name, 40))
+        .map(|name| say::name(name, 40))
         .collect();
     let more = report.instances.len().saturating_sub(SHOPS);
     if shown.several && !named.is_empty() {
@@ -283,8 +283,9 @@ fn changed_part(lines: &mut Lines<'_>, changed: &Changed, beyond: usize) -> Part
             .map(|event| lines.happened(event)),
     );
     let moved = changed.moved_total.max(changed.moved.len());
-    let total = (moved + changed.events_total.max(changed.events.len()))
-        .max(changed.moved.len() + changed.events.len() + beyond);
+    let events = changed.events_total.max(changed.events.len());
+    let listed = changed.moved.len() + changed.events.len() + beyond;
+    let total = moved.saturating_add(events).max(listed);
     Part {
         title: "What changed",
         count: (total > 0).then_some(total),
@@ -301,11 +302,7 @@ fn changed_part(lines: &mut Lines<'_>, changed: &Changed, beyond: usize) -> Part
 fn money_part(lines: &mut Lines<'_>, money: &Money, beyond: usize) -> Part {
     let total: Vec<String> = money.total.iter().take(8).map(say::amount).collect();
     let lead = (!total.is_empty()).then(|| format!("About {} in all.", total.join(" and ")));
-    let notes = money
-        .assumptions
-        .iter()
-        .take(8)
-        .map(|note| clean::line(note, 240));
+    let notes = money.assumptions.iter().take(8).map(|note| say::name(note, 240));
     Part {
         lead: lead.into_iter().collect(),
         compact: true,

@@ -1,7 +1,6 @@
 //! How the monitor itself was, as a section of a report.
 
 use crate::domain::report::Health;
-use crate::notify::clean;
 use crate::notify::report::part::Part;
 use crate::notify::report::part::Shown;
 use crate::notify::report::say;
@@ -13,7 +12,7 @@ pub fn part(health: &Health, shown: Shown<'_>) -> Part {
     let (now, zone, rows) = (shown.now, shown.zone, shown.rows);
     let mut lead = vec![polls(health)];
     for (shop, from, until) in health.gaps.iter().take(rows) {
-        let shop = clean::line(shop, 40);
+        let shop = say::name(shop, 40);
         let start = say::moment(*from, now, zone);
         lead.push(match until {
             Some(end) => {
@@ -35,7 +34,7 @@ pub fn part(health: &Health, shown: Shown<'_>) -> Part {
     ));
     lead.extend(outbox(health));
     for (by, comment, ends) in health.silences_ending.iter().take(rows) {
-        let (by, comment) = (clean::line(by, 40), clean::line(comment, 120));
+        let (by, comment) = (say::name(by, 40), say::name(comment, 120));
         let ends = say::moment(*ends, now, zone);
         lead.push(match comment.is_empty() {
             true => format!("A silence of {by} ends {ends}."),
@@ -44,7 +43,7 @@ pub fn part(health: &Health, shown: Shown<'_>) -> Part {
     }
     lead.extend(and_more(health.silences_ending.len(), rows, "silence"));
     for (name, since) in health.overdue_reports.iter().take(rows) {
-        let (name, since) = (clean::line(name, 40), say::moment(*since, now, zone));
+        let (name, since) = (say::name(name, 40), say::moment(*since, now, zone));
         lead.push(format!("The report {name} was due {since} and did not go out."));
     }
     lead.extend(and_more(health.overdue_reports.len(), rows, "overdue report"));

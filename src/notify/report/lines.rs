@@ -275,8 +275,8 @@ impl<'a> Lines<'a> {
     }
 
     fn place_of(&self, instance: &str, product: &ProductRef) -> String {
-        let group = product.group.as_deref().map(|group| clean::line(group, GROUP));
-        let shop = self.shown.several.then(|| clean::line(instance, 40));
+        let group = product.group.as_deref().map(|group| say::name(group, GROUP));
+        let shop = self.shown.several.then(|| say::name(instance, 40));
         let place = [
             group.filter(|group| !group.is_empty()),
             Some(format!("product {}", product.id)),
@@ -325,7 +325,7 @@ pub fn in_words(line: &Line, chart: &Chart) -> String {
         .unwrap_or_default();
     let mut known = chart.points.iter().filter_map(|(_, level)| *level);
     let first = known.next();
-    let last = known.last().or(first);
+    let last = known.next_back().or(first);
     let days = say::days(say::days_between(chart.from, chart.until).max(1));
     let went = match (first, last) {
         (Some(first), Some(last)) if first != last => format!("from {first} to {last} in {days}"),
@@ -406,7 +406,7 @@ fn moved(line: &Line) -> Option<String> {
 }
 
 fn bottleneck(line: &Line) -> Option<String> {
-    let bottleneck = clean::line(line.bottleneck.as_deref()?, NAME);
+    let bottleneck = say::name(line.bottleneck.as_deref()?, NAME);
     Some(format!("limited by {bottleneck}"))
 }
 

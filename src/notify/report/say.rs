@@ -20,6 +20,22 @@ const WHO: usize = 40;
 /// Beyond that nobody plans, in days.
 const FAR: f64 = 365.0;
 
+/// A name on one line, kept apart from the words around it where it is written from right to left.
+#[must_use]
+pub fn name(text: &str, limit: usize) -> String {
+    let shown = clean::line(text, limit);
+    if shown.chars().any(is_right_to_left) {
+        format!("\u{2068}{shown}\u{2069}")
+    } else {
+        shown
+    }
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{10800}'..='\u{10fff}'
+        | '\u{1e800}'..='\u{1efff}')
+}
+
 /// `12 December`; with the year where it is not that of `beside`.
 #[must_use]
 pub fn date(at: Timestamp, beside: Timestamp, zone: &TimeZone) -> String {
@@ -216,7 +232,7 @@ pub fn amount(amount: &Amount) -> String {
     let hundredths = amount.hundredths.unsigned_abs();
     let sign = if amount.hundredths < 0 { "-" } else { "" };
     let units = grouped(hundredths / 100);
-    let currency = clean::line(&amount.currency, 8);
+    let currency = name(&amount.currency, 8);
     format!("{sign}{units}.{:02} {currency}", hundredths % 100)
         .trim_end()
         .to_owned()
@@ -264,8 +280,8 @@ pub fn ordered(ack: &AckRef, now: Timestamp, zone: &TimeZone) -> String {
 /// `by Ann, 20 November: PO 881`
 #[must_use]
 pub fn ordered_by(ack: &AckRef, now: Timestamp, zone: &TimeZone) -> String {
-    let who = clean::line(&ack.by, WHO);
-    let note = clean::line(&ack.note, NOTE);
+    let who = name(&ack.by, WHO);
+    let note = name(&ack.note, NOTE);
     let on = date(ack.at, now, zone);
     match (who.is_empty(), note.is_empty()) {
         (true, true) => format!("on {on}"),
