@@ -219,7 +219,7 @@ pub enum AckCommand {
 #[derive(Debug, Subcommand)]
 pub enum SilenceCommand {
     /// Tell nobody of what fits all that is given (of everything, where nothing is); it is still watched and recorded
-    Add(SilenceAddArguments),
+    Add(Box<SilenceAddArguments>),
     /// Those in force or to come
     List {
         /// Those that are over, too

@@ -82,9 +82,7 @@ mod tests {
         );
         assert_eq!(config.rules.rules[0].low, Some(7));
         assert_eq!(config.channels.len(), 2);
-        let errors = read(&text.replace("low = 7", "low = \"seven\""))
-            .err()
-            .expect("a mistake");
+        let errors = read(&text.replace("low = 7", "low = \"seven\"")).expect_err("a mistake");
         assert_eq!(errors.problems.len(), 1, "{errors}");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::CONTROLLED;
+use crate::daemon::Daemon;
 use crate::daemon::PATIENCE;
 use crate::daemon::eventually;
 use crate::home;
@@ -250,38 +251,8 @@ fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
     daemon.stop();
 }
 
-#[test]
-fn acks_and_silences_are_made_listed_and_ended_over_http() {
-    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
-    let receivers = Receivers::start();
-    let home = home(&shop, &receivers);
-    let mut daemon = home.start();
-    receivers.wait_for(1);
-    let post = |path: &str, body: Value| send(daemon.address, "POST", path, JSON, &body.to_string());
-    let made = post(
-        "/api/v1/acks",
-        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "2099-01-01T00:00:00Z"}),
-    );
-    assert_eq!(made.status, 400, "more than five years: {}", made.body);
-    assert_eq!(made.json()["parameter"], "eta");
-    let made = post(
-        "/api/v1/acks",
-        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "10d"}),
-    );
-    assert_eq!(made.status, 201, "{}", made.body);
-    let made = made.json();
-    assert_eq!(
-        (&made["id"], &made["name"], &made["overdue"], &made["ended_at"]),
-        (&json!(1), &json!("DS-64"), &json!(false), &Value::Null)
-    );
-    assert_eq!(daemon.json("/api/v1/acks")["items"], json!([made]));
-    let silenced = post(
-        "/api/v1/silences",
-        json!({"matcher": {"products": [1]}, "ends_at": "2h", "by": "Ann", "comment": "new rack"}),
-    );
-    assert_eq!(silenced.status, 201, "{}", silenced.body);
-    assert_eq!(silenced.json()["matches"], json!(["default/1/-"]));
-    assert_eq!(daemon.item(1).unwrap()["silenced"]["comment"], "new rack");
+/// Each wrong request is refused with the parameter that is to blame.
+fn refuses_what_is_wrong(daemon: &Daemon) {
     for (path, body, status, parameter) in [
         ("/api/v1/acks", json!({"alert_id": "default/1/-"}), 400, "by"),
         ("/api/v1/acks", json!({"by": "Ann"}), 400, "alert_id"),
@@ -346,10 +317,45 @@ fn acks_and_silences_are_made_listed_and_ended_over_http() {
             "matcher",
         ),
     ] {
-        let answer = post(path, body.clone());
+        let answer = send(daemon.address, "POST", path, JSON, &body.to_string());
         assert_eq!(answer.status, status, "{body}: {}", answer.body);
         assert_eq!(answer.json()["parameter"], parameter, "{body}: {}", answer.body);
     }
+}
+
+#[test]
+fn acks_and_silences_are_made_listed_and_ended_over_http() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let post = |path: &str, body: Value| send(daemon.address, "POST", path, JSON, &body.to_string());
+    let made = post(
+        "/api/v1/acks",
+        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "2099-01-01T00:00:00Z"}),
+    );
+    assert_eq!(made.status, 400, "more than five years: {}", made.body);
+    assert_eq!(made.json()["parameter"], "eta");
+    let made = post(
+        "/api/v1/acks",
+        json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "10d"}),
+    );
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    assert_eq!(
+        (&made["id"], &made["name"], &made["overdue"], &made["ended_at"]),
+        (&json!(1), &json!("DS-64"), &json!(false), &Value::Null)
+    );
+    assert_eq!(daemon.json("/api/v1/acks")["items"], json!([made]));
+    let silenced = post(
+        "/api/v1/silences",
+        json!({"matcher": {"products": [1]}, "ends_at": "2h", "by": "Ann", "comment": "new rack"}),
+    );
+    assert_eq!(silenced.status, 201, "{}", silenced.body);
+    assert_eq!(silenced.json()["matches"], json!(["default/1/-"]));
+    assert_eq!(daemon.item(1).unwrap()["silenced"]["comment"], "new rack");
+    refuses_what_is_wrong(&daemon);
     let delete = |path: &str| send(daemon.address, "DELETE", path, "", "").status;
     assert_eq!(delete("/api/v1/acks/1"), 204);
     assert_eq!(delete("/api/v1/acks/1"), 404);
