@@ -376,7 +376,7 @@ impl Generation {
             channels,
             quiet: quiet.collect(),
             zone: config.timezone.clone(),
-            page_url: None,
+            page_url: config.http.page_url.clone(),
         })
     }
 

@@ -94,7 +94,7 @@ async fn test(channel: &Channel, config: &Config) -> bool {
         at: Timestamp::now(),
         body: Body::Ping,
     };
-    let content = channel.render(&message, &config.timezone, None);
+    let content = channel.render(&message, &config.timezone, config.http.page_url.as_deref());
     let mut all = true;
     for recipient in channel.recipients() {
         let to = if recipient == channel.name() {
