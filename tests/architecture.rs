@@ -11,7 +11,13 @@ const ALONE: [&str; 3] = ["scheduler", "simulator", "sinks"];
 /// What a job never uses.
 const ABOVE_JOBS: [&str; 5] = ["config", "web", "observe", "app", "cli"];
 /// What jobs share; none of it is a job itself.
-const SHARED_BY_JOBS: [&str; 4] = ["jobs::digest", "jobs::firsts", "jobs::past", "jobs::shop"];
+const SHARED_BY_JOBS: [&str; 5] = [
+    "jobs::digest",
+    "jobs::firsts",
+    "jobs::past",
+    "jobs::shop",
+    "jobs::said",
+];
 /// SQL stands in `store` alone.
 const SQL: [&str; 3] = ["SELECT ", "INSERT INTO", "sqlx::"];
 

@@ -70,6 +70,6 @@ CREATE TABLE events_of_all (
     UNIQUE (instance_id, key)
 ) STRICT;
 INSERT INTO events_of_all SELECT id, instance_id, key, poll_id, at, kind, product_id, combination, severity_from,
-    severity_to, reason, level, previous_level, detail FROM events;
+severity_to, reason, level, previous_level, detail FROM events;
 DROP TABLE events;
 ALTER TABLE events_of_all RENAME TO events;

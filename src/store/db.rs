@@ -439,7 +439,8 @@ mod tests {
             include_str!("../../migrations/sqlite/0001_history.sql"),
             include_str!("../../migrations/sqlite/0002_pools.sql"),
             include_str!("../../migrations/sqlite/0004_people.sql"),
-            include_str!("../../migrations/sqlite/0005_reports.sql")
+            include_str!("../../migrations/sqlite/0005_reports.sql"),
+            include_str!("../../migrations/sqlite/0006_prices.sql")
         );
         let is_column = |line: &&str| {
             let rest = line.strip_prefix("    ").unwrap_or_default();

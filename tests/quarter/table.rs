@@ -75,12 +75,13 @@ pub fn compare(done: &str, must: Vec<Said>, heard: &[Said]) {
     assert!(expected > 0, "something is said");
 }
 
-/// What a poll led to is one message of each kind for a channel.
+/// What a poll led to is one message of each kind for a channel, and so is what the round at the same time led to.
 pub fn check_grouping(messages: &[(Timestamp, &'static str, String)]) {
     let mut seen: BTreeMap<(Timestamp, &str, &str), usize> = BTreeMap::new();
     for (at, channel, kind) in messages {
         let count = seen.entry((*at, channel, kind)).or_default();
         *count += 1;
-        assert_eq!(*count, 1, "at {at} on {channel}: {kind}");
+        let most = if kind == "stock.alerts" { 2 } else { 1 };
+        assert!(*count <= most, "at {at} on {channel}: {count} {kind}");
     }
 }

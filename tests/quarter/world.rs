@@ -199,13 +199,10 @@ impl World {
             let body: Value = serde_json::from_slice(&request.body).expect("JSON");
             let channel = setup.channel(request.path.trim_start_matches('/'));
             let decided: Timestamp = word(&body["timestamp"]).parse().expect("a time");
-            let texts = told(&body);
-            heard.messages.push((
-                decided,
-                channel,
-                format!("{} {}", word(&body["type"]), kind(&texts)),
-            ));
-            for text in texts {
+            heard
+                .messages
+                .push((decided, channel, word(&body["type"]).to_owned()));
+            for text in told(&body) {
                 heard.decided.push(Said {
                     at: decided,
                     channel,
@@ -357,13 +354,6 @@ fn loaded(folder: &TempDir) -> Config {
         config_file: None,
     };
     Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
-}
-
-/// Reminders come in messages of their own.
-fn kind(texts: &[String]) -> &'static str {
-    let reminders = texts.iter().filter(|text| text.contains(" reminder ")).count();
-    assert!(reminders == 0 || reminders == texts.len(), "{texts:?}");
-    if reminders == 0 { "news" } else { "reminders" }
 }
 
 /// What a body says, one line for each series, event or word on the source.

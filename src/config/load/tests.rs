@@ -1183,7 +1183,7 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "WEBHOOK_URL=https://hooks.example/x\nWEBHOOK_FORMAT=irc",
-        "WEBHOOK_FORMAT (.env line 5) is not a webhook format (it says \"irc\"). Write standard, slack, discord, teams, telegram, ntfy or alertmanager.",
+        "WEBHOOK_FORMAT (.env line 5) is not a webhook format (it says \"irc\"). Write standard, slack, discord, teams, telegram, ntfy, alertmanager or template.",
     ),
     (
         "WEBHOOK_URL=https://hooks.slack.com/services/CANARY\nWEBHOOK_FORMAT=slack\nWEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
