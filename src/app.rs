@@ -14,10 +14,9 @@ pub mod heartbeat;
 pub mod loops;
 
 use crate::app::loops::Loops;
-use crate::app::settings::channel_settings;
+use crate::app::settings::all_channels;
 use crate::app::settings::configure_desk;
 use crate::app::settings::plan;
-use crate::app::settings::report_channel;
 use crate::app::settings::web_settings;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
@@ -364,8 +363,7 @@ impl Generation {
     /// The channels, those that reports have of their own last, and how messages are put into words.
     pub fn telling(config: &Config) -> Result<Telling, RunError> {
         let mut channels = Vec::with_capacity(config.channels.len());
-        let of_reports = config.reports.iter().filter_map(report_channel);
-        for settings in config.channels.iter().map(channel_settings).chain(of_reports) {
+        for settings in all_channels(&config.channels, &config.reports) {
             channels.push(Channel::new(&settings)?.among(config.instances.len() > 1));
         }
         let quiet = config
@@ -376,7 +374,7 @@ impl Generation {
             channels,
             quiet: quiet.collect(),
             zone: config.timezone.clone(),
-            page_url: None,
+            page_url: config.http.page_url.clone(),
         })
     }
 

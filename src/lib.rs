@@ -257,6 +257,7 @@ pub mod doctor {
     pub mod catalogue;
     pub mod visit;
     pub mod channel;
+    pub mod heartbeat;
     pub mod database;
     pub mod rules;
 }

@@ -28,6 +28,13 @@ pub fn channel_settings(channel: &ChannelConfig) -> ChannelSettings {
     }
 }
 
+/// What all channels are built from, those that reports have of their own last.
+#[must_use]
+pub fn all_channels(channels: &[ChannelConfig], reports: &[ReportConfig]) -> Vec<ChannelSettings> {
+    let of_reports = reports.iter().filter_map(report_channel);
+    channels.iter().map(channel_settings).chain(of_reports).collect()
+}
+
 /// What the channel is built from that a report has of its own.
 #[must_use]
 pub fn report_channel(report: &ReportConfig) -> Option<ChannelSettings> {

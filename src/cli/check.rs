@@ -47,7 +47,6 @@ use crate::jobs::shop;
 use crate::maintenance;
 use crate::maintenance::Window;
 use crate::observe::items;
-use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::observe::said::Said;
 use crate::store::db::Store;
@@ -465,7 +464,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
         let items: Vec<items::Item<'_>> = listed.iter().map(|line| said.item(line, board)).collect();
-        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
+        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(|pool| said.pool(pool)).collect();
         let offers: Vec<Value> = offers.iter().map(relinks::json).collect();
         let all = json!({ "at": Timestamp::now(), "items": items, "pools": pools, "offers": offers });
         print(&all.to_string());
@@ -478,7 +477,7 @@ async fn report(shown_in: &Shown, looked: &[Looked], board: &Board, options: &Ch
             &shown_in.zone,
             Timestamp::now(),
         ));
-        let pools = listing::pools(board, shown_in.several);
+        let pools = listing::pools(board, &said, shown_in.several, &shown_in.zone);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
         }

@@ -7,6 +7,8 @@ use crate::cli::arguments::DeliveriesCommand;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::cli::people::beside;
+use crate::cli::people::broken;
 use crate::cli::print;
 use crate::cli::run::exit_of;
 use crate::cli::table;
@@ -15,7 +17,6 @@ use crate::config::overlay::Sources;
 use crate::store::db::Store;
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::DeliveryState;
-use crate::store::error::OpenError;
 use crate::store::reader::Reader;
 
 /// The most deliveries listed.
@@ -30,7 +31,7 @@ pub async fn deliveries(sources: &Sources, what: Option<&DeliveriesCommand>) -> 
     match what {
         None => list(&config, None, false).await,
         Some(DeliveriesCommand::List { state, json }) => list(&config, state.as_deref(), *json).await,
-        Some(DeliveriesCommand::Replay { id }) => replay(&config, *id).await,
+        Some(DeliveriesCommand::Replay { id }) => beside(&config, |store| replay(store, *id)).await,
     }
 }
 
@@ -123,31 +124,14 @@ fn shown(config: &Config, deliveries: &[Delivery]) -> String {
     listed.to_string()
 }
 
-/// Works only while no daemon runs: the lock proves that nobody else delivers.
-async fn replay(config: &Config, id: i64) -> Exit {
-    let store = match Store::open(&config.store).await {
-        Ok(opened) => opened.store,
-        Err(OpenError::InUse(_)) => {
-            return fail(
-                Exit::InUse,
-                "The daemon is running. Stop it, replay, and start it again.",
-            );
-        }
-        Err(error) => return exit_of(Err(error.into())),
-    };
-    let replayed = store.replay(id, Timestamp::now()).await;
-    store.close().await;
-    match replayed {
-        Ok(true) => {
-            print(&format!(
-                "Delivery {id} is due again; the daemon sends it when it runs."
-            ));
-            Exit::Ok
-        }
-        Ok(false) => fail(
-            Exit::Low,
-            &format!("There is no dead letter {id}. `deliveries list --state dead` shows them."),
-        ),
-        Err(error) => exit_of(Err(error.into())),
+/// Works beside a daemon, too, which looks for what is due within its minute.
+async fn replay(store: Store, id: i64) -> Result<Exit, Exit> {
+    if !store.replay(id, Timestamp::now()).await.map_err(broken)? {
+        let problem = format!("There is no dead letter {id}. `deliveries list --state dead` shows them.");
+        return Err(fail(Exit::Low, &problem));
     }
+    print(&format!(
+        "Delivery {id} is due again. A running daemon sends it within a minute, else the next one does."
+    ));
+    Ok(Exit::Ok)
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::app::settings::channel_settings;
+use crate::app::settings::report_channel;
 use crate::cli::arguments::DoctorArguments;
 use crate::cli::check::remembered;
 use crate::cli::diagnosis;
@@ -24,6 +25,7 @@ use crate::config::keys;
 use crate::config::load::Config;
 use crate::config::load::Sound;
 use crate::config::overlay::Sources;
+use crate::config::reports::ReportConfig;
 use crate::doctor::channel;
 use crate::doctor::channel::Channel;
 use crate::doctor::database;
@@ -31,6 +33,7 @@ use crate::doctor::finding::Id;
 use crate::doctor::finding::Report;
 use crate::doctor::finding::Walk;
 use crate::doctor::finding::Wrong;
+use crate::doctor::heartbeat;
 use crate::doctor::mail::Called;
 use crate::doctor::rules;
 use crate::doctor::rules::Seen;
@@ -164,12 +167,15 @@ impl Patient {
             stored.found("file", wrong);
         }
         let mut channels = Vec::new();
-        for settings in &self.sound.channels {
-            let (channel, now) = (self.channel(settings), self.now);
-            channels.push(tokio::spawn(channel::walk(channel, now)));
+        for channel in self.channels() {
+            let name = format!("channel {}", channel.settings.name);
+            channels.push((name, tokio::spawn(channel::walk(channel, self.now))));
+        }
+        if let Some(url) = self.sound.heartbeat_url.clone() {
+            channels.push((heartbeat::SUBJECT.to_owned(), tokio::spawn(heartbeat::walk(url))));
         }
         let shops = self.walked(shops).await;
-        let channels = self.tried(channels).await;
+        let channels = tried(channels).await;
         let rules = self.rules(&shops, reader.as_ref()).await;
         if let Some(reader) = reader {
             database::close(reader).await;
@@ -216,6 +222,34 @@ impl Patient {
         }
     }
 
+    /// In the order of the configuration, those that reports have of their own last.
+    fn channels(&self) -> impl Iterator<Item = Channel> {
+        let reports = self.sound.reports.iter();
+        let of_reports = reports.filter_map(|report| self.report_channel(report));
+        let channels = self.sound.channels.iter();
+        channels.map(|settings| self.channel(settings)).chain(of_reports)
+    }
+
+    /// The channel that a report has of its own.
+    fn report_channel(&self, report: &ReportConfig) -> Option<Channel> {
+        let own = format!("report {:?}: to", report.outline.name);
+        let to = if self.sound.is_set(&own) {
+            own
+        } else {
+            keys::REPORT_EMAIL_TO.name.to_owned()
+        };
+        Some(Channel {
+            settings: report_channel(report)?,
+            called: Called {
+                url: keys::SMTP_URL.name.to_owned(),
+                proof: keys::SMTP_PASSWORD.name.to_owned(),
+                from: keys::SMTP_FROM.name.to_owned(),
+                to,
+            },
+            test: self.send_test.then(|| self.sound.timezone.clone()),
+        })
+    }
+
     fn channel(&self, settings: &ChannelConfig) -> Channel {
         let own = |key: &str, variable: &str| {
             let own = format!("channel {:?}: {key}", settings.name);
@@ -248,16 +282,6 @@ impl Patient {
         }
     }
 
-    /// The channels as they were walked, in the order of the configuration.
-    async fn tried(&self, walks: Vec<JoinHandle<Walk>>) -> Vec<Walk> {
-        let mut tried = Vec::new();
-        for (channel, walk) in self.sound.channels.iter().zip(walks) {
-            let subject = format!("channel {}", channel.name);
-            tried.push(walk.await.unwrap_or_else(|_| broken(&subject, None)));
-        }
-        tried
-    }
-
     /// Rules and thresholds against what the shops sell and what was ever seen of it.
     async fn rules(&self, shops: &[Walked], reader: Option<&Reader>) -> Walk {
         let Some(config) = &self.config else {
@@ -282,6 +306,15 @@ impl Patient {
             .collect();
         rules::walk(&config.rules, &config.capacities, &seen, complete, self.now)
     }
+}
+
+/// The channels as they were walked, each with its name, in their order.
+async fn tried(walks: Vec<(String, JoinHandle<Walk>)>) -> Vec<Walk> {
+    let mut tried = Vec::new();
+    for (subject, walk) in walks {
+        tried.push(walk.await.unwrap_or_else(|_| broken(&subject, None)));
+    }
+    tried
 }
 
 /// What is said of a walk that ended in a mistake of ours.

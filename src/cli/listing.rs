@@ -130,7 +130,7 @@ pub fn table(
 
 /// The pools, worst first; "" where there are none. With `several` shops each product is named with its own.
 #[must_use]
-pub fn pools(board: &Board, several: bool) -> String {
+pub fn pools(board: &Board, said: &Said, several: bool, zone: &TimeZone) -> String {
     if board.pools.is_empty() {
         return String::new();
     }
@@ -156,28 +156,30 @@ pub fn pools(board: &Board, several: bool) -> String {
             table::number(threshold(|t| t.low)),
             table::number(threshold(|t| t.critical)),
             Cell::new(item.thresholds.map_or("", |thresholds| &thresholds.origin)),
-            Cell::new(pool_note(pool, several)),
+            Cell::new(pool_note(pool, said, several, zone)),
         ]);
     }
     listed.to_string()
 }
 
-/// Whom it holds back, or why what is left is not known.
-fn pool_note(pool: &Pool, several: bool) -> String {
-    if pool.level.known().is_none() {
-        return pool.unknown.clone();
-    }
+/// Whom it holds back, or why what is left is not known; then what people said of it.
+fn pool_note(pool: &Pool, said: &Said, several: bool, zone: &TimeZone) -> String {
     let beside = if several {
         Beside::Shop(None)
     } else {
         Beside::OneShop
     };
     let held = limit::held_back(&pool.told(), beside, STYLE);
-    if held.is_empty() {
+    let note = if pool.level.known().is_none() {
+        pool.unknown.clone()
+    } else if held.is_empty() {
         String::new()
     } else {
         format!("holds back {held}")
-    }
+    };
+    let people = said.of_pool(pool, zone).into_iter().map(|(words, _)| words);
+    let note = Some(note).filter(|note| !note.is_empty());
+    note.into_iter().chain(people).collect::<Vec<_>>().join("; ")
 }
 
 /// Out first, then critical and low, then what is unknown, then the rest.

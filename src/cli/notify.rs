@@ -5,20 +5,20 @@ use std::io::IsTerminal;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::app::settings::channel_settings;
+use crate::app::settings::all_channels;
 use crate::cli::arguments::NotifyCommand;
 use crate::cli::configured_quietly;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
 use crate::cli::print;
 use crate::cli::say;
-use crate::config::channels::ChannelConfig;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::delivery::SendError;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::notify::channel::Channel;
+use crate::notify::channel::ChannelSettings;
 use crate::notify::content::Outgoing;
 use crate::store::deliveries::Delivery;
 use crate::store::reader::Reader;
@@ -42,7 +42,7 @@ pub async fn notify(sources: &Sources, what: &NotifyCommand) -> Exit {
     let gone = switched_off(&config).await;
     let mut exit = Exit::Ok;
     for settings in chosen {
-        let channel = match Channel::new(&channel_settings(settings)) {
+        let channel = match Channel::new(&settings) {
             Ok(channel) => channel,
             Err(error) => return fail(Exit::Config, &error.to_string()),
         };
@@ -60,29 +60,25 @@ pub async fn notify(sources: &Sources, what: &NotifyCommand) -> Exit {
     exit
 }
 
-/// The named channel, or all of them.
-fn chosen<'a>(config: &'a Config, wanted: Option<&str>) -> Result<Vec<&'a ChannelConfig>, Exit> {
-    let names: Vec<&str> = config
-        .channels
-        .iter()
-        .map(|channel| channel.name.as_str())
-        .collect();
-    if names.is_empty() {
+/// The named channel, or all of them, those that reports have of their own last.
+fn chosen(config: &Config, wanted: Option<&str>) -> Result<Vec<ChannelSettings>, Exit> {
+    let mut channels = all_channels(&config.channels, &config.reports);
+    if channels.is_empty() {
         return Err(fail(
             Exit::Config,
             "There is no channel. Set ALERT_EMAIL_TO or WEBHOOK_URL, or write a [[channel]].",
         ));
     }
     let Some(wanted) = wanted else {
-        return Ok(config.channels.iter().collect());
+        return Ok(channels);
     };
-    let found = config.channels.iter().find(|channel| channel.name == wanted);
-    found.map(|channel| vec![channel]).ok_or_else(|| {
-        fail(
-            Exit::Usage,
-            &format!("There is no channel {wanted:?}. There are: {}.", names.join(", ")),
-        )
-    })
+    let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    let unknown = format!("There is no channel {wanted:?}. There are: {}.", names.join(", "));
+    channels.retain(|channel| channel.name == wanted);
+    if channels.is_empty() {
+        return Err(fail(Exit::Usage, &unknown));
+    }
+    Ok(channels)
 }
 
 /// Sends to each recipient and prints the answers; whether all took it.
@@ -94,7 +90,7 @@ async fn test(channel: &Channel, config: &Config) -> bool {
         at: Timestamp::now(),
         body: Body::Ping,
     };
-    let content = channel.render(&message, &config.timezone, None);
+    let content = channel.render(&message, &config.timezone, config.http.page_url.as_deref());
     let mut all = true;
     for recipient in channel.recipients() {
         let to = if recipient == channel.name() {
@@ -141,13 +137,11 @@ async fn switched_off(config: &Config) -> Vec<String> {
     let found = reader.deliveries(None, None, LOOKED_AT).await;
     reader.close().await;
     let deliveries = found.unwrap_or_default();
-    let is_gone = |channel: &&ChannelConfig| {
-        let ended = deliveries
-            .iter()
-            .filter(|delivery| delivery.channel == channel.name);
+    let is_gone = |name: &String| {
+        let ended = deliveries.iter().filter(|delivery| delivery.channel == *name);
         let last = ended.max_by_key(|delivery: &&Delivery| delivery.settled_at);
         last.is_some_and(|delivery| delivery.reason.as_deref() == Some(GONE))
     };
-    let gone = config.channels.iter().filter(is_gone);
-    gone.map(|channel| channel.name.clone()).collect()
+    let channels = all_channels(&config.channels, &config.reports).into_iter();
+    channels.map(|channel| channel.name).filter(is_gone).collect()
 }

@@ -17,7 +17,6 @@ use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
 use crate::observe::items;
-use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::observe::said::Said;
 use crate::store::error::StoreError;
@@ -64,7 +63,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
     let listed = listing::listed(&shown, options.combinations);
     if options.json {
         let items: Vec<items::Item<'_>> = listed.iter().map(|line| said.item(line, &board)).collect();
-        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(pools::item).collect();
+        let pools: Vec<PoolItem<'_>> = board.pools.iter().map(|pool| said.pool(pool)).collect();
         print(&json!({ "at": Timestamp::now(), "items": items, "pools": pools }).to_string());
     } else {
         print(&listing::table(
@@ -75,7 +74,7 @@ pub async fn status(sources: &Sources, options: &StatusArguments) -> Exit {
             &config.timezone,
             now,
         ));
-        let pools = listing::pools(&board, config.instances.len() > 1);
+        let pools = listing::pools(&board, &said, config.instances.len() > 1, &config.timezone);
         if !pools.is_empty() {
             print(&format!("\n{pools}"));
         }

@@ -13,6 +13,7 @@ use crate::config::findings::Wrong;
 use crate::config::keys;
 use crate::config::reader::Placed;
 use crate::config::reader::Reader;
+use crate::config::urls;
 use crate::config::values;
 use crate::store::db::StoreSettings;
 
@@ -25,6 +26,8 @@ pub struct HttpConfig {
     /// May listen beyond loopback without a token.
     pub allow_public: bool,
     pub metrics_public: bool,
+    /// Where people reach the page; messages and reports link there.
+    pub page_url: Option<String>,
     /// What hints are signed with that may be about any shop.
     pub hint_secret: Option<SecretString>,
 }
@@ -126,6 +129,7 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let token = reader.setting(&keys::HTTP_TOKEN, token);
     let allow_public = reader.setting(&keys::HTTP_ALLOW_PUBLIC, values::flag);
     let metrics_public = reader.setting(&keys::METRICS_PUBLIC, values::flag);
+    let page_url = reader.setting(&keys::PAGE_URL, urls::page_url);
     let hint_secret = reader.setting(&keys::HINT_SECRET, values::hint_secret);
     let allowed = matches!(&allow_public, Given::Is(Placed { value: true, .. }));
     if let Given::Is(listen) = &listen
@@ -151,11 +155,17 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
         Given::Is(secret) => Some(secret.value),
         Given::Broken => return None,
     };
+    let page_url = match page_url {
+        Given::Absent => None,
+        Given::Is(url) => Some(url.value.into()),
+        Given::Broken => return None,
+    };
     Some(HttpConfig {
         listen: listen.good()?.value,
         token,
         allow_public: allow_public.good()?.value,
         metrics_public: metrics_public.good()?.value,
+        page_url,
         hint_secret,
     })
 }

@@ -71,6 +71,7 @@ pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:971
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
+pub const PAGE_URL: Key = key("PAGE_URL", Kind::Url, None);
 pub const HINT_SECRET: Key = key("HINT_SECRET", Kind::Secret, None);
 pub const HINT_MIN_INTERVAL: Key = key("HINT_MIN_INTERVAL", Kind::Plain, Some("10s"));
 pub const HEARTBEAT_URL: Key = key("HEARTBEAT_URL", Kind::SecretUrl, None);
@@ -79,7 +80,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 43] = [
+pub const ALL: [&Key; 44] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -117,6 +118,7 @@ pub const ALL: [&Key; 43] = [
     &HTTP_TOKEN,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,
+    &PAGE_URL,
     &HINT_SECRET,
     &HINT_MIN_INTERVAL,
     &HEARTBEAT_URL,

@@ -79,6 +79,9 @@ pub struct Sound {
     pub channels: Vec<ChannelConfig>,
     pub timezone: TimeZone,
     pub store: Option<StoreSettings>,
+    /// None where one of them is wrong.
+    pub reports: Vec<ReportConfig>,
+    pub heartbeat_url: Option<SecretString>,
     shown: Vec<Shown>,
 }
 
@@ -248,7 +251,8 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let capacities = capacities::read(reader, &mut root, &names);
     let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
     let http = daemon::http(reader);
-    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url);
+    let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url).good();
+    let heartbeat_url = heartbeat.map(|url| SecretString::from(String::from(url.value)));
     let log = daemon::log(reader);
     root.finish(reader);
     if names.channels.is_empty() && whole {
@@ -263,6 +267,8 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
         channels: telling.good.clone(),
         timezone,
         store: store.clone(),
+        reports: reports.clone().unwrap_or_default(),
+        heartbeat_url: heartbeat_url.clone(),
         shown: Vec::new(),
     };
     let config = || {
@@ -284,9 +290,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             http: http?,
             log: log?,
             reports: reports?,
-            heartbeat_url: heartbeat
-                .good()
-                .map(|url| SecretString::from(String::from(url.value))),
+            heartbeat_url,
             warnings: Vec::new(),
             shown: Vec::new(),
         })

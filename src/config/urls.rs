@@ -46,6 +46,36 @@ pub fn api_url(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
+/// The longest address of the page; messages cut longer ones.
+const LONGEST_PAGE_URL: usize = 500;
+
+/// Where people reach the page. It stands in every message, so it may hold nothing that is secret.
+///
+/// # Errors
+/// It is not a web URL, or holds a user name, password, query or fragment.
+pub fn page_url(text: &str) -> Result<Url, Wrong> {
+    let url = web_url(text)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new(
+            "holds a user name or password, and would be told in every message",
+            "Remove what stands before the @: people sign in when they get there.",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(
+            "holds a query (`?…`) or fragment (`#…`)",
+            "Write the address of the page alone: https://stock.example.com/.",
+        ));
+    }
+    if url.as_str().len() > LONGEST_PAGE_URL {
+        return Err(Wrong::new(
+            "is longer than 500 characters",
+            "Give the page a shorter address.",
+        ));
+    }
+    Ok(url)
+}
+
 /// Where somebody takes himself off a list: `mailto:…` or a web URL; in ASCII.
 ///
 /// # Errors

@@ -97,6 +97,8 @@ ids! {
     WebhookConnect => "webhook-connect",
     WebhookTls => "webhook-tls",
     WebhookRefused => "webhook-refused",
+    HeartbeatConnect => "heartbeat-connect",
+    HeartbeatTls => "heartbeat-tls",
     DoctorFailed => "doctor-failed",
 }
 

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use crate::notify::address;
 use crate::notify::address::Guard;
 use crate::notify::webhook;
+use crate::notify::webhook::Unreached;
 use crate::notify::webhook::WebhookError;
 
 /// The address, ready to be asked. Healthchecks and those that follow its convention understand both of its forms.
@@ -97,6 +98,14 @@ impl Heartbeat {
         } else {
             format!("it answered {code}")
         }))
+    }
+
+    /// Goes as far as a ping would, and sends none, since that would count as one.
+    ///
+    /// # Errors
+    /// Where it got no further, within the given time.
+    pub async fn probe(&self, timeout: Duration) -> Result<(), Unreached> {
+        webhook::reach(&self.good, false, timeout).await
     }
 
     fn failing(&self, reason: &str) -> RequestBuilder {

@@ -208,33 +208,7 @@ impl Webhook {
     /// # Errors
     /// Where it got no further, within the given time.
     pub async fn probe(&self, timeout: Duration) -> Result<(), Unreached> {
-        match tokio::time::timeout(timeout, self.walk()).await {
-            Ok(walked) => walked,
-            Err(_) => Err(Unreached::Connect("it does not answer in time".to_owned())),
-        }
-    }
-
-    async fn walk(&self) -> Result<(), Unreached> {
-        let host = self.url.host_str().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        let found = tokio::net::lookup_host((bare, port)).await;
-        let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-        if found.is_empty() {
-            return Err(Unreached::Connect("its name cannot be resolved".to_owned()));
-        }
-        let may = |address: &SocketAddr| address::permitted(address.ip(), self.allow_link_local);
-        let permitted: Vec<SocketAddr> = found.into_iter().filter(may).collect();
-        if permitted.is_empty() {
-            return Err(Unreached::Address);
-        }
-        let stream = tokio::net::TcpStream::connect(&permitted[..])
-            .await
-            .map_err(|error| Unreached::Connect(error.kind().to_string()))?;
-        if self.url.scheme() == "https" {
-            secured(stream, bare).await?;
-        }
-        Ok(())
+        reach(&self.url, self.allow_link_local, timeout).await
     }
 
     /// Posts the body; returns a short form of the answer.
@@ -309,6 +283,40 @@ impl Webhook {
         };
         (text, shown)
     }
+}
+
+/// Goes as far as a request to that address would, and makes none: the name, the connection, the certificate.
+///
+/// # Errors
+/// Where it got no further, within the given time.
+pub async fn reach(url: &Url, allow_link_local: bool, timeout: Duration) -> Result<(), Unreached> {
+    match tokio::time::timeout(timeout, walk(url, allow_link_local)).await {
+        Ok(walked) => walked,
+        Err(_) => Err(Unreached::Connect("it does not answer in time".to_owned())),
+    }
+}
+
+async fn walk(url: &Url, allow_link_local: bool) -> Result<(), Unreached> {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_or_known_default().unwrap_or_default();
+    let found = tokio::net::lookup_host((bare, port)).await;
+    let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    if found.is_empty() {
+        return Err(Unreached::Connect("its name cannot be resolved".to_owned()));
+    }
+    let may = |address: &SocketAddr| address::permitted(address.ip(), allow_link_local);
+    let permitted: Vec<SocketAddr> = found.into_iter().filter(may).collect();
+    if permitted.is_empty() {
+        return Err(Unreached::Address);
+    }
+    let stream = tokio::net::TcpStream::connect(&permitted[..])
+        .await
+        .map_err(|error| Unreached::Connect(error.kind().to_string()))?;
+    if url.scheme() == "https" {
+        secured(stream, bare).await?;
+    }
+    Ok(())
 }
 
 /// A handshake as that of a message, which trusts what the system trusts.

@@ -10,11 +10,13 @@ use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
 use crate::domain::message::Reason;
 use crate::domain::message::Status;
+use crate::domain::people::Silenced;
 use crate::domain::pool::Board;
 use crate::domain::pool::Limited;
 use crate::domain::pool::Pool;
 use crate::domain::pool::Standing;
 use crate::domain::pool::User;
+use crate::domain::stand::AckRef;
 use crate::domain::stand::Severity;
 use crate::domain::stand::Thresholds;
 
@@ -47,6 +49,9 @@ pub struct PoolItem<'a> {
     pub users_total: usize,
     /// How many of them cannot be ordered because what is left does not suffice.
     pub holds_back_total: usize,
+    /// Who has taken on the pool itself; who has taken on what its orders need is with that alert.
+    pub ack: Option<AckRef>,
+    pub silenced: Option<Silenced>,
 }
 
 /// Somebody who draws on a pool.
@@ -83,7 +88,7 @@ impl LimitingPool {
     }
 }
 
-/// The pool as it is shown.
+/// The pool as it is shown, without what people said of it: [`Said::pool`](crate::observe::said::Said::pool).
 #[must_use]
 pub fn item(pool: &Pool) -> PoolItem<'_> {
     let standing = pool.standing.as_ref();
@@ -108,6 +113,8 @@ pub fn item(pool: &Pool) -> PoolItem<'_> {
         users: users(pool),
         users_total: pool.by_need.iter().map(|(_, users)| users).sum(),
         holds_back_total: pool.held_back(),
+        ack: None,
+        silenced: None,
     }
 }
 

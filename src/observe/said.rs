@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::domain::alerting::attach::names_of;
 use crate::domain::alerting::attach::pairs_of;
@@ -15,13 +16,17 @@ use crate::domain::people::Mute;
 use crate::domain::people::People;
 use crate::domain::people::Silenced;
 use crate::domain::pool::Board;
+use crate::domain::pool::Pool;
 use crate::domain::stand::AckRef;
 use crate::maintenance;
 use crate::maintenance::Window;
+use crate::notify::people;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
 use crate::observe::items::entries;
 use crate::observe::lines::Line;
+use crate::observe::pools;
+use crate::observe::pools::PoolItem;
 use crate::store::error::StoreError;
 use crate::store::people::ListedAck;
 use crate::store::reader::Reader;
@@ -100,6 +105,35 @@ impl Said {
     #[must_use]
     pub fn item<'a>(&self, line: &Line<'a>, board: &Board) -> Item<'a> {
         self.beside(&line.entry, line.item(board))
+    }
+
+    /// The pool's item, with what people said of it.
+    #[must_use]
+    pub fn pool<'a>(&self, pool: &'a Pool) -> PoolItem<'a> {
+        let standing = pool.standing.as_ref();
+        PoolItem {
+            ack: standing.and_then(|standing| self.pool_ack(&standing.alert_id)),
+            silenced: self.silenced_pool(&pool.name, &pool.shops),
+            ..pools::item(pool)
+        }
+    }
+
+    /// What people said of the pool, in words: who has taken it on (or what its orders of several need), and what keeps
+    /// it from being told of. Each with whether it is overdue.
+    #[must_use]
+    pub fn of_pool(&self, pool: &Pool, zone: &TimeZone) -> Vec<(String, bool)> {
+        let own = pool.standing.iter().map(|standing| (None, standing));
+        let needs = pool.standing.iter().flat_map(|standing| &standing.needs);
+        let needs = needs.map(|(need, standing)| (Some(*need), standing));
+        let acks = own.chain(needs).filter_map(|(need, standing)| {
+            let ack = self.pool_ack(&standing.alert_id)?;
+            let words = people::taken_on(&ack, zone, self.now);
+            let of = need.map_or_else(String::new, |need| format!("for {need} at once: "));
+            Some((format!("{of}{words}"), ack.overdue))
+        });
+        let silenced = self.silenced_pool(&pool.name, &pool.shops);
+        let silenced = silenced.map(|by| (people::silenced(&by, zone, self.now), false));
+        acks.chain(silenced).collect()
     }
 
     /// What keeps the pool from being told of.

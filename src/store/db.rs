@@ -95,7 +95,8 @@ impl Store {
     }
 
     /// Opens an existing, current database beside a running daemon, without its lock: to record what people say (acks and
-    /// silences) and to queue a report, which no daemon holds in memory. Nothing else may be written through it.
+    /// silences), to queue a report and to send dead letters again, which no daemon holds in memory. Nothing else may be
+    /// written through it.
     pub async fn open_beside(settings: &StoreSettings) -> Result<Self, OpenError> {
         let reader = Reader::open(&settings.path).await?;
         let path = files::existing(&settings.path)?;

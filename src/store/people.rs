@@ -20,6 +20,7 @@ use crate::domain::people::Silence;
 use crate::store::db::Store;
 use crate::store::db::WriteTx;
 use crate::store::error::StoreError;
+use crate::store::history::limit_of;
 use crate::store::reader::Reader;
 use crate::store::rows::millis;
 use crate::store::value::InstanceId;
@@ -301,6 +302,25 @@ impl Reader {
         silences_where(&mut conn, in_force_at).await
     }
 
+    /// Silences before the one given, the newest first; all of them, or those that are not over by that time.
+    pub async fn silences_before(
+        &self,
+        not_over_at: Option<Timestamp>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Silence>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM silences WHERE id < ?1 AND (?2 IS NULL OR (ended_at IS NULL AND ends_at > ?2)) \
+             ORDER BY id DESC LIMIT ?3",
+        )
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(millis(not_over_at))
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(silence).collect()
+    }
+
     /// Whether the time of a silence is over without the history saying so.
     pub async fn has_unnoted_silences(&self, now: Timestamp) -> Result<bool, StoreError> {
         let found =
@@ -314,18 +334,51 @@ impl Reader {
         instance: Option<InstanceId>,
         only_in_force: bool,
     ) -> Result<Vec<ListedAck>, StoreError> {
+        self.acks_before(instance, only_in_force, None, usize::MAX).await
+    }
+
+    /// The same, before the one given.
+    pub async fn acks_before(
+        &self,
+        instance: Option<InstanceId>,
+        only_in_force: bool,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<ListedAck>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.*, i.name AS instance, s.product_id, s.combination, s.label, p.name FROM acks a \
              JOIN instances i ON i.id = a.instance_id \
              JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
              JOIN products p ON p.instance_id = a.instance_id AND p.product_id = s.product_id \
-             WHERE (?1 IS NULL OR a.instance_id = ?1) AND (NOT ?2 OR a.ended_at IS NULL) ORDER BY a.id DESC",
+             WHERE (?1 IS NULL OR a.instance_id = ?1) AND (NOT ?2 OR a.ended_at IS NULL) AND a.id < ?3 \
+             ORDER BY a.id DESC LIMIT ?4",
         )
         .bind(instance.map(|instance| instance.0))
         .bind(only_in_force)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit_of(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(listed).collect()
+    }
+
+    /// Who had taken the series of changes of severity on when they were recorded, for the events from the one to the
+    /// other (both by [`RecordedEvent::id`](crate::store::history::RecordedEvent)), by event.
+    pub async fn acks_then(&self, from: i64, to: i64) -> Result<Vec<(i64, Ack)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.id AS event, a.* FROM events e JOIN series s ON s.instance_id = e.instance_id \
+             AND s.product_id = e.product_id AND s.combination = coalesce(e.combination, '') \
+             JOIN acks a ON a.instance_id = s.instance_id AND a.series = s.number AND a.made_at <= e.at \
+             AND (a.ended_at IS NULL OR a.ended_at >= e.at) \
+             WHERE e.kind = 'severity' AND e.id BETWEEN ?1 AND ?2 ORDER BY e.id, a.id",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("event")?, ack(row)?)))
+            .collect()
     }
 
     /// The series of a product (of a pool by its number), the product's own first; `None` for none.

@@ -1,5 +1,7 @@
 //! `/api/v1/alerts`: what was said of each series, newest first, or what is open now.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -12,6 +14,8 @@ use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::Name;
 use crate::domain::message::Reason;
 use crate::domain::message::Status;
+use crate::domain::people::Ack;
+use crate::domain::stand::AckRef;
 use crate::domain::stand::Severity;
 use crate::domain::stand::Thresholds;
 use crate::observe::view::Seen;
@@ -50,6 +54,8 @@ struct AlertItem<'a> {
     started_at: Option<Timestamp>,
     observed_at: Timestamp,
     days_of_cover: Option<f64>,
+    /// Who had taken it on then.
+    ack: Option<AckRef>,
 }
 
 #[derive(Serialize)]
@@ -108,12 +114,36 @@ pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Respo
         .reader()
         .events(filter, params.cursor()?, limit + 1)
         .await;
+    let found = found.map_err(unreadable)?;
+    let acks = acks_then(&app, &found).await?;
     Ok(page(
-        found.map_err(unreadable)?,
+        found,
         limit,
         |event| event.id,
-        |event| alert_item(event, &seen),
+        |event| AlertItem {
+            ack: acks.get(&event.id).map(|ack| then(ack, event.at)),
+            ..alert_item(event, &seen)
+        },
     ))
+}
+
+/// The ack as it stood at that time, but for what has come since.
+fn then(ack: &Ack, at: Timestamp) -> AckRef {
+    AckRef {
+        overdue: ack.eta.is_some_and(|eta| eta <= at),
+        ..ack.shown(at)
+    }
+}
+
+/// Who had taken the series of these events on, by the events' ids.
+async fn acks_then(app: &AppState, found: &[RecordedEvent]) -> Result<HashMap<i64, Ack>, Problem> {
+    // The newest first.
+    let (Some(newest), Some(oldest)) = (found.first(), found.last()) else {
+        return Ok(HashMap::new());
+    };
+    let acks = app.store.reader().acks_then(oldest.id, newest.id).await;
+    // Of two the later one stays: it took the other's place.
+    Ok(acks.map_err(unreadable)?.into_iter().collect())
 }
 
 fn alert_item<'a>(event: RecordedEvent, seen: &'a Seen) -> AlertItem<'a> {
@@ -221,6 +251,7 @@ fn plain(alert_id: String, event: RecordedEvent) -> AlertItem<'static> {
         started_at: None,
         observed_at: event.at,
         days_of_cover: None,
+        ack: None,
     }
 }
 

@@ -193,7 +193,7 @@ fn render(
     };
     let (verdict, calm) = verdict(&tiles, seen);
     let pools = if show.is_none() && page == 1 {
-        pools::rows(&seen.pools, seen.instances.len() > 1, now)
+        pools::rows(seen, said, now)
     } else {
         Vec::new()
     };

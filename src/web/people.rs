@@ -27,9 +27,9 @@ use crate::web::body::faulty;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
+use crate::web::records::page;
 use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
-use crate::web::stock::List;
 
 /// How many series are named of those that a silence matches.
 const NAMED: usize = 100;
@@ -95,20 +95,20 @@ pub async fn make_ack(
         .into_response())
 }
 
-/// `GET /api/v1/acks?instance=&all=`
+/// `GET /api/v1/acks?instance=&all=&cursor=&limit=`
 pub async fn acks(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "all"])?;
-    let all = all(&params)?;
+    params.only(&["instance", "all", "cursor", "limit"])?;
+    let (all, before, limit) = (all(&params)?, params.cursor()?, params.limit()?);
     let instance = recorded_instance(&app, &params).await?;
-    let found = app
-        .store
-        .reader()
-        .acks(instance, !all)
-        .await
-        .map_err(unreadable)?;
+    let reader = app.store.reader();
+    let found = reader.acks_before(instance, !all, before, limit + 1).await;
     let now = Timestamp::now();
-    let items: Vec<AckItem> = found.iter().map(|ack| AckItem::of(ack, now)).collect();
-    Ok(Json(List { items, cursor: None }).into_response())
+    Ok(page(
+        found.map_err(unreadable)?,
+        limit,
+        |listed| listed.ack.id,
+        |listed| AckItem::of(&listed, now),
+    ))
 }
 
 /// `DELETE /api/v1/acks/{id}`
@@ -158,18 +158,20 @@ pub async fn make_silence(
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
-/// `GET /api/v1/silences?all=`
+/// `GET /api/v1/silences?all=&cursor=&limit=`
 pub async fn silences(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["all"])?;
-    let all = all(&params)?;
-    let found = app.store.reader().silences(None).await.map_err(unreadable)?;
+    params.only(&["all", "cursor", "limit"])?;
+    let (all, before, limit) = (all(&params)?, params.cursor()?, params.limit()?);
     let now = Timestamp::now();
-    let mut items: Vec<SilenceItem> = found
-        .iter()
-        .map(|silence| SilenceItem::of(silence, now))
-        .collect();
-    items.retain(|item| all || item.is_to_come());
-    Ok(Json(List { items, cursor: None }).into_response())
+    let not_over_at = (!all).then_some(now);
+    let reader = app.store.reader();
+    let found = reader.silences_before(not_over_at, before, limit + 1).await;
+    Ok(page(
+        found.map_err(unreadable)?,
+        limit,
+        |silence| silence.id,
+        |silence| SilenceItem::of(&silence, now),
+    ))
 }
 
 /// `DELETE /api/v1/silences/{id}`

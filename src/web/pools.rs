@@ -11,6 +11,8 @@ use crate::domain::pool::Pool;
 use crate::domain::stand::Severity;
 use crate::notify::clean;
 use crate::observe::pools;
+use crate::observe::said::Said;
+use crate::observe::view::Seen;
 use crate::web::overview::Group;
 use crate::web::overview::When;
 
@@ -34,6 +36,8 @@ pub struct Row<'a> {
     pub limits: Option<Limits<'a>>,
     pub since: Option<When>,
     pub why: Option<&'a str>,
+    /// What people said of it, each with whether it is overdue.
+    pub people: Vec<(String, bool)>,
     /// The last figure of a level that is not known, and when it was read.
     pub last_known: Option<(i64, When)>,
 }
@@ -45,12 +49,16 @@ pub struct Limits<'a> {
     pub origin: &'a str,
 }
 
-/// Every pool, worst first. With `several` shops each product is named with its own.
+/// Every pool, worst first, with what people said of it. With several shops each product is named with its own.
 #[must_use]
-pub fn rows(board: &Board, several: bool, now: Timestamp) -> Vec<Row<'_>> {
-    pools::worst_first(board)
+pub fn rows<'a>(seen: &'a Seen, said: &Said, now: Timestamp) -> Vec<Row<'a>> {
+    let zone = seen.zone();
+    pools::worst_first(&seen.pools)
         .into_iter()
-        .map(|pool| row(pool, several, now))
+        .map(|pool| Row {
+            people: said.of_pool(pool, &zone),
+            ..row(pool, seen.instances.len() > 1, now)
+        })
         .collect()
 }
 
@@ -78,6 +86,7 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
         }),
         since: item.since.map(|since| When::new(since, now)),
         why: item.unknown,
+        people: Vec::new(),
         last_known: item
             .last_level
             .zip(item.last_known_at.map(|at| When::new(at, now))),

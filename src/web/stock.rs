@@ -101,7 +101,8 @@ pub async fn pools(State(app): State<AppState>, params: Params) -> Result<Respon
     let start = usize::try_from(params.cursor()?.unwrap_or_default()).unwrap_or_default();
     let seen = app.view.seen();
     let rest = seen.pools.pools.get(start..).unwrap_or_default();
-    let items: Vec<PoolItem<'_>> = rest.iter().take(limit).map(pools::item).collect();
+    let said = said(&app, &seen).await?;
+    let items: Vec<PoolItem<'_>> = rest.iter().take(limit).map(|pool| said.pool(pool)).collect();
     let cursor = (rest.len() > limit).then(|| (start + limit).to_string());
     Ok(Json(List { items, cursor }).into_response())
 }

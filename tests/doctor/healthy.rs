@@ -79,6 +79,27 @@ fn a_test_message_is_sent_only_on_request() {
 }
 
 #[test]
+fn the_mails_of_reports_are_walked_and_the_service_for_signs_of_life_is_reached_without_one() {
+    let mut world = World::new();
+    world.set("REPORT_SCHEDULE", "0 8 * * MON");
+    world.set("REPORT_EMAIL_TO", "boss@shop.example");
+    let url = format!("http://{}/canary-webhook-path", world.hook.address());
+    world.set("HEARTBEAT_URL", &url);
+    let report = well(&world, &[]);
+    let walked = |subject: &str| {
+        let checks = report["checks"].as_array().expect("checks");
+        let of = |check: &&serde_json::Value| check["subject"] == subject && check["name"] == "reachable";
+        checks.iter().find(of).expect("walked")["state"].clone()
+    };
+    assert_eq!(
+        [walked("channel report:report"), walked("heartbeat")],
+        ["ok", "ok"]
+    );
+    assert!(world.hook.requests().is_empty(), "it was not asked");
+    assert!(world.mail.mails().is_empty());
+}
+
+#[test]
 fn it_runs_beside_a_daemon() {
     let mut world = World::new();
     world.set("POLL_SCHEDULE", "every 30s");

@@ -339,3 +339,21 @@ fn a_shop_that_cannot_be_read_is_told_once_and_its_recovery_too() {
     assert_eq!(receivers.payloads()[1]["data"]["cause"], "ip");
     assert_eq!(receivers.mail.mails().len(), 3, "{:?}", receivers.subjects());
 }
+
+#[test]
+fn mails_link_to_the_page_where_its_address_is_given() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    let (_, mails) = receivers.wait_for(1);
+    assert!(!mails[0].text().contains("All levels"), "{}", mails[0].text());
+    daemon.stop();
+    home.set("PAGE_URL", "https://stock.example.com");
+    let mut daemon = home.start();
+    shop.stock(1, 4);
+    let (_, mails) = receivers.wait_for(2);
+    daemon.stop();
+    let text = mails[1].text();
+    assert!(text.contains("All levels: https://stock.example.com/"), "{text}");
+}

@@ -284,3 +284,29 @@ fn while_a_secret_changes_receivers_of_another_make_accept_the_old_one_and_the_n
     assert_eq!(ended.code, 78, "{ended:?}");
     assert!(ended.err.contains("holds the same secret twice."), "{ended:?}");
 }
+
+#[test]
+fn a_report_with_recipients_of_its_own_is_a_channel_to_test() {
+    let shop = Shop::open(vec![item(1, "A", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("REPORT_SCHEDULE", "0 8 * * MON");
+    home.set("REPORT_EMAIL_TO", "boss@shop.example");
+    let ended = home.run(&["notify", "test", "report:report"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended
+            .out
+            .starts_with("report:report to boss@shop.example: accepted: 250"),
+        "{ended:?}"
+    );
+    assert_eq!(receivers.mail.mails()[0].to, ["boss@shop.example"]);
+    let all = home.run(&["notify", "test"]);
+    assert_eq!((all.code, all.out.lines().count()), (0, 3), "{all:?}");
+    let unknown = home.run(&["notify", "test", "report:boss"]);
+    assert_eq!(unknown.code, 64);
+    assert!(
+        unknown.err.contains("There are: email, webhook, report:report."),
+        "{unknown:?}"
+    );
+}

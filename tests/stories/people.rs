@@ -371,6 +371,101 @@ fn acks_and_silences_are_made_listed_and_ended_over_http() {
     daemon.stop();
 }
 
+/// The ids of a list's items, page by page.
+fn pages(daemon: &Daemon, path: &str) -> Vec<Vec<i64>> {
+    let mut pages = Vec::new();
+    let mut next = path.to_owned();
+    loop {
+        let list = daemon.json(&next);
+        let items = list["items"].as_array().expect("a list").iter();
+        pages.push(items.map(|item| item["id"].as_i64().expect("an id")).collect());
+        match list["cursor"].as_str() {
+            Some(cursor) => next = format!("{path}&cursor={cursor}"),
+            None => return pages,
+        }
+    }
+}
+
+#[test]
+fn acks_and_silences_are_listed_page_by_page() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let post = |path: &str, body: Value| {
+        let answer = send(daemon.address, "POST", path, JSON, &body.to_string());
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    };
+    for _ in 0..5 {
+        // Each takes the place of the one before.
+        post("/api/v1/acks", json!({"alert_id": "default/1/-", "by": "Ann"}));
+        post(
+            "/api/v1/silences",
+            json!({"matcher": {"products": [1]}, "ends_at": "2h", "by": "Ann", "comment": "x"}),
+        );
+    }
+    assert_eq!(
+        send(daemon.address, "DELETE", "/api/v1/silences/4", "", "").status,
+        204
+    );
+    for (path, expected) in [
+        ("/api/v1/acks?limit=2", vec![vec![5]]),
+        (
+            "/api/v1/acks?all=true&limit=2",
+            vec![vec![5, 4], vec![3, 2], vec![1]],
+        ),
+        ("/api/v1/acks?all=true&limit=5", vec![vec![5, 4, 3, 2, 1]]),
+        ("/api/v1/silences?limit=2", vec![vec![5, 3], vec![2, 1]]),
+        (
+            "/api/v1/silences?all=true&limit=3",
+            vec![vec![5, 4, 3], vec![2, 1]],
+        ),
+    ] {
+        assert_eq!(pages(&daemon, path), expected, "{path}");
+    }
+    for path in ["/api/v1/acks?cursor=x", "/api/v1/silences?limit=0"] {
+        assert_eq!(daemon.get(path).status, 400, "{path}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn recorded_alerts_say_who_had_taken_them_on_then() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    home.write("config/monitor.toml", CONTROLLED);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    shop.stock(1, 4);
+    receivers.wait_for(2);
+    let made = home.run(&["ack", "1", "--by", "Ann"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    shop.stock(1, 0);
+    receivers.wait_for(3);
+    shop.stock(1, 30);
+    receivers.wait_for(4);
+    shop.stock(1, 3);
+    receivers.wait_for(5);
+    let recorded = daemon.json("/api/v1/alerts");
+    daemon.stop();
+    let items = recorded["items"].as_array().expect("a list").iter();
+    let shown: Vec<Value> = items
+        .map(|item| json!([item["reason"], item["level"], item["ack"]["by"]]))
+        .collect();
+    assert_eq!(
+        shown[..4],
+        [
+            json!(["first", 3, null]),
+            json!(["recovered", 30, "Ann"]),
+            json!(["worse", 0, "Ann"]),
+            json!(["first", 4, null]),
+        ],
+        "{recorded}"
+    );
+}
+
 #[test]
 fn a_web_page_elsewhere_and_who_has_no_token_change_nothing() {
     let shop = Shop::open(vec![item(1, "DS-64", 9)]);

@@ -320,6 +320,61 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
 }
 
 #[test]
+fn who_has_taken_a_pool_on_and_what_silences_it_show_wherever_pools_do() {
+    let world = World::open(KITS);
+    world.sell(64, 12, 18);
+    let mut daemon = world.home.start();
+    daemon.wait_for_polls("default", 1);
+    let acked = |item: &serde_json::Value| item["ack"]["by"] == "Ann" && item["ack"]["quantity"] == 40;
+    let made = world.home.run(&[
+        "ack",
+        "--pool",
+        "64 GB DIMM kits",
+        "--by",
+        "Ann",
+        "--note",
+        "PO 9",
+        "--quantity",
+        "40",
+    ]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let silenced = world.home.run(&[
+        "silence",
+        "add",
+        "--pool",
+        "64 GB*",
+        "--for",
+        "2h",
+        "--comment",
+        "moving",
+        "--by",
+        "Ben",
+    ]);
+    assert_eq!(silenced.code, 0, "{silenced:?}");
+    let pool = &daemon.json("/api/v1/pools")["items"][0];
+    assert!(acked(pool), "{pool}");
+    assert_eq!(
+        json!([pool["silenced"]["by"], pool["silenced"]["comment"]]),
+        json!(["Ben", "moving"])
+    );
+    let page = daemon.get("/").body;
+    for said in ["ordered: 40, PO 9 (Ann)", "by Ben (moving)"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let status = world.home.run(&["status"]).out;
+    let flat = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["ordered: 40", "(Ann)", "silenced until"] {
+        assert!(flat.contains(said), "{said}: {status}");
+    }
+    for command in ["status", "check"] {
+        let shown = world.home.run(&[command, "--json"]);
+        // The daemon holds the database: check looks, and records nothing.
+        assert!(acked(&shown.json()["pools"][0]), "{command}: {shown:?}");
+    }
+    daemon.stop();
+}
+
+#[test]
 fn two_shops_that_sell_from_one_shelf_are_counted_once() {
     let world = World::open("");
     let second = Shop::new(Version::V8_12, Companion::Contract1).with_products([server(64, "DS-64 US")]);

@@ -315,7 +315,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
                 held(4, "DS-4x", json!("Disk: 4x NVMe"), 4, true),
                 held(1, "DS-64", json!("Disk: 1x NVMe"), 1, false),
             ],
-            "users_total": 2, "holds_back_total": 1,
+            "users_total": 2, "holds_back_total": 1, "ack": null, "silenced": null,
         })
     );
     assert_eq!(
@@ -326,6 +326,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
             "unknown": "us was never read.",
             "last_level": 1, "last_known_at": minute(5).to_string(),
             "users": [held(5, "DS-512", Value::Null, 1, false)], "users_total": 1, "holds_back_total": 0,
+            "ack": null, "silenced": null,
         })
     );
     let first = site.get("/api/v1/pools?limit=3").await.json();

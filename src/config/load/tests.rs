@@ -1122,6 +1122,22 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
         "LOG_FORMAT (.env line 4) is neither text nor json (it says \"xml\"). Write text or json.",
     ),
     (
+        "PAGE_URL=stock.example.com",
+        "PAGE_URL (.env line 4) is not a URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "PAGE_URL=ftp://stock.example.com/",
+        "PAGE_URL (.env line 4) is not an http or https URL. Write a whole URL, with https:// before it.",
+    ),
+    (
+        "PAGE_URL=https://ann:CANARY@stock.example.com/",
+        "PAGE_URL (.env line 4) holds a user name or password, and would be told in every message. Remove what stands before the @: people sign in when they get there.",
+    ),
+    (
+        "PAGE_URL=https://stock.example.com/?token=CANARY",
+        "PAGE_URL (.env line 4) holds a query (`?…`) or fragment (`#…`). Write the address of the page alone: https://stock.example.com/.",
+    ),
+    (
         "HEARTBEAT_URL=CANARY",
         "HEARTBEAT_URL (.env line 4) is not a URL. Write a whole URL, with https:// before it.",
     ),
@@ -1851,4 +1867,31 @@ fn hints_have_a_secret_for_all_or_for_one_shop_and_a_distance() {
     instance "eu": hint_secret (config/monitor.toml line 6) holds fewer than 24 bytes. Make one with: echo "whsec_$(openssl rand -base64 32)".
     HINT_SECRET (.env line 4) is not base64 after whsec_. Make one with: echo "whsec_$(openssl rand -base64 32)".
     "#);
+}
+
+#[test]
+fn messages_link_to_the_page_where_its_address_is_given() {
+    assert_eq!(good("", "").http.page_url, None);
+    assert_eq!(good("PAGE_URL=", "").http.page_url, None);
+    let config = good(
+        "PAGE_URL=https://stock.example.com",
+        "page_url = \"http://other.example/\"\n",
+    );
+    assert_eq!(
+        config.http.page_url.as_deref(),
+        Some("https://stock.example.com/"),
+        "the environment wins"
+    );
+    let config = good("", "page_url = \"http://intranet:9717/stock/\"\n");
+    assert_eq!(
+        config.http.page_url.as_deref(),
+        Some("http://intranet:9717/stock/")
+    );
+    let shown = config.effective().iter().find(|shown| shown.key == "PAGE_URL");
+    assert_eq!(
+        shown.map(|shown| shown.value.as_str()),
+        Some("http://intranet:9717/stock/")
+    );
+    let long = format!("PAGE_URL=https://stock.example.com/{}", "x".repeat(500));
+    insta::assert_snapshot!(errors(&long, ""), @"PAGE_URL (.env line 4) is longer than 500 characters. Give the page a shorter address.");
 }

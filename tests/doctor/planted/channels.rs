@@ -16,6 +16,7 @@ pub fn all() -> Vec<Case> {
     let mut all = mail();
     all.extend(handed_over());
     all.extend(webhooks());
+    all.extend(reports_and_heartbeat());
     all
 }
 
@@ -192,5 +193,63 @@ fn webhooks() -> Vec<Case> {
             },
         )
         .with_test(),
+    ]
+}
+
+fn reports_and_heartbeat() -> Vec<Case> {
+    vec![
+        case(
+            "there is no such recipient of the report",
+            Id::SmtpRecipient,
+            &["boss@shop.example", "REPORT_EMAIL_TO", "550"],
+            || {
+                let mut world = World::new();
+                world.home.unset("ALERT_EMAIL_TO");
+                world.set("REPORT_SCHEDULE", "0 8 * * MON");
+                world.set("REPORT_EMAIL_TO", "boss@shop.example");
+                world.mail.always(Step::Rcpt, Some(MailFault::Code(550)));
+                world
+            },
+        ),
+        case(
+            "there is no such recipient of a report of the file",
+            Id::SmtpRecipient,
+            &["dc@shop.example", "report \"racks\": to", "550"],
+            || {
+                let mut world = World::new();
+                world.home.unset("ALERT_EMAIL_TO");
+                world.rules("[[report]]\nname = \"racks\"\nevery = \"week\"\nto = [\"dc@shop.example\"]\n");
+                world.mail.always(Step::Rcpt, Some(MailFault::Code(550)));
+                world
+            },
+        ),
+        case(
+            "nobody listens where signs of life are sent",
+            Id::HeartbeatConnect,
+            &["HEARTBEAT_URL", "notice silence"],
+            || {
+                let mut world = World::new();
+                let port = world.closed_port();
+                world.set(
+                    "HEARTBEAT_URL",
+                    &format!("http://127.0.0.1:{port}/canary-webhook-path"),
+                );
+                world
+            },
+        ),
+        case(
+            "the service for signs of life has a certificate of a private CA",
+            Id::HeartbeatTls,
+            &["no authority known here", "HEARTBEAT_URL", "SSL_CERT_FILE"],
+            || {
+                let mut world = World::new();
+                let (port, _) = world.behind_tls(world.hook.address(), Made::Well);
+                world.set(
+                    "HEARTBEAT_URL",
+                    &format!("https://localhost:{port}/canary-webhook-path"),
+                );
+                world
+            },
+        ),
     ]
 }
