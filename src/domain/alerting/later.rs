@@ -54,7 +54,7 @@ impl Telling<'_> {
         if let Some(before) = taken.before {
             self.acks_mut(about).count(before, series);
         }
-        if mode != Mode::Settle {
+        if !matches!(mode, Mode::Settle | Mode::Announced) {
             self.find_overdue(series, about);
         }
         let (Mode::Speak { .. } | Mode::Covered { .. }, Some(moved)) = (mode, taken.moved) else {
@@ -66,7 +66,7 @@ impl Telling<'_> {
         self.happens(series, about, EventKind::Flapping);
         match mode {
             Mode::Speak { .. } => Mode::Flap(moved),
-            Mode::Covered { .. } | Mode::Flap(_) | Mode::Settle | Mode::Withdraw => mode,
+            Mode::Covered { .. } | Mode::Flap(_) | Mode::Settle | Mode::Announced | Mode::Withdraw => mode,
         }
     }
 
