@@ -147,7 +147,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// What keeps the product from being told of; of several the one that ends last.
+    /// What keeps the product from being told of; of several the one that is to end last, of those that end together the
+    /// newest silence.
     fn mute(&self, id: i64, group: i64, now: Timestamp) -> Option<String> {
         let silences = self.silences.iter().zip(1..).filter_map(|(silence, number)| {
             let holds = silence.from <= now && now < silence.until && silence.whom.holds_back(id, group);
@@ -159,7 +160,8 @@ impl<'a> Model<'a> {
                 .filter(|_| window.group.is_none_or(|wanted| wanted == group))?;
             Some((until, format!("maintenance {}", window.name)))
         });
-        let mutes = silences.chain(windows);
+        // The last of those that are alike.
+        let mutes = windows.chain(silences);
         mutes.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, name)| name)
     }
 
@@ -411,28 +413,30 @@ impl<'a> Model<'a> {
         {
             return Some(("flapping", was, false));
         }
-        if told.overdue && is_taken && view == was {
+        let ordinary = match (was, view) {
+            _ if flaps && view <= told.worst.max(was) => None,
+            (was, view) if view == was => None,
+            (OK, _) => Some("first"),
+            (was, view) if view > was => Some("worse"),
+            // Worse than the channel takes is no recovery.
+            (was, _) if severity >= was => None,
+            (_, OK) => Some("recovered"),
+            (OUT, _) if held => Some("better"),
+            _ => None,
+        };
+        if let Some(reason) = ordinary {
+            told.missed = OK;
+            return Some((reason, was, false));
+        }
+        if told.overdue && is_taken {
             // That is said by itself, and what it missed at the next look.
             return None;
         }
         let missed = std::mem::take(&mut told.missed);
-        if flaps && view <= told.worst.max(was) {
-            return None;
-        }
-        if view == was {
-            let reason = if view == OK { "recovered" } else { "better" };
-            return (missed > was).then_some((reason, missed, true));
-        }
-        let reason = match (was, view) {
-            (OK, _) => "first",
-            (was, view) if view > was => "worse",
-            // Worse than the channel takes is no recovery.
-            (was, _) if severity >= was => return None,
-            (_, OK) => "recovered",
-            (OUT, _) if held => "better",
-            _ => return None,
-        };
-        Some((reason, was, false))
+        // What it sees as ok, since it is worse than what it takes, is not.
+        let is_seen = view == was || severity < was;
+        let reason = if view == OK { "recovered" } else { "better" };
+        (missed > was && is_seen && !flaps).then_some((reason, missed, true))
     }
 
     /// A round at `now`: reminders, and what is overdue or neglected.
