@@ -217,7 +217,7 @@ impl Telling<'_> {
         });
     }
 
-    fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
+    pub(super) fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
         let now = self.now;
         self.remember(channel, series, |told| {
             if told.severity != severity {

@@ -271,6 +271,7 @@ impl<'a> Telling<'a> {
     ) {
         let mode = self.attend(series, about, mode, taken);
         if series.told.is_empty() && series.severity == Severity::Ok {
+            series.better_since = None;
             return;
         }
         self.forget_removed(series);
@@ -289,7 +290,10 @@ impl<'a> Telling<'a> {
         if self.alerts_gathered() != before {
             series.told_of_mute();
         }
-        if matches!(mode, Mode::Speak { .. } | Mode::Flap(_)) && !frozen && self.is_held(series, effective) {
+        let held =
+            matches!(mode, Mode::Speak { .. } | Mode::Flap(_)) && !frozen && self.is_held(series, effective);
+        // Whoever knows it as ok waits for nothing.
+        if held || (series.told.is_empty() && series.severity == Severity::Ok) {
             series.better_since = None;
         }
     }
