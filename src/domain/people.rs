@@ -152,7 +152,7 @@ pub struct People {
     pub pool_acks: Vec<Ack>,
     /// As `ended`, for pools.
     pub pool_ended: Vec<(u32, Timestamp)>,
-    /// Those in force, the one that ends last first.
+    /// Those in force, the one that is to end last first; of those that end together the newest silence.
     pub mutes: Vec<Mute>,
 }
 
@@ -173,8 +173,11 @@ impl People {
     #[must_use]
     pub fn with_mutes(mut self, mutes: impl IntoIterator<Item = Mute>) -> Self {
         self.mutes.extend(mutes);
-        self.mutes
-            .sort_by(|a, b| b.until.cmp(&a.until).then_with(|| a.id.cmp(&b.id)));
+        self.mutes.sort_by(|a, b| {
+            let end = b.until.cmp(&a.until);
+            end.then_with(|| b.number().cmp(&a.number()))
+                .then_with(|| a.id.cmp(&b.id))
+        });
         self
     }
 }
@@ -198,6 +201,14 @@ pub struct Silenced {
 }
 
 impl Mute {
+    /// A silence's number; windows have none.
+    fn number(&self) -> Option<i64> {
+        match self.kind {
+            MuteKind::Silence => self.id.parse().ok(),
+            MuteKind::Maintenance => None,
+        }
+    }
+
     /// As it is shown beside what it is for.
     #[must_use]
     pub fn silenced(&self) -> Silenced {

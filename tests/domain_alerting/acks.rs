@@ -1,17 +1,21 @@
 //! Acks: whoever has taken a series on is not reminded; it ends by itself, or is overdue.
 
 use whmcs_stock_monitor::domain::alerting::decision::Decision;
+use whmcs_stock_monitor::domain::alerting::rules::ChannelPolicy;
+use whmcs_stock_monitor::domain::alerting::rules::Rules;
 use whmcs_stock_monitor::domain::catalogue::Figure;
 use whmcs_stock_monitor::domain::people::AckEnd;
 use whmcs_stock_monitor::domain::source::Cause;
 
 use crate::people::ack;
 use crate::people::in_round;
+use crate::people::quiet;
 use crate::people::reminded;
 use crate::people::restart_from_file;
 use crate::people::series;
 use crate::shop::Shop;
 use crate::shop::alerts;
+use crate::shop::channel;
 use crate::shop::heard;
 use crate::shop::minutes;
 use crate::shop::option;
@@ -191,6 +195,31 @@ fn an_alert_that_is_told_at_that_moment_says_it_as_well() {
     let ack = alerts(&decision, "mail").remove(0).ack.expect("taken on");
     assert!(ack.overdue);
     assert_eq!(shop.later(minutes(1)), NOTHING, "not a second time");
+}
+
+#[test]
+fn that_an_ack_is_overdue_is_not_said_any_more_where_another_one_took_its_place() {
+    let quiet = ChannelPolicy {
+        quiet: Some(quiet("22:00", "06:00", "UTC", false)),
+        ..channel("sales", &[])
+    };
+    let mut shop = Shop::open(Rules::new(5, 1, Vec::new(), vec![quiet]), &[(1, 20)]);
+    shop.stock(1, 0);
+    assert_eq!(heard(&shop.look(), "sales"), ["1 first out"]);
+    let number = series(&shop, 1);
+    shop.now = "2026-11-21T22:00:00Z".parse().expect("a time");
+    ack(&mut shop, number, None, Some(60));
+    assert_eq!(in_round(&mut shop, 60, "sales"), NOTHING, "it waits");
+    assert!(shop.people.acks[0].overdue_at.is_some());
+    ack(&mut shop, number, None, Some(8 * 60));
+    assert_eq!(in_round(&mut shop, 7 * 60, "sales"), NOTHING, "it was replaced");
+    assert!(!shop.tracked(1).series.told[0].overdue);
+    assert_eq!(
+        in_round(&mut shop, 60, "sales"),
+        ["1 overdue out"],
+        "the new one, in its time"
+    );
+    assert_eq!(in_round(&mut shop, 1, "sales"), NOTHING);
 }
 
 #[test]

@@ -316,3 +316,66 @@ fn details_that_come_back_after_the_restart_change_nothing() {
     let changed = EventKind::Product(ProductEventKind::OptionsChanged);
     assert!(decision.events.iter().all(|event| event.kind != changed));
 }
+
+/// Rules that send the large RAM of every product to `sales` too, which hears of nothing else.
+fn large_to_sales() -> Rules {
+    let large = Rule {
+        options: vec![(Pattern::text("ram"), Pattern::Id(12))],
+        channels: Some(vec!["sales".to_owned(), "mail".to_owned()]),
+        ..Rule::default()
+    };
+    let mut sales = channel("sales", &[]);
+    sales.default = false;
+    Rules::new(5, 1, vec![large], vec![channel("mail", &[]), sales])
+}
+
+#[test]
+fn a_combination_that_comes_back_is_told_where_its_product_is_not_heard_of() {
+    let mut shop = shop(large_to_sales(), None, Some(9));
+    shop.remove(1);
+    for _ in 0..3 {
+        shop.later(minutes(1));
+    }
+    assert!(shop.tracked(1).gone);
+    shop.stock(1, 20);
+    shop.edit(1, |item| {
+        item.detailed = true;
+        item.controlled = Some(true);
+    });
+    ram(&mut shop, None, Some(1));
+    shop.wait(minutes(1));
+    let decision = shop.look();
+    assert_eq!(heard(&decision, "mail"), ["1 returned: 20 ok"]);
+    assert_eq!(heard(&decision, "sales"), ["1/4=12 first critical"]);
+    shop.wait(minutes(1));
+    assert!(shop.look().messages.is_empty());
+    ram(&mut shop, None, Some(9));
+    shop.wait(minutes(1));
+    let decision = shop.look();
+    for channel in ["mail", "sales"] {
+        assert_eq!(heard(&decision, channel), ["1/4=12 recovered ok"]);
+    }
+}
+
+#[test]
+fn a_combination_of_a_new_product_is_told_where_its_product_is_not_heard_of() {
+    let mut shop = Shop::open(large_to_sales(), &[(2, 20), (3, 20)]);
+    shop.companion = Companion::Contract1;
+    for id in [2, 3] {
+        shop.edit(id, |item| {
+            item.detailed = true;
+            item.controlled = Some(true);
+        });
+    }
+    shop.look();
+    shop.stock(1, 20);
+    shop.edit(1, |item| {
+        item.detailed = true;
+        item.controlled = Some(true);
+    });
+    ram(&mut shop, None, Some(0));
+    shop.wait(minutes(1));
+    let decision = shop.look();
+    assert_eq!(heard(&decision, "mail"), ["1 new: 20 ok"]);
+    assert_eq!(heard(&decision, "sales"), ["1/4=12 first out"]);
+}

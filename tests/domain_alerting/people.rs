@@ -62,12 +62,16 @@ pub fn products(pattern: Pattern) -> Matcher {
     }
 }
 
-/// From now on, and until [`unmute`] takes it away.
+/// From now on, and until [`unmute`] takes it away; a silence where the id is a number, else a window.
 pub fn mute(shop: &mut Shop, id: &str, matcher: Matcher) {
     let until = shop.now.checked_add(crate::shop::minutes(60)).expect("in range");
     let people = std::mem::take(&mut shop.people);
     shop.people = people.with_mutes([Mute {
-        kind: MuteKind::Silence,
+        kind: if id.parse::<i64>().is_ok() {
+            MuteKind::Silence
+        } else {
+            MuteKind::Maintenance
+        },
         id: id.into(),
         matcher,
         by: "ops".into(),

@@ -255,3 +255,43 @@ fn on_named_days_they_are_those_that_begin_then() {
             .is_none()
     );
 }
+
+#[test]
+fn what_was_out_meanwhile_and_is_milder_now_than_it_was_told_is_better_and_counts_as_told() {
+    let mut shop = shop(false);
+    shows_at(&mut shop, "2026-11-21T21:00:00Z", 1);
+    shows_at(&mut shop, "2026-11-21T23:00:00Z", 0);
+    shows_at(&mut shop, "2026-11-21T23:30:00Z", 4);
+    at(&mut shop, "2026-11-22T06:00:00Z");
+    let decision = shop.look();
+    assert_eq!(heard(&decision, "sales"), ["1 better low"]);
+    let alert = alerts(&decision, "sales").remove(0);
+    assert!(alert.meanwhile);
+    assert_eq!(alert.previous_severity, Severity::Out);
+    assert_eq!(
+        shows_at(&mut shop, "2026-11-22T06:01:00Z", 1),
+        ["1 worse critical"]
+    );
+}
+
+#[test]
+fn what_left_out_by_way_of_ok_is_better_only_once_the_hold_has_passed() {
+    let mut shop = shop(false);
+    assert_eq!(shows_at(&mut shop, "2026-11-21T21:00:00Z", 0), ["1 first out"]);
+    shows_at(&mut shop, "2026-11-22T05:57:00Z", 30);
+    shows_at(&mut shop, "2026-11-22T05:58:00Z", 4);
+    assert_eq!(shows_at(&mut shop, "2026-11-22T06:00:00Z", 4), NOTHING);
+    assert_eq!(shows_at(&mut shop, "2026-11-22T06:02:00Z", 4), ["1 better low"]);
+    assert!(!shop.tracked(1).series.is_waiting());
+}
+
+#[test]
+fn of_what_waits_for_the_look_after_them_nobody_is_reminded_before_it() {
+    let mut shop = shop(false);
+    assert_eq!(shows_at(&mut shop, "2026-11-21T23:00:00Z", 0), NOTHING);
+    at(&mut shop, "2026-11-22T06:00:00Z");
+    assert_eq!(reminded(&mut shop, "sales"), NOTHING, "it was never told");
+    assert_eq!(shows_at(&mut shop, "2026-11-22T06:01:00Z", 0), ["1 first out"]);
+    at(&mut shop, "2026-11-23T06:00:00Z");
+    assert_eq!(reminded(&mut shop, "sales"), ["1 reminder out"]);
+}

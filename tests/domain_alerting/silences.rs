@@ -96,6 +96,21 @@ fn of_two_mutes_both_must_end_and_the_last_one_is_named() {
 }
 
 #[test]
+fn of_mutes_that_end_together_the_newest_silence_is_named() {
+    for (first, second) in [("9", "10"), ("10", "9"), ("10", "upgrade"), ("upgrade", "10")] {
+        let mut shop = Shop::open(plain_rules(), &[(1, 20), (2, 20)]);
+        mute(&mut shop, first, products(Pattern::Id(1)));
+        mute(&mut shop, second, Matcher::default());
+        assert_eq!(shop.shows(1, 0), NOTHING);
+        unmute(&mut shop, first);
+        unmute(&mut shop, second);
+        shop.wait(minutes(1));
+        let after = alerts(&shop.look(), "mail").remove(0).after;
+        assert_eq!(after.expect("they ended").id, "10", "{first}, {second}");
+    }
+}
+
+#[test]
 fn a_mute_that_ends_beside_another_one_is_noticed() {
     let mut shop = Shop::open(plain_rules(), &[(1, 20), (2, 20)]);
     mute(&mut shop, "5", products(Pattern::Id(1)));

@@ -35,7 +35,7 @@ fn slack() {
         {
           "expand": true,
           "text": {
-            "text": "🔴 *OUT* DS-64\n0 left, was 3\ntold before: low\nDedicated · product 42\nlow ≤ 5, critical ≤ 1 (global)\nnot ok since 21 Nov 2026, 07:58 CET (2 h 5 min)\n\n🟠 *CRITICAL* VPS M [RAM: 64 GB, Disk: 2x NVMe]\n1 left, was 2\nDedicated · product 7\nlow ≤ 5, critical ≤ 1 (global)\n\n🟡 *LOW* VPS L &amp; XL\n6 left\nDedicated · product 8\nlow ≤ 8, critical ≤ 2 (from rule 2)\nlasts about 3.2 days at the present rate\n\n🟢 *RECOVERED* Web S\n200 left, was 1\nDedicated · product 9\nlow ≤ 5, critical ≤ 1 (global)\nwas not ok for 4 days 15 h",
+            "text": "🔴 *OUT* DS-64\n0 left, was 3\ntold before: low\nDedicated · product 42\nlow ≤ 5, critical ≤ 1 (global)\nnot ok since 21 Nov 2026, 07:58 CET (2 h 5 min)\n\n🟠 *CRITICAL* VPS M [RAM: 64 GB, Disk: 2x NVMe]\n1 left, was 2\nDedicated · product 7\nlow ≤ 5, critical ≤ 1 (global)\n\n🟡 *LOW* VPS L &amp; XL\n6 left\nDedicated · product 8\nlow ≤ 8, critical ≤ 2 (from rule 2)\nlasts about 3 days at the present rate\n\n🟢 *RECOVERED* Web S\n200 left, was 1\nDedicated · product 9\nlow ≤ 5, critical ≤ 1 (global)\nwas not ok for 4 days 15 h",
             "type": "mrkdwn",
             "verbatim": true
           },
@@ -87,7 +87,7 @@ fn discord() {
         },
         {
           "color": 9068800,
-          "description": "**6 left**\nDedicated · product 8\nlow ≤ 8, critical ≤ 2 \\(from rule 2\\)\nlasts about 3.2 days at the present rate",
+          "description": "**6 left**\nDedicated · product 8\nlow ≤ 8, critical ≤ 2 \\(from rule 2\\)\nlasts about 3 days at the present rate",
           "title": "LOW: VPS L & XL"
         },
         {
@@ -224,7 +224,7 @@ fn telegram() {
     6 left
     Dedicated · product 8
     low ≤ 8, critical ≤ 2 (from rule 2)
-    lasts about 3.2 days at the present rate
+    lasts about 3 days at the present rate
 
     🟢 <b>RECOVERED</b> Web S
     200 left, was 1

@@ -47,6 +47,9 @@ pub struct Model<'a> {
     acks: usize,
     /// Something was accepted already.
     begun: bool,
+    /// Until when each maintenance window lasts, and the quiet hours of each channel, where they hold now.
+    windows: Vec<Option<Timestamp>>,
+    quiet: Vec<Option<Timestamp>>,
     /// Since when nothing was accepted, and how many polls.
     failing: Option<(Timestamp, u32)>,
     down: bool,
@@ -82,6 +85,8 @@ impl<'a> Model<'a> {
             silences: Vec::new(),
             acks: 0,
             begun: false,
+            windows: Vec::new(),
+            quiet: Vec::new(),
             failing: None,
             down: false,
             reminded: vec![None; setup.channels.len()],
@@ -147,19 +152,20 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// What keeps the product from being told of; of several the one that ends last.
+    /// What keeps the product from being told of; of several the one that is to end last, of those that end together the
+    /// newest silence.
     fn mute(&self, id: i64, group: i64, now: Timestamp) -> Option<String> {
         let silences = self.silences.iter().zip(1..).filter_map(|(silence, number)| {
             let holds = silence.from <= now && now < silence.until && silence.whom.holds_back(id, group);
             holds.then(|| (silence.until, format!("silence {number}")))
         });
-        let windows = self.setup.windows.iter().filter_map(|window| {
-            let until = window
-                .until(now)
-                .filter(|_| window.group.is_none_or(|wanted| wanted == group))?;
+        let windows = self.setup.windows.iter().zip(&self.windows);
+        let windows = windows.filter_map(|(window, until)| {
+            let until = until.filter(|_| window.group.is_none_or(|wanted| wanted == group))?;
             Some((until, format!("maintenance {}", window.name)))
         });
-        let mutes = silences.chain(windows);
+        // The last of those that are alike.
+        let mutes = windows.chain(silences);
         mutes.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, name)| name)
     }
 
@@ -167,20 +173,30 @@ impl<'a> Model<'a> {
     fn is_all_mute(&self, now: Timestamp) -> bool {
         let holds =
             |silence: &Silence| silence.from <= now && now < silence.until && silence.whom == Whom::All;
-        let windows = &self.setup.windows;
+        let mut windows = self.setup.windows.iter().zip(&self.windows);
         self.silences.iter().any(holds)
-            || windows
-                .iter()
-                .any(|window| window.group.is_none() && window.until(now).is_some())
+            || windows.any(|(window, until)| window.group.is_none() && until.is_some())
     }
 
-    /// When the channel's quiet hours end, where they hold now.
-    fn quiet_until(&self, place: usize, now: Timestamp) -> Option<Timestamp> {
-        self.setup.channels[place].quiet.as_ref()?.end(now)
+    /// Looks at the clock.
+    fn it_is(&mut self, now: Timestamp) {
+        self.windows = self
+            .setup
+            .windows
+            .iter()
+            .map(|window| window.until(now))
+            .collect();
+        let quiet = self
+            .setup
+            .channels
+            .iter()
+            .map(|line| line.quiet.as_ref()?.end(now));
+        self.quiet = quiet.collect();
     }
 
     /// A poll at `now`.
     pub fn polled(&mut self, shown: &Shown, now: Timestamp) {
+        self.it_is(now);
         match shown {
             Shown::Catalogue(shown) => self.accepted(shown, now),
             Shown::Empty | Shown::Failed(_) => self.not_accepted(now),
@@ -225,7 +241,7 @@ impl<'a> Model<'a> {
 
     /// What is no alert is decided at once and waits for the end of the quiet hours.
     fn say_later(&mut self, place: usize, text: String, now: Timestamp) {
-        let at = self.quiet_until(place, now).unwrap_or(now);
+        let at = self.quiet[place].unwrap_or(now);
         self.say(place, text, at);
     }
 
@@ -389,7 +405,7 @@ impl<'a> Model<'a> {
             .left_out
             .is_some_and(|since| now.duration_since(since) >= minutes(terms.hold));
         let quiet = self.setup.channels[place].quiet.as_ref();
-        let is_quiet = self.quiet_until(place, now).is_some();
+        let is_quiet = self.quiet[place].is_some();
         let pierces = quiet.is_some_and(|quiet| quiet.pierce.contains(&view));
         let (flaps, severity, is_taken) = (one.flaps, one.severity, one.ack.is_some());
         let told = &mut one.told[place];
@@ -411,32 +427,35 @@ impl<'a> Model<'a> {
         {
             return Some(("flapping", was, false));
         }
-        if told.overdue && is_taken && view == was {
+        let ordinary = match (was, view) {
+            _ if flaps && view <= told.worst.max(was) => None,
+            (was, view) if view == was => None,
+            (OK, _) => Some("first"),
+            (was, view) if view > was => Some("worse"),
+            // Worse than the channel takes is no recovery.
+            (was, _) if severity >= was => None,
+            (_, OK) => Some("recovered"),
+            (OUT, _) if held => Some("better"),
+            _ => None,
+        };
+        if let Some(reason) = ordinary {
+            told.missed = OK;
+            return Some((reason, was, false));
+        }
+        if told.overdue && is_taken {
             // That is said by itself, and what it missed at the next look.
             return None;
         }
         let missed = std::mem::take(&mut told.missed);
-        if flaps && view <= told.worst.max(was) {
-            return None;
-        }
-        if view == was {
-            let reason = if view == OK { "recovered" } else { "better" };
-            return (missed > was).then_some((reason, missed, true));
-        }
-        let reason = match (was, view) {
-            (OK, _) => "first",
-            (was, view) if view > was => "worse",
-            // Worse than the channel takes is no recovery.
-            (was, _) if severity >= was => return None,
-            (_, OK) => "recovered",
-            (OUT, _) if held => "better",
-            _ => return None,
-        };
-        Some((reason, was, false))
+        // What it sees as ok, since it is worse than what it takes, is not.
+        let is_seen = view == was || severity < was;
+        let reason = if view == OK { "recovered" } else { "better" };
+        (missed > was && is_seen && !flaps).then_some((reason, missed, true))
     }
 
     /// A round at `now`: reminders, and what is overdue or neglected.
     pub fn round(&mut self, now: Timestamp) {
+        self.it_is(now);
         self.chase_and_remind(now);
         self.forget_named();
     }
@@ -460,7 +479,7 @@ impl<'a> Model<'a> {
             return;
         };
         for place in 0..self.setup.channels.len() {
-            if self.quiet_until(place, now).is_some() {
+            if self.quiet[place].is_some() {
                 continue;
             }
             let due = slot <= now && self.reminded[place] != Some(day);
@@ -495,7 +514,7 @@ impl<'a> Model<'a> {
         let terms = self.setup.terms(one.group);
         let neglected = one.neglected_since();
         for place in 0..self.setup.channels.len() {
-            if self.quiet_until(place, now).is_some() {
+            if self.quiet[place].is_some() {
                 continue;
             }
             let view = self.setup.channels[place].view(one.severity);

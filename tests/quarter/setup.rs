@@ -96,122 +96,15 @@ pub const BOSS: usize = 4;
 impl Setup {
     /// Six groups with rules of every kind, five channels.
     pub fn usual() -> Self {
-        let line = |name, severities: &[usize], default| Line {
-            name,
-            severities: severities.to_vec(),
-            default,
-            quiet: None,
-        };
-        let usual = Terms {
-            low: 5,
-            critical: 1,
-            margin: 1,
-            confirm: 0,
-            confirm_out: 0,
-            hold: 5,
-            again: Again::Daily,
-            channels: vec![SALES, DEPOT, NIGHT, ARCHIVE],
-            escalate: Some((240, vec![BOSS])),
-        };
-        let groups = vec![
-            usual.clone(),
-            Terms {
-                low: 10,
-                critical: 3,
-                margin: 2,
-                confirm: 10,
-                escalate: None,
-                ..usual.clone()
-            },
-            Terms {
-                confirm_out: 10,
-                hold: 30,
-                again: Again::Hours(6),
-                ..usual.clone()
-            },
-            Terms {
-                low: 3,
-                again: Again::Never,
-                channels: vec![DEPOT],
-                escalate: Some((60, vec![ARCHIVE, BOSS])),
-                ..usual.clone()
-            },
-            Terms {
-                low: 20,
-                critical: 5,
-                margin: 0,
-                again: Again::Hours(48),
-                channels: vec![SALES, NIGHT],
-                ..usual.clone()
-            },
-            Terms {
-                low: 4,
-                critical: 4,
-                hold: 0,
-                confirm: 20,
-                confirm_out: 20,
-                ..usual
-            },
-        ];
-        let zone = |name| TimeZone::get(name).unwrap_or(TimeZone::UTC);
-        // Its days begin in New York, so that both changes of the clocks fall into a quarter.
-        let evenings = Hours {
-            from: time(17, 30, 0, 0),
-            until: time(4, 0, 0, 0),
-            days: vec![
-                Weekday::Monday,
-                Weekday::Tuesday,
-                Weekday::Friday,
-                Weekday::Saturday,
-            ],
-            zone: zone("America/New_York"),
-            pierce: Vec::new(),
-        };
-        let nights = Hours {
-            from: time(22, 0, 0, 0),
-            until: time(9, 30, 0, 0),
-            days: Vec::new(),
-            zone: zone("Europe/Berlin"),
-            pierce: vec![OUT],
-        };
         Self {
-            channels: vec![
-                Line {
-                    quiet: Some(nights),
-                    ..line("sales", &[], true)
-                },
-                line("depot", &[CRITICAL, OUT], true),
-                Line {
-                    quiet: Some(evenings),
-                    ..line("night", &[], true)
-                },
-                line("archive", &[OUT], true),
-                line("boss", &[], false),
-            ],
-            groups,
+            channels: channels(),
+            groups: groups(),
             remind_at: time(9, 0, 0, 0),
             zone: zone("Europe/Berlin"),
             down_after: SignedDuration::from_mins(15),
             down_polls: 3,
             flap_limit: 6,
-            windows: vec![
-                Window {
-                    name: "count",
-                    from: time(1, 30, 0, 0),
-                    minutes: 120,
-                    day: None,
-                    zone: zone("Europe/Berlin"),
-                    group: Some(2),
-                },
-                Window {
-                    name: "upgrade",
-                    from: time(23, 10, 0, 0),
-                    minutes: 90,
-                    day: Some(Weekday::Wednesday),
-                    zone: zone("America/New_York"),
-                    group: None,
-                },
-            ],
+            windows: windows(),
         }
     }
 
@@ -283,6 +176,128 @@ impl Setup {
             ..Rule::default()
         }
     }
+}
+
+/// Rules of every kind.
+fn groups() -> Vec<Terms> {
+    let usual = Terms {
+        low: 5,
+        critical: 1,
+        margin: 1,
+        confirm: 0,
+        confirm_out: 0,
+        hold: 5,
+        again: Again::Daily,
+        channels: vec![SALES, DEPOT, NIGHT, ARCHIVE],
+        escalate: Some((240, vec![BOSS])),
+    };
+    vec![
+        usual.clone(),
+        Terms {
+            low: 10,
+            critical: 3,
+            margin: 2,
+            confirm: 10,
+            escalate: None,
+            ..usual.clone()
+        },
+        Terms {
+            confirm_out: 10,
+            hold: 30,
+            again: Again::Hours(6),
+            ..usual.clone()
+        },
+        Terms {
+            low: 3,
+            again: Again::Never,
+            channels: vec![DEPOT],
+            escalate: Some((60, vec![ARCHIVE, BOSS])),
+            ..usual.clone()
+        },
+        Terms {
+            low: 20,
+            critical: 5,
+            margin: 0,
+            again: Again::Hours(48),
+            channels: vec![SALES, NIGHT],
+            ..usual.clone()
+        },
+        Terms {
+            low: 4,
+            critical: 4,
+            hold: 0,
+            confirm: 20,
+            confirm_out: 20,
+            ..usual
+        },
+    ]
+}
+
+fn channels() -> Vec<Line> {
+    let line = |name, severities: &[usize], default| Line {
+        name,
+        severities: severities.to_vec(),
+        default,
+        quiet: None,
+    };
+    // Its days begin in New York, so that both changes of the clocks fall into a quarter.
+    let evenings = Hours {
+        from: time(17, 30, 0, 0),
+        until: time(4, 0, 0, 0),
+        days: vec![
+            Weekday::Monday,
+            Weekday::Tuesday,
+            Weekday::Friday,
+            Weekday::Saturday,
+        ],
+        zone: zone("America/New_York"),
+        pierce: Vec::new(),
+    };
+    let nights = Hours {
+        from: time(22, 0, 0, 0),
+        until: time(9, 30, 0, 0),
+        days: Vec::new(),
+        zone: zone("Europe/Berlin"),
+        pierce: vec![OUT],
+    };
+    vec![
+        Line {
+            quiet: Some(nights),
+            ..line("sales", &[], true)
+        },
+        line("depot", &[CRITICAL, OUT], true),
+        Line {
+            quiet: Some(evenings),
+            ..line("night", &[], true)
+        },
+        line("archive", &[OUT], true),
+        line("boss", &[], false),
+    ]
+}
+
+fn windows() -> Vec<Window> {
+    vec![
+        Window {
+            name: "count",
+            from: time(1, 30, 0, 0),
+            minutes: 120,
+            day: None,
+            zone: zone("Europe/Berlin"),
+            group: Some(2),
+        },
+        Window {
+            name: "upgrade",
+            from: time(23, 10, 0, 0),
+            minutes: 90,
+            day: Some(Weekday::Wednesday),
+            zone: zone("America/New_York"),
+            group: None,
+        },
+    ]
+}
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 fn minutes(n: i64) -> Duration {

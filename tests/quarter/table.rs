@@ -53,7 +53,7 @@ pub fn compare(done: &str, must: Vec<Said>, heard: &[Said]) {
     must.into_iter()
         .for_each(|said| *balance.entry(said).or_default() += 1);
     heard
-        .into_iter()
+        .iter()
         .for_each(|said| *balance.entry(said.clone()).or_default() -= 1);
     balance.retain(|_, count| *count != 0);
     let lines = balance.iter().map(|(said, count)| {

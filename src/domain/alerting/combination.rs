@@ -108,8 +108,8 @@ impl Walk<'_> {
             Mode::Withdraw
         } else if tracked.covers(&combination.series) {
             Mode::Covered { rule_changed }
-        } else if mode == Mode::Settle {
-            Mode::Settle
+        } else if matches!(mode, Mode::Settle | Mode::Announced) {
+            mode
         } else {
             Mode::Speak { rule_changed }
         };
@@ -134,7 +134,7 @@ impl Walk<'_> {
         let effective = &combination.effective;
         let series = &mut combination.series;
         let rate = self.telling.forecasts.rate(series.number);
-        if mode == Mode::Settle || (fresh && self.first_sight) {
+        if matches!(mode, Mode::Settle | Mode::Announced) || (fresh && self.first_sight) {
             series.settle(level, effective, rate, self.now);
             series.born_open = fresh && !self.first_sight && series.severity != Severity::Ok;
             return Observed::default();

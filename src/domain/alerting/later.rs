@@ -54,7 +54,7 @@ impl Telling<'_> {
         if let Some(before) = taken.before {
             self.acks_mut(about).count(before, series);
         }
-        if mode != Mode::Settle {
+        if !matches!(mode, Mode::Settle | Mode::Announced) {
             self.find_overdue(series, about);
         }
         let (Mode::Speak { .. } | Mode::Covered { .. }, Some(moved)) = (mode, taken.moved) else {
@@ -66,7 +66,7 @@ impl Telling<'_> {
         self.happens(series, about, EventKind::Flapping);
         match mode {
             Mode::Speak { .. } => Mode::Flap(moved),
-            Mode::Covered { .. } | Mode::Flap(_) | Mode::Settle | Mode::Withdraw => mode,
+            Mode::Covered { .. } | Mode::Flap(_) | Mode::Settle | Mode::Announced | Mode::Withdraw => mode,
         }
     }
 
@@ -122,7 +122,9 @@ impl Telling<'_> {
             return Said::Nothing;
         }
         self.remember(ear.channel, series, |told| told.missed = Severity::Ok);
-        if ear.view != ear.told || missed <= ear.told || !ear.routed || covered || series.is_flapping() {
+        // What is worse than the channel takes is no better to it.
+        let worse = ear.view < ear.told && series.severity >= ear.told;
+        if missed <= ear.told || worse || !ear.routed || covered || series.is_flapping() {
             return Said::Nothing;
         }
         let reason = if ear.view == Severity::Ok {
@@ -134,6 +136,7 @@ impl Telling<'_> {
         alert.meanwhile = true;
         self.gathered[ear.channel].alerts.push(alert);
         if ear.told != Severity::Ok {
+            self.set_told(ear.channel, series, ear.view);
             let now = self.now;
             self.remember(ear.channel, series, |told| told.at = now);
         }

@@ -93,13 +93,14 @@ impl Walk<'_> {
             self.product_event(&mut tracked, ProductEventKind::New, None);
         }
         // At the instance's first sight a channel's baseline decides whether what is open counts as told.
-        let mode = if self.first_sight {
-            Mode::Speak { rule_changed: false }
+        let (mode, of_combinations) = if self.first_sight {
+            let speak = Mode::Speak { rule_changed: false };
+            (speak, speak)
         } else {
-            Mode::Settle
+            (Mode::Settle, Mode::Announced)
         };
         self.tell_product(&mut tracked, mode, Taken::default());
-        self.combinations(&mut tracked, look, mode);
+        self.combinations(&mut tracked, look, of_combinations);
         self.changed(None, tracked)
     }
 
@@ -115,7 +116,7 @@ impl Walk<'_> {
         tracked.series.born_open = tracked.series.severity != Severity::Ok;
         self.product_event(&mut tracked, ProductEventKind::Returned, None);
         self.tell_product(&mut tracked, Mode::Settle, Taken::since(known));
-        self.combinations(&mut tracked, look, Mode::Settle);
+        self.combinations(&mut tracked, look, Mode::Announced);
         self.changed(Some(known), tracked)
     }
 

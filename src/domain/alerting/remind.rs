@@ -370,7 +370,9 @@ fn is_due(
         return false;
     };
     let view = policy.view(series.severity);
-    if series.born_open || view == Severity::Ok || !matches!(series.level, Level::Known(_)) {
+    // What it was never told, since that waited for a look after its quiet hours, is nothing to be said again.
+    let open = told.severity != Severity::Ok && view != Severity::Ok;
+    if series.born_open || !open || !matches!(series.level, Level::Known(_)) {
         return false;
     }
     let before_slot = slot.is_some_and(|slot| told.at < slot);

@@ -214,14 +214,15 @@ impl SeriesState {
     /// Ends a series that is gone: its figures and its number remain, nothing is open.
     pub fn close(&mut self, now: Timestamp) -> Option<Moved> {
         self.pending = [None; 3];
-        self.better_since = None;
         self.born_open = false;
         self.told.clear();
         self.note(|notes| {
             notes.flips.clear();
             notes.flapping_since = None;
         });
-        self.change_to(Severity::Ok, Reason::Withdrawn, now)
+        let moved = self.change_to(Severity::Ok, Reason::Withdrawn, now);
+        self.better_since = None;
+        moved
     }
 
     fn change_to(&mut self, to: Severity, reason: Reason, now: Timestamp) -> Option<Moved> {
@@ -239,11 +240,12 @@ impl SeriesState {
             self.note(|notes| notes.urgent_since = (to >= Severity::Critical).then_some(now));
         }
         self.better_since = match (from, to) {
-            (_, Severity::Ok | Severity::Out) => None,
-            (Severity::Out, Severity::Low | Severity::Critical) => Some(now),
-            (Severity::Ok | Severity::Low | Severity::Critical, Severity::Low | Severity::Critical) => {
-                self.better_since
-            }
+            (_, Severity::Out) => None,
+            (Severity::Out, Severity::Ok | Severity::Low | Severity::Critical) => Some(now),
+            (
+                Severity::Ok | Severity::Low | Severity::Critical,
+                Severity::Ok | Severity::Low | Severity::Critical,
+            ) => self.better_since,
         };
         if to == Severity::Ok {
             self.born_open = false;

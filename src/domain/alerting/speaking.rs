@@ -67,11 +67,15 @@ impl Telling<'_> {
         let seen = self.rules.channels[channel].view(series.severity);
         let view = match (mode, routed) {
             (Mode::Withdraw, _) => Severity::Ok,
-            (Mode::Speak { .. } | Mode::Flap(_) | Mode::Settle | Mode::Covered { .. }, true) => seen,
+            (
+                Mode::Speak { .. } | Mode::Flap(_) | Mode::Settle | Mode::Announced | Mode::Covered { .. },
+                true,
+            ) => seen,
             // A recovery goes to every channel that was told, also one that is no longer routed to.
-            (Mode::Speak { .. } | Mode::Flap(_) | Mode::Settle | Mode::Covered { .. }, false) => {
-                told.min(seen)
-            }
+            (
+                Mode::Speak { .. } | Mode::Flap(_) | Mode::Settle | Mode::Announced | Mode::Covered { .. },
+                false,
+            ) => told.min(seen),
         };
         Ear {
             channel,
@@ -87,7 +91,7 @@ impl Telling<'_> {
         let covered = matches!(mode, Mode::Covered { .. });
         let rule_changed = match mode {
             Mode::Speak { rule_changed } | Mode::Covered { rule_changed } => rule_changed,
-            Mode::Settle | Mode::Withdraw | Mode::Flap(_) => false,
+            Mode::Settle | Mode::Announced | Mode::Withdraw | Mode::Flap(_) => false,
         };
         // What got worse beyond what the channel takes is no recovery.
         let no_better = view < told && series.severity >= told && mode != Mode::Withdraw;
@@ -213,7 +217,7 @@ impl Telling<'_> {
         });
     }
 
-    fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
+    pub(super) fn set_told(&self, channel: usize, series: &mut SeriesState, severity: Severity) {
         let now = self.now;
         self.remember(channel, series, |told| {
             if told.severity != severity {

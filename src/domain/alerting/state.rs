@@ -43,7 +43,7 @@ pub struct SeriesState {
     pub pending: [Option<Timestamp>; 3],
     /// Since when the level is unknown: timers stand still.
     pub frozen_since: Option<Timestamp>,
-    /// When it left out, where `better` has not been said yet.
+    /// When it left out, where `hold` has not passed since: until then `better` is not said.
     pub better_since: Option<Timestamp>,
     /// Counts what was said and recorded of the series; never restarts.
     pub transition: u32,

@@ -37,6 +37,8 @@ pub(super) enum Mode {
     Flap(Moved),
     /// First sight: what is open counts as told.
     Settle,
+    /// A combination of a product that an event just told of: what is open counts as told to those who hear the event.
+    Announced,
     /// Gone, retired or no longer counted: open alerts are taken back.
     Withdraw,
     /// A combination that is no worse than its product, or what a pool speaks for: only good news.
@@ -269,6 +271,7 @@ impl<'a> Telling<'a> {
     ) {
         let mode = self.attend(series, about, mode, taken);
         if series.told.is_empty() && series.severity == Severity::Ok {
+            series.better_since = None;
             return;
         }
         self.forget_removed(series);
@@ -287,17 +290,25 @@ impl<'a> Telling<'a> {
         if self.alerts_gathered() != before {
             series.told_of_mute();
         }
-        if matches!(mode, Mode::Speak { .. } | Mode::Flap(_)) && !frozen && self.is_held(series, effective) {
+        let held =
+            matches!(mode, Mode::Speak { .. } | Mode::Flap(_)) && !frozen && self.is_held(series, effective);
+        // Whoever knows it as ok waits for nothing.
+        if held || (series.told.is_empty() && series.severity == Severity::Ok) {
             series.better_since = None;
         }
     }
 
     /// How the channel is told: what a pool speaks for is not told by itself.
     fn mode_for(&self, channel: usize, mode: Mode, severity: Severity, about: About<'_>) -> Mode {
+        let mode = match mode {
+            Mode::Announced if self.hears_of_product(channel, about) => Mode::Settle,
+            Mode::Announced => Mode::Speak { rule_changed: false },
+            Mode::Speak { .. } | Mode::Flap(_) | Mode::Settle | Mode::Withdraw | Mode::Covered { .. } => mode,
+        };
         let rule_changed = match mode {
             Mode::Speak { rule_changed } => rule_changed,
             // What a pool speaks for was not told by itself, so its recovery is not said either.
-            Mode::Settle | Mode::Flap(_) => false,
+            Mode::Settle | Mode::Announced | Mode::Flap(_) => false,
             Mode::Withdraw | Mode::Covered { .. } => return mode,
         };
         if self.is_spoken_for(channel, severity, about) {
@@ -305,6 +316,12 @@ impl<'a> Telling<'a> {
         } else {
             mode
         }
+    }
+
+    /// Whether the channel hears what happens to the product it is about.
+    fn hears_of_product(&self, channel: usize, about: About<'_>) -> bool {
+        let product = about.product();
+        product.is_some_and(|product| product.effective.channels.contains(&channel))
     }
 
     fn alerts_gathered(&self) -> usize {
