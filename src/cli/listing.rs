@@ -162,7 +162,7 @@ pub fn pools(board: &Board, several: bool) -> String {
     listed.to_string()
 }
 
-/// Whom it holds back, or why what is left is not known.
+/// Whom it holds back and how long what is left lasts, or why that is not known.
 fn pool_note(pool: &Pool, several: bool) -> String {
     if pool.level.known().is_none() {
         return pool.unknown.clone();
@@ -173,11 +173,11 @@ fn pool_note(pool: &Pool, several: bool) -> String {
         Beside::OneShop
     };
     let held = limit::held_back(&pool.told(), beside, STYLE);
-    if held.is_empty() {
-        String::new()
-    } else {
-        format!("holds back {held}")
-    }
+    let held = (!held.is_empty()).then(|| format!("holds back {held}"));
+    let left = pool.level.known().is_some_and(|left| left > 0);
+    let lasts = pool.cover.filter(|_| left);
+    let lasts = lasts.map(|cover| format!("lasts {}", forecast::about(cover.days)));
+    held.into_iter().chain(lasts).collect::<Vec<_>>().join("; ")
 }
 
 /// Out first, then critical and low, then what is unknown, then the rest.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Sentence;
@@ -32,6 +33,8 @@ pub struct Row<'a> {
     /// Whom it holds back.
     pub held_back: Sentence,
     pub limits: Option<Limits<'a>>,
+    /// `about 6 days`
+    pub lasts: Option<String>,
     pub since: Option<When>,
     pub why: Option<&'a str>,
     /// The last figure of a level that is not known, and when it was read.
@@ -76,12 +79,21 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
             critical: thresholds.critical,
             origin: &thresholds.origin,
         }),
+        lasts: lasting(pool),
         since: item.since.map(|since| When::new(since, now)),
         why: item.unknown,
         last_known: item
             .last_level
             .zip(item.last_known_at.map(|at| When::new(at, now))),
     }
+}
+
+/// How long what is left lasts, while anything is left.
+fn lasting(pool: &Pool) -> Option<String> {
+    let cover = pool
+        .cover
+        .filter(|_| pool.level.known().is_some_and(|left| left > 0))?;
+    Some(forecast::about(cover.days))
 }
 
 /// Where the pool would stand, were it a product.
