@@ -79,6 +79,8 @@ pub fn plan(cron: &str, zone: &str, period: Period) -> Plan {
 impl World {
     /// A shop with these products, which has not been looked at.
     pub async fn open(items: Vec<Item>) -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let shop = Shop::open(items);
         let mail = MailSink::start().await.unwrap();
         let hooks = WebhookSink::start().await.unwrap();
