@@ -183,6 +183,7 @@ pub mod notify {
         pub mod template;
     }
     pub mod webhook_format;
+    pub mod late;
     pub mod verdict;
     pub mod webhook;
     pub mod heartbeat;

@@ -727,3 +727,47 @@ async fn what_waits_for_a_channel_that_was_removed_is_kept_as_dead_letters() {
     let made = world.deliver(HOOK).await;
     assert!(made.len() == 1 && made[0].attempted.result.is_ok(), "{made:?}");
 }
+
+#[tokio::test]
+async fn a_mail_that_comes_after_a_newer_one_says_so_and_what_a_program_takes_stays_as_it_was() {
+    let mut world = World::begin().await;
+    world.now = MINUTE;
+    // Greylisted, and the webhook's receiver is away for a moment.
+    world.mail().next(Step::Rcpt, Fault::Code(450));
+    world.mail().next(Step::Rcpt, Fault::Code(450));
+    world.hook.next(Reply::Status(503));
+    assert_eq!(world.stock(1, 0).await, 2);
+    world.deliver_due().await;
+    let told = world.mail().mails().len();
+    let posted = world.hook.requests().len();
+    world.now = MINUTE + 2;
+    world.stock(1, 20).await;
+    world.now = 8 * MINUTE;
+    world.poll().await;
+    let newer = world.deliver(MAIL).await;
+    assert!(!newer.is_empty(), "nothing was due");
+    world.go_on_until(24 * HOUR).await;
+    let mails = world.mail().mails();
+    let mails: Vec<_> = mails[told..]
+        .iter()
+        .filter(|mail| mail.to == [STAFF[0]])
+        .collect();
+    let subjects: Vec<String> = mails.iter().map(|mail| mail.subject()).collect();
+    insta::assert_debug_snapshot!(subjects, @r#"
+    [
+        "recovered: DS-1 (20)",
+        "[late] OUT: DS-1 (was 20)",
+    ]
+    "#);
+    let late = mails.iter().find(|mail| mail.subject().starts_with("[late] OUT"));
+    let late = late.expect("the late mail");
+    insta::assert_snapshot!(late.text().lines().next().unwrap_or_default(), @"Decided 21 Nov 2026, 12:01 UTC, delivered late: a newer message was delivered 21 Nov 2026, 12:08 UTC (recovered: DS-1 (20)).");
+    assert!(
+        late.html().contains("delivered late: a newer message"),
+        "{}",
+        late.html()
+    );
+    for request in &world.hook.requests()[posted..] {
+        assert!(!request.text().contains("delivered late"), "{}", request.text());
+    }
+}

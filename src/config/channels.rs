@@ -217,7 +217,11 @@ fn webhook(reader: &mut Reader, key: &str, webhook: Webhook) -> Option<WebhookSe
         Given::Is(secret) => Some(secret.value),
         Given::Broken => return None,
     };
+    let place = url.place.clone();
     let (url, addressing) = webhook.receiver.addressed(reader, &format, url, key)?;
+    if let Some(doubt) = receivers::doubtful(&format, &url) {
+        reader.findings.warn(key, place, doubt);
+    }
     Some(WebhookSettings {
         url: SecretString::from(String::from(url)),
         format,

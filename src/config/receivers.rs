@@ -151,6 +151,16 @@ impl Receiver {
             Some(chat) => chat.value,
             None => match taken(&mut value, "chat_id").map(|text| chat_id(&text)) {
                 Some(Ok(chat)) => chat,
+                None if !self.token.is_absent() => {
+                    let wrong = Wrong::new(
+                        "is missing beside the token: the chat to write to",
+                        "Write chat_id = \"-1001234567890\" in the channel.",
+                    );
+                    reader
+                        .findings
+                        .wrong(beside(owner, "chat_id"), Place::Missing, wrong);
+                    return None;
+                }
                 Some(Err(_)) | None => {
                     let wrong = Wrong::new(
                         "names no chat: neither a number nor a channel's @name",
@@ -191,6 +201,64 @@ impl Receiver {
         };
         Some((value, addressing))
     }
+}
+
+/// What looks like a mistake in an address for that format, and is none for sure.
+pub fn doubtful(format: &WebhookFormat, url: &Url) -> Option<Wrong> {
+    let host = url.host_str().unwrap_or_default();
+    let whose = chat_of(url);
+    let named = match format {
+        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Template(_) => "",
+        WebhookFormat::Slack => "slack",
+        WebhookFormat::Discord => "discord",
+        WebhookFormat::Teams => "teams",
+        WebhookFormat::Telegram => "telegram",
+        WebhookFormat::Ntfy => "ntfy",
+    };
+    match (format, whose) {
+        // A body of one's own may be meant for a chat.
+        (WebhookFormat::Template(_), _) => None,
+        (WebhookFormat::Alertmanager, _) if url.path().trim_end_matches('/').ends_with("/api/v1/alerts") => {
+            Some(Wrong::new(
+                "ends in /api/v1/alerts, which Alertmanager has not had since version 0.27",
+                "Write its address alone, https://alertmanager.example.com, or with /api/v2/alerts.",
+            ))
+        }
+        (_, Some(chat)) if chat != named => Some(Wrong::new(
+            format!("leads to {host}, which takes messages of the format {chat} alone"),
+            format!("Set the format to {chat}, or write the address of the receiver that is meant."),
+        )),
+        (_, Some(chat)) if url.scheme() == "http" => Some(Wrong::new(
+            format!(
+                "sends to {chat} without encryption: whoever is on the way can read the address and write there"
+            ),
+            "Write https:// before it.",
+        )),
+        (WebhookFormat::Telegram, _) if !url.path().split('/').any(is_bot) => Some(Wrong::new(
+            "holds a bot's token that does not look like one",
+            "A token reads 123456789:AA…; copy it from @BotFather again, whole.",
+        )),
+        (_, Some(_) | None) => None,
+    }
+}
+
+/// The chat whose public address it is.
+fn chat_of(url: &Url) -> Option<&'static str> {
+    match url.host_str().unwrap_or_default() {
+        "hooks.slack.com" => Some("slack"),
+        "discord.com" | "discordapp.com" if url.path().starts_with("/api/webhooks/") => Some("discord"),
+        "api.telegram.org" => Some("telegram"),
+        "ntfy.sh" => Some("ntfy"),
+        _ => None,
+    }
+}
+
+/// `bot`, digits, a colon, and more.
+fn is_bot(part: &str) -> bool {
+    let token = part.strip_prefix("bot").and_then(|token| token.split_once(':'));
+    token.is_some_and(|(number, rest)| {
+        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty()
+    })
 }
 
 /// Takes a parameter out of the query.
@@ -264,5 +332,73 @@ fn token(text: &str) -> Result<SecretString, Wrong> {
             "is not a token",
             "Copy it as the receiver shows it: letters, digits, : - and _.",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_does_not_fit_its_format_is_doubted() {
+        for (format, url, said) in [
+            (
+                WebhookFormat::Slack,
+                "https://discord.com/api/webhooks/1/CANARY",
+                "the format discord",
+            ),
+            (
+                WebhookFormat::Discord,
+                "https://hooks.slack.com/services/T/B/CANARY",
+                "the format slack",
+            ),
+            (
+                WebhookFormat::Standard,
+                "https://hooks.slack.com/services/T/B/CANARY",
+                "the format slack",
+            ),
+            (
+                WebhookFormat::Standard,
+                "https://api.telegram.org/bot1:CANARY/sendMessage",
+                "the format telegram",
+            ),
+            (
+                WebhookFormat::Slack,
+                "http://hooks.slack.com/services/T/B/CANARY",
+                "without encryption",
+            ),
+            (
+                WebhookFormat::Telegram,
+                "https://api.telegram.org/botCANARY/sendMessage",
+                "does not look like one",
+            ),
+            (
+                WebhookFormat::Alertmanager,
+                "http://127.0.0.1:9093/api/v1/alerts",
+                "/api/v1/alerts",
+            ),
+            (
+                WebhookFormat::Slack,
+                "https://hooks.slack.com/services/T/B/CANARY",
+                "",
+            ),
+            (
+                WebhookFormat::Slack,
+                "http://mattermost.example.com/hooks/CANARY",
+                "",
+            ),
+            (
+                WebhookFormat::Telegram,
+                "https://api.telegram.org/bot1:CANARY/sendMessage",
+                "",
+            ),
+            (WebhookFormat::Alertmanager, "http://127.0.0.1:9093", ""),
+            (WebhookFormat::Ntfy, "https://ntfy.sh/", ""),
+        ] {
+            let doubt = doubtful(&format, &Url::parse(url).expect("a URL"));
+            let told = format!("{doubt:?}");
+            assert_eq!(doubt.is_some(), !said.is_empty(), "{url}: {told}");
+            assert!(told.contains(said) && !told.contains("CANARY"), "{url}: {told}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Bodies of an operator's own: the template that a channel names, read and tried.
 
 use std::fs;
+use std::io;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::file::Value;
@@ -14,6 +17,9 @@ use crate::config::section::Section;
 use crate::config::values;
 use crate::notify::format::template::Template;
 use crate::notify::webhook_format::WebhookFormat;
+
+/// The longest template, in bytes.
+const LONGEST: u64 = 256 * 1024;
 
 /// The format of a channel of the file: its name, and of a template the file and what it makes.
 pub fn format(reader: &mut Reader, section: &mut Section<'_>) -> Given<Placed<WebhookFormat>> {
@@ -75,10 +81,10 @@ fn template_format(
 }
 
 fn read_template(reader: &Reader, path: &str, content_type: &str) -> Result<Template, Wrong> {
-    let text = fs::read_to_string(reader.overlay.path(path)).map_err(|error| {
+    let text = template_text(&reader.overlay.path(path)).map_err(|why| {
         Wrong::new(
-            format!("names {path:?}, which cannot be read: {}", error.kind()),
-            "Check its path and permissions.",
+            format!("names {path:?}, which cannot be read: {why}"),
+            "Check its path and permissions; it is a plain file of at most 256 kB.",
         )
     })?;
     Template::checked(&text, content_type).map_err(|problem| {
@@ -87,6 +93,25 @@ fn read_template(reader: &Reader, path: &str, content_type: &str) -> Result<Temp
             "See docs/templates.md for what a template is given.",
         )
     })
+}
+
+/// The text of a plain file that is not too long. Whatever else a path names is not even opened: a device may have no
+/// end, and a pipe no beginning.
+fn template_text(path: &Path) -> Result<String, String> {
+    let said = |error: io::Error| error.kind().to_string();
+    if !fs::metadata(path).map_err(said)?.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    let mut text = String::new();
+    // It may grow while it is read.
+    let beginning = fs::File::open(path).map_err(said)?.take(LONGEST + 1);
+    let read = io::BufReader::new(beginning).read_to_string(&mut text);
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    if fs::metadata(path).map_err(said)?.len().max(length) > LONGEST {
+        return Err("it is longer than 256 kB".to_owned());
+    }
+    read.map_err(said)?;
+    Ok(text)
 }
 
 /// `application/json`, `text/plain; charset=utf-8`.
@@ -103,5 +128,41 @@ fn content_type(text: &str) -> Result<String, Wrong> {
             "is not a content type",
             "Write application/json or text/plain; charset=utf-8.",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_a_plain_file_of_a_bounded_length() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("body.j2");
+        let full = "x".repeat(256 * 1024);
+        fs::write(&file, &full).expect("writes");
+        assert_eq!(template_text(&file).as_ref(), Ok(&full));
+        fs::write(&file, format!("{full}é")).expect("writes");
+        assert_eq!(template_text(&file), Err("it is longer than 256 kB".to_owned()));
+        fs::write(&file, [0xff]).expect("writes");
+        assert_eq!(template_text(&file), Err("invalid data".to_owned()));
+        assert_eq!(template_text(folder.path()), Err("it is no file".to_owned()));
+        assert_eq!(
+            template_text(Path::new("/dev/zero")),
+            Err("it is no file".to_owned())
+        );
+        assert_eq!(
+            template_text(&folder.path().join("none")),
+            Err("entity not found".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        assert_eq!(template_text(&pipe), Err("it is no file".to_owned()));
     }
 }

@@ -13,6 +13,7 @@ use crate::doctor::mail;
 use crate::doctor::mail::Called;
 use crate::doctor::placeholder;
 use crate::doctor::way;
+use crate::domain::delivery::SendError;
 use crate::domain::message::Body;
 use crate::domain::message::Message;
 use crate::notify::channel::Channel as Way;
@@ -23,6 +24,7 @@ use crate::notify::channel::Obstacle;
 use crate::notify::content::Outgoing;
 use crate::notify::webhook::Unreached;
 use crate::notify::webhook::WebhookError;
+use crate::notify::webhook_format::WebhookFormat;
 
 /// The longest that a channel's walk may take, without a test message.
 const STEP: Duration = Duration::from_secs(10);
@@ -160,7 +162,7 @@ async fn test(channel: &Channel, way: &Way, zone: &TimeZone, now: Timestamp, wal
         match way.send(&recipient, &outgoing).await {
             Ok(receipt) => answers.push(format!("{recipient}: {}", receipt.answer)),
             Err(error) => {
-                walk.found("test message", refused(channel, &recipient, &error.to_string()));
+                walk.found("test message", refused(channel, &recipient, &error));
                 return;
             }
         }
@@ -168,7 +170,7 @@ async fn test(channel: &Channel, way: &Way, zone: &TimeZone, now: Timestamp, wal
     walk.ok("test message", format!("accepted ({})", answers.join("; ")));
 }
 
-fn refused(channel: &Channel, recipient: &str, error: &str) -> Wrong {
+fn refused(channel: &Channel, recipient: &str, error: &SendError) -> Wrong {
     match &channel.settings.kind {
         ChannelKind::Email(_) => Wrong::failure(
             Id::SmtpRefused,
@@ -177,14 +179,84 @@ fn refused(channel: &Channel, recipient: &str, error: &str) -> Wrong {
              operator, or look into its log.",
         )
         .about(channel.called.url.clone()),
-        ChannelKind::Webhook(_) => Wrong::failure(
+        ChannelKind::Webhook(settings) => Wrong::failure(
             Id::WebhookRefused,
             format!("The webhook's receiver did not take the test message: {error}."),
-            format!(
-                "Check path and token in {}, the secret for the signature, and the receiver's own log.",
-                channel.called.url
-            ),
+            mend(&settings.format, error, &channel.called),
         )
         .about(channel.called.url.clone()),
+    }
+}
+
+/// What helps against an answer; where the answer's own words name the mend, they stand in the error already.
+fn mend(format: &WebhookFormat, error: &SendError, called: &Called) -> String {
+    let (url, proof) = (&called.url, &called.proof);
+    let reason = error.reason();
+    match (reason, format.is_ours()) {
+        ("http_429" | "http_408" | "http_425", _) => {
+            "The receiver limits how much it takes. Run it again in some minutes.".to_owned()
+        }
+        _ if reason.starts_with("http_5") => {
+            "This is trouble of the receiver's own, not of your settings. Run it again in \
+             some minutes; if it stays so, ask its operator."
+                .to_owned()
+        }
+        ("http_401" | "http_403", true) => format!(
+            "Check the token in {url}, and that the receiver knows the secret in {proof}; its own log says which it misses."
+        ),
+        ("http_401" | "http_403", false) => format!(
+            "The address or the token is not valid, or may not write there. Copy it from the receiver into {url} again."
+        ),
+        ("http_404" | "http_405" | "http_410" | "http_3xx", _) => {
+            format!("Check the path in {url}: nothing takes messages there (any more).")
+        }
+        ("http_400" | "http_413" | "http_415" | "http_422", _) => format!(
+            "The receiver does not take messages of this form: check that the channel's format is that of the receiver, \
+             and what it is given beside {url}."
+        ),
+        (_, _) => format!("Check {url}, and the receiver's own log."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_to_a_test_message_has_the_mend_that_fits_it() {
+        let called = Called {
+            url: "WEBHOOK_URL".to_owned(),
+            proof: "WEBHOOK_SECRET".to_owned(),
+            from: String::new(),
+            to: String::new(),
+        };
+        for (reason, format, said) in [
+            ("http_503", WebhookFormat::Slack, "not of your settings"),
+            ("http_500", WebhookFormat::Standard, "not of your settings"),
+            ("http_429", WebhookFormat::Discord, "again in some minutes"),
+            (
+                "http_401",
+                WebhookFormat::Standard,
+                "the secret in WEBHOOK_SECRET",
+            ),
+            ("http_401", WebhookFormat::Telegram, "token is not valid"),
+            ("http_404", WebhookFormat::Teams, "Check the path in WEBHOOK_URL"),
+            (
+                "http_400",
+                WebhookFormat::Standard,
+                "format is that of the receiver",
+            ),
+            ("timeout", WebhookFormat::Ntfy, "Check WEBHOOK_URL"),
+        ] {
+            let error = SendError::Transient {
+                reason,
+                detail: String::new(),
+                retry_after: None,
+            };
+            let mend = mend(&format, &error, &called);
+            assert!(mend.contains(said), "{reason}: {mend}");
+            let secret = mend.contains("WEBHOOK_SECRET");
+            assert!(!secret || format.is_ours(), "{mend}");
+        }
     }
 }

@@ -64,6 +64,19 @@ pub fn stuck(email: &EmailSettings, called: &Called, stuck: &Stuck) -> Wrong {
             )
             .about(url.clone())
         }
+        Hurdle::ItsTrouble { with_sign_in } => {
+            let (id, what) = match with_sign_in {
+                true => (Id::SmtpSignIn, "cannot try our sign-in now"),
+                false => (Id::SmtpTls, "does not begin a secure connection now"),
+            };
+            Wrong::failure(
+                id,
+                format!("The mail server {host}, port {port}, {what}: {detail}."),
+                "This is trouble of the server's own, not of your settings. Run it again in some minutes; if it stays so, \
+                 ask the server's operator.",
+            )
+            .about(url.clone())
+        }
         Hurdle::SignIn => Wrong::failure(
             Id::SmtpSignIn,
             format!("The mail server {host} does not let us sign in: {detail}."),

@@ -17,6 +17,8 @@ use crate::notify::channel::Channel;
 use crate::notify::content::Content;
 use crate::notify::content::Outgoing;
 use crate::notify::content::Receipt;
+use crate::notify::late;
+use crate::notify::late::Newer;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Claim;
@@ -199,6 +201,12 @@ impl Deliver {
                 }
             }
         }
+        if self.channel().is_read_by_people()
+            && let Some(newer) = self.told_meanwhile(claim, &content).await?
+        {
+            let note = late::note(claim.recorded_at, &newer, &self.telling.zone);
+            content = self.channel().told_late(content, &note);
+        }
         let outgoing = Outgoing {
             message_id: claim.message,
             content: &content,
@@ -208,17 +216,32 @@ impl Deliver {
         self.channel().send(&claim.recipient, &outgoing).await
     }
 
+    /// The newest message that its recipient took before this one and that is newer.
+    async fn told_meanwhile(&self, claim: &Claim, content: &Content) -> Result<Option<Newer>, SendError> {
+        if !["stock.", "source."]
+            .iter()
+            .any(|about| claim.kind.starts_with(about))
+        {
+            return Ok(None);
+        }
+        let reader = self.store.reader();
+        let taken = reader.newer_taken(claim).await.map_err(unread)?;
+        let same = taken.into_iter().find(|taken| {
+            serde_json::from_str::<Content>(&taken.content).is_ok_and(|other| {
+                self.channel()
+                    .same_matter(claim.instance.as_deref(), content, &other)
+            })
+        });
+        Ok(same.map(|taken| Newer {
+            delivered_at: taken.at.unwrap_or(claim.recorded_at),
+            headline: taken.headline,
+        }))
+    }
+
     /// What the recipient took of all that was recorded later.
     async fn taken_since(&self, claim: &Claim) -> Result<Vec<Content>, SendError> {
         let reader = self.store.reader();
-        let later = reader
-            .sent_after(claim)
-            .await
-            .map_err(|error| SendError::Transient {
-                reason: "database",
-                detail: format!("what was sent meanwhile could not be read: {error}"),
-                retry_after: None,
-            })?;
+        let later = reader.sent_after(claim).await.map_err(unread)?;
         // What cannot be read was never sent.
         Ok(later
             .iter()
@@ -265,5 +288,13 @@ impl Deliver {
                 None,
             ),
         }
+    }
+}
+
+fn unread(error: StoreError) -> SendError {
+    SendError::Transient {
+        reason: "database",
+        detail: format!("what was sent meanwhile could not be read: {error}"),
+        retry_after: None,
     }
 }

@@ -20,6 +20,7 @@ use crate::notify::format::ntfy;
 use crate::notify::format::slack;
 use crate::notify::format::teams;
 use crate::notify::format::telegram;
+use crate::notify::late;
 use crate::notify::smtp::EmailError;
 use crate::notify::smtp::Mailer;
 use crate::notify::smtp::Stuck;
@@ -204,6 +205,48 @@ impl Channel {
                 body: alertmanager::without_what_is_old(&body, &later)?,
             }),
             Content::Http { .. } | Content::Mail { .. } | Content::Unrendered { .. } => Some(content),
+        }
+    }
+
+    /// The content with word at its head that it comes late, where people read it. What a program takes stays as it was.
+    #[must_use]
+    pub fn told_late(&self, content: Content, note: &str) -> Content {
+        match (&self.way, content) {
+            (Way::Email(_), content) => late::mail(content, note),
+            (Way::Webhook { format, .. }, Content::Http { content_type, body }) => Content::Http {
+                content_type,
+                body: late::chat(format, &body, note),
+            },
+            (Way::Webhook { .. }, content @ (Content::Mail { .. } | Content::Unrendered { .. })) => content,
+        }
+    }
+
+    /// Whether people read what it delivers.
+    #[must_use]
+    pub fn is_read_by_people(&self) -> bool {
+        match &self.way {
+            Way::Email(_) => true,
+            Way::Webhook { format, .. } => match format {
+                WebhookFormat::Slack
+                | WebhookFormat::Discord
+                | WebhookFormat::Teams
+                | WebhookFormat::Telegram
+                | WebhookFormat::Ntfy => true,
+                WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Template(_) => false,
+            },
+        }
+    }
+
+    /// Whether both contents may be about the same thing: mails say by their threads, where both have one of their own.
+    #[must_use]
+    pub fn same_matter(&self, instance: Option<&str>, one: &Content, other: &Content) -> bool {
+        match (one, other) {
+            (Content::Mail { thread: one, .. }, Content::Mail { thread: other, .. }) => {
+                let shop = email::thread_of_shop(instance);
+                one == other || *one == shop || *other == shop
+            }
+            (Content::Http { .. } | Content::Unrendered { .. }, _)
+            | (Content::Mail { .. }, Content::Http { .. } | Content::Unrendered { .. }) => true,
         }
     }
 

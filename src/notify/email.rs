@@ -131,9 +131,17 @@ fn thread(message: &Message) -> String {
         Body::Report(report) => Some(format!("report\0{}", report.name)),
         Body::ReportOverdue { report, .. } => Some(format!("report\0{report}")),
     };
-    let instance = message.instance.as_deref().unwrap_or_default();
-    let product = product.unwrap_or_default();
-    let digest = Sha256::digest(format!("{instance}\0{product}"));
+    named(message.instance.as_deref(), &product.unwrap_or_default())
+}
+
+/// The thread of what is about no single thing of a shop.
+pub(crate) fn thread_of_shop(instance: Option<&str>) -> String {
+    named(instance, "")
+}
+
+fn named(instance: Option<&str>, about: &str) -> String {
+    let instance = instance.unwrap_or_default();
+    let digest = Sha256::digest(format!("{instance}\0{about}"));
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Step {
 pub(crate) struct Failure {
     pub(crate) error: SendError,
     pub(crate) waiting: bool,
+    /// The server said so itself.
+    pub(crate) answered: bool,
     /// What TLS itself said, where it was that.
     pub(crate) tls: Option<Box<rustls::Error>>,
 }
@@ -35,6 +37,7 @@ impl From<SendError> for Failure {
         Self {
             error,
             waiting: false,
+            answered: false,
             tls: None,
         }
     }
@@ -49,12 +52,14 @@ pub(crate) fn transient(reason: &'static str, detail: &str) -> SendError {
     }
 }
 
-/// What a failure means. Credentials are never part of what is shown: of a refused sign-in only the code is.
+/// What a failure means. Credentials are never part of what is shown: of a refused sign-in only the code is; the words of
+/// a server that could not try them are for the caller to look through.
 pub(crate) fn judge(step: Step, error: &smtp::Error) -> Failure {
     Failure {
         error: meaning(step, error),
         // After a STARTTLS that failed there is no stream left to say anything on.
         waiting: step != Step::StartTls && error.status().is_some(),
+        answered: error.status().is_some(),
         tls: tls_error(error).map(Box::new),
     }
 }
@@ -77,13 +82,19 @@ fn tls_error(error: &smtp::Error) -> Option<rustls::Error> {
 fn meaning(step: Step, error: &smtp::Error) -> SendError {
     let code = error.status().map(u16::from);
     match (step, code) {
+        // The credentials were not even looked at (RFC 4954, section 6).
+        (Step::SignIn, Some(code)) if code < 500 => transient(reason(code), &said(code, error)),
         (Step::SignIn, Some(code)) => {
             transient("auth", &format!("the mail server refused the sign-in ({code})"))
         }
         (Step::SignIn, None) if error.is_client() => {
             transient("auth", "the mail server offers no way to sign in with a password")
         }
-        (Step::StartTls, _) => transient(
+        (Step::StartTls, Some(code)) => transient(
+            "tls",
+            &format!("{} to STARTTLS; nothing was sent in the clear", said(code, error)),
+        ),
+        (Step::StartTls, None) => transient(
             "tls",
             "STARTTLS failed (is the certificate valid for this name?); nothing was sent in the clear",
         ),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
@@ -53,6 +55,10 @@ pub enum Hurdle {
     Connect,
     NoStartTls,
     Tls,
+    /// It answered a command with trouble of its own.
+    ItsTrouble {
+        with_sign_in: bool,
+    },
     SignIn,
     /// It takes no mail from the sender.
     Sender,
@@ -79,8 +85,10 @@ fn stuck(at: Hurdle, failure: Failure) -> (Stuck, bool) {
     | SendError::Permanent { reason, detail }
     | SendError::Gone { reason, detail }) = failure.error;
     let at = match (reason, at) {
+        ("tls", _) if failure.answered => Hurdle::ItsTrouble { with_sign_in: false },
         ("tls", _) => Hurdle::Tls,
         ("auth", _) => Hurdle::SignIn,
+        (_, Hurdle::SignIn) => Hurdle::ItsTrouble { with_sign_in: true },
         (_, Hurdle::Recipient { address, .. }) => Hurdle::Recipient { address, for_good },
         (_, at) => at,
     };
@@ -103,6 +111,8 @@ pub struct Mailer {
     port: u16,
     security: Security,
     credentials: Option<Credentials>,
+    /// What no answer to a sign-in may repeat, in lower case.
+    telltales: Vec<String>,
     from: Mailbox,
     to: Vec<Address>,
     unsubscribe: Option<String>,
@@ -159,6 +169,7 @@ impl Mailer {
         });
         Ok(Self {
             port: settings.port,
+            telltales: telltales(settings),
             security,
             credentials,
             unsubscribe: settings.unsubscribe.clone(),
@@ -203,6 +214,19 @@ impl Mailer {
         }
         outcome.map_err(|failure| failure.error)
     }
+}
+
+/// User and password, plain and as they are sent, in lower case.
+fn telltales(settings: &EmailSettings) -> Vec<String> {
+    let user = settings.username.as_deref().unwrap_or_default();
+    let password = settings.password.as_ref().map_or("", ExposeSecret::expose_secret);
+    let sent = [user, password, &format!("\0{user}\0{password}")].map(|text| STANDARD.encode(text));
+    let plain = [user, password].into_iter().map(str::to_owned);
+    plain
+        .chain(sent)
+        .filter(|part| part.len() > 2)
+        .map(|part| part.to_lowercase())
+        .collect()
 }
 
 /// The host's full name, else the sender's domain: servers distrust a bare name.
@@ -258,6 +282,7 @@ impl Mailer {
             return Err(Failure {
                 error: transient("tls", detail),
                 waiting: true,
+                answered: false,
                 tls: None,
             });
         }
@@ -275,7 +300,21 @@ impl Mailer {
             .auth(DEFAULT_MECHANISMS, credentials)
             .await
             .map(drop)
-            .map_err(|error| judge(Step::SignIn, &error))
+            .map_err(|error| self.without_telltales(judge(Step::SignIn, &error)))
+    }
+
+    /// The failure without the server's words where they repeat what we signed in with.
+    fn without_telltales(&self, failure: Failure) -> Failure {
+        let said = failure.error.to_string().to_lowercase();
+        match failure.error {
+            SendError::Transient { reason, .. } if self.telltales.iter().any(|part| said.contains(part)) => {
+                Failure {
+                    error: transient(reason, "the mail server could not try the sign-in"),
+                    ..failure
+                }
+            }
+            SendError::Transient { .. } | SendError::Permanent { .. } | SendError::Gone { .. } => failure,
+        }
     }
 
     /// Goes as far as a mail would, up to where its text would begin, for each recipient; hands none over.

@@ -109,6 +109,13 @@ const TELEGRAM: [Refusal; 3] = [
 
 /// What the answer of a receiver of this format means.
 pub(crate) fn judge(format: &WebhookFormat, answer: Answer) -> Result<String, SendError> {
+    if let Some(detail) = no_success(format, &answer) {
+        return Err(SendError::Transient {
+            reason: "bad_answer",
+            detail,
+            retry_after: None,
+        });
+    }
     match format {
         WebhookFormat::Standard
         | WebhookFormat::Alertmanager
@@ -118,6 +125,63 @@ pub(crate) fn judge(format: &WebhookFormat, answer: Answer) -> Result<String, Se
         WebhookFormat::Discord => discord(answer),
         WebhookFormat::Teams => teams(answer),
         WebhookFormat::Telegram => telegram(answer),
+    }
+}
+
+/// Why an answer of success is none: nothing that the receiver itself would say. An answer without a text contradicts
+/// nothing.
+fn no_success(format: &WebhookFormat, answer: &Answer) -> Option<String> {
+    let (status, text) = (answer.status, answer.text.trim());
+    if !(200..300).contains(&status) || text.is_empty() {
+        return None;
+    }
+    let page = text.starts_with('<');
+    let (whose, foreign) = match format {
+        WebhookFormat::Standard | WebhookFormat::Alertmanager | WebhookFormat::Template(_) => return None,
+        WebhookFormat::Slack
+            if SLACK.iter().any(|refusal| refusal.word == text) || text.starts_with("invalid_") =>
+        {
+            return Some(format!(
+                "the receiver answered {status}, and refused it all the same: {}",
+                clean::line(text, 60)
+            ));
+        }
+        WebhookFormat::Slack => ("Slack", page),
+        WebhookFormat::Discord => ("Discord", page),
+        WebhookFormat::Teams => ("Teams", page),
+        WebhookFormat::Ntfy => ("ntfy", page),
+        WebhookFormat::Telegram => (
+            "Telegram",
+            serde_json::from_str::<Value>(text).map_or(true, |said| !said["ok"].is_boolean()),
+        ),
+    };
+    let what = if page { "a web page" } else { "something else" };
+    foreign.then(|| format!("the receiver answered {status} with {what}, which {whose} never does; is the URL right, and no proxy or sign-in page in between?"))
+}
+
+/// The receiver's reason, where the answer has one in a field of its own.
+pub(crate) fn words(format: &WebhookFormat, text: &str) -> Option<String> {
+    let said: Value = serde_json::from_str(text).ok()?;
+    let (words, code) = match format {
+        WebhookFormat::Telegram => (&said["description"], &Value::Null),
+        WebhookFormat::Ntfy => (&said["error"], &said["code"]),
+        WebhookFormat::Discord => (&said["message"], &said["code"]),
+        WebhookFormat::Teams => (&said["error"]["message"], &said["error"]["code"]),
+        WebhookFormat::Standard
+        | WebhookFormat::Alertmanager
+        | WebhookFormat::Slack
+        | WebhookFormat::Template(_) => return None,
+    };
+    let code = match code {
+        Value::Number(code) => code.to_string(),
+        Value::String(code) => code.clone(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    match (words.as_str().unwrap_or_default(), code.as_str()) {
+        ("", "") => None,
+        ("", code) => Some(code.to_owned()),
+        (words, "") => Some(words.to_owned()),
+        (words, code) => Some(format!("{words} ({code})")),
     }
 }
 
@@ -176,10 +240,6 @@ fn telegram(mut answer: Answer) -> Result<String, SendError> {
                 "the group has become a supergroup: set chat_id = \"{id}\" and replay the delivery"
             ),
         });
-    }
-    let description = said["description"].as_str().unwrap_or_default();
-    if !answer.shown.is_empty() && !description.is_empty() {
-        answer.shown = clean::line(description, 160);
     }
     refused(&TELEGRAM, answer)
 }
@@ -265,7 +325,7 @@ mod tests {
             status,
             retry_after: None,
             text: text.to_owned(),
-            shown: clean::line(text, 160),
+            shown: clean::line(text, 200),
         }
     }
 
@@ -372,12 +432,14 @@ mod tests {
             (
                 200,
                 r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#,
-                "chat not found",
+                "the receiver answered 400: Bad Request: chat not found",
             ),
         ] {
-            let Err(SendError::Permanent { detail, .. }) =
-                judge(&WebhookFormat::Telegram, answer(status, text))
-            else {
+            let told = Answer {
+                shown: words(&WebhookFormat::Telegram, text).unwrap_or_default(),
+                ..answer(status, text)
+            };
+            let Err(SendError::Permanent { detail, .. }) = judge(&WebhookFormat::Telegram, told) else {
                 panic!("{text} is not final");
             };
             assert!(detail.contains(said), "{detail}");
@@ -387,6 +449,30 @@ mod tests {
             judge(&WebhookFormat::Telegram, answer(200, taken)),
             Ok("200".to_owned())
         );
+    }
+
+    #[test]
+    fn a_page_under_200_is_no_success() {
+        let page = "<!DOCTYPE html><title>Sign in</title>";
+        for (format, text) in [
+            (WebhookFormat::Slack, page),
+            (WebhookFormat::Slack, "invalid_payload"),
+            (WebhookFormat::Slack, "no_service"),
+            (WebhookFormat::Discord, page),
+            (WebhookFormat::Teams, page),
+            (WebhookFormat::Telegram, page),
+            (WebhookFormat::Telegram, r#"{"result":{}}"#),
+            (WebhookFormat::Ntfy, page),
+        ] {
+            let Err(SendError::Transient { reason, detail, .. }) = judge(&format, answer(200, text)) else {
+                panic!("{format:?} takes {text}");
+            };
+            assert_eq!(reason, "bad_answer");
+            assert!(detail.starts_with("the receiver answered 200"), "{detail}");
+        }
+        assert!(judge(&WebhookFormat::Slack, answer(200, "accepted")).is_ok());
+        assert!(judge(&WebhookFormat::Standard, answer(200, page)).is_ok());
+        assert!(judge(&WebhookFormat::Telegram, answer(204, "")).is_ok());
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub enum Unreached {
 /// How much of an answer is read.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How much of an answer is shown, in characters.
-const SHOWN_ANSWER: usize = 160;
+const SHOWN_ANSWER: usize = 200;
 /// How long the rest of an answer is waited for once its status is known.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Parts of the URL this long are kept out of what is shown of an answer.
@@ -265,8 +265,8 @@ impl Webhook {
         Cow::Owned(Value::Object(object).to_string())
     }
 
-    /// The answer's text, and the beginning of it that may be shown: "" where it is none, comes too slowly, or repeats
-    /// a part of the URL.
+    /// The answer's text, and what may be shown of it: the receiver's own words, else its beginning. "" where it is none,
+    /// comes too slowly, or repeats a part of the URL.
     async fn said(&self, answer: Response) -> (String, String) {
         let kind = answer.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -274,12 +274,18 @@ impl Webhook {
         let mut body = Vec::new();
         let reading = tokio::time::timeout(ANSWER_PATIENCE, read(answer, &mut body)).await;
         let text = String::from_utf8_lossy(&body).into_owned();
-        let lower = text.to_lowercase();
+        let words = match verdict::words(&self.format, &text) {
+            Some(words) => words,
+            None if readable && reading.is_ok() => text.clone(),
+            None => String::new(),
+        };
+        // Looked for in the whole: a cut could leave half of a secret.
+        let lower = words.to_lowercase();
         let tells = self.telltales.iter().any(|part| lower.contains(part));
-        let shown = if !readable || reading.is_err() || tells {
+        let shown = if tells {
             String::new()
         } else {
-            clean::line(&text, SHOWN_ANSWER)
+            clean::line(&words, SHOWN_ANSWER)
         };
         (text, shown)
     }

@@ -73,6 +73,14 @@ pub struct OutboxCount {
     pub oldest: Option<Timestamp>,
 }
 
+/// A message that a recipient took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub content: String,
+    pub headline: String,
+    pub at: Option<Timestamp>,
+}
+
 impl Store {
     /// Makes a dead letter due again, with all its attempts and its time to expiry; `false` where it is not one.
     pub async fn replay(&self, delivery: i64, now: Timestamp) -> Result<bool, StoreError> {
@@ -125,6 +133,31 @@ impl Reader {
         .fetch_all(&self.pool)
         .await?;
         Ok(contents)
+    }
+
+    /// What the recipient of a delivery took of the messages on the same shop that were recorded after its own, newest
+    /// first; of `stock` or `source` as the delivery itself is.
+    pub async fn newer_taken(&self, claim: &Claim) -> Result<Vec<Taken>, StoreError> {
+        let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(
+            "SELECT m.content, m.headline, o.settled_at FROM outbox o CROSS JOIN messages m ON m.number = o.message \
+             WHERE o.id > ?1 AND o.state = 'sent' AND o.channel = ?2 AND o.recipient = ?3 AND m.instance IS ?4 \
+             AND substr(m.kind, 1, instr(m.kind, '.')) = substr(?5, 1, instr(?5, '.')) ORDER BY o.id DESC LIMIT 100",
+        )
+        .bind(claim.delivery)
+        .bind(claim.channel.as_str())
+        .bind(claim.recipient.as_str())
+        .bind(claim.instance.as_deref())
+        .bind(claim.kind.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let taken = |(content, headline, at): (String, String, Option<i64>)| {
+            Ok(Taken {
+                content,
+                headline,
+                at: at.map(timestamp).transpose()?,
+            })
+        };
+        rows.into_iter().map(taken).collect()
     }
 
     /// Deliveries, newest first, in one state or in all, before the one given.

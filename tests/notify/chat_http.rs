@@ -198,3 +198,39 @@ async fn success_is_what_each_receiver_calls_so() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_receivers_own_words() {
+    for (format, status, body, words) in [
+        (
+            WebhookFormat::Telegram,
+            400,
+            r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#,
+            "the receiver answered 400: Bad Request: chat not found",
+        ),
+        (
+            WebhookFormat::Ntfy,
+            403,
+            r#"{"code":40301,"http":403,"error":"forbidden","link":"https://127.0.0.1/docs/#authentication"}"#,
+            "the receiver answered 403: forbidden (40301)",
+        ),
+        (
+            WebhookFormat::Discord,
+            400,
+            r#"{"message":"Cannot send an empty message","code":50006,"path":"/hook"}"#,
+            "the receiver answered 400: Cannot send an empty message (50006)",
+        ),
+        (
+            WebhookFormat::Teams,
+            401,
+            r#"{"error":{"code":"DirectApiAuthorizationRequired","message":"The request is not\nauthorized."}}"#,
+            "the receiver answered 401: The request is not authorized. (DirectApiAuthorizationRequired)",
+        ),
+    ] {
+        let told = error(format.clone(), status, body).await.to_string();
+        assert!(told.contains(words), "{format:?}: {told}");
+    }
+    let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(4000));
+    let told = error(WebhookFormat::Ntfy, 403, &long).await.to_string();
+    assert!(told.chars().count() < 260 && told.ends_with('…'), "{told}");
+}

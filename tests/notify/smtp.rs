@@ -90,7 +90,7 @@ async fn refusals_are_final_only_for_the_recipient_and_the_mail_itself() {
         (Step::Ehlo, 421, "smtp_421", true),
         (Step::Ehlo, 550, "smtp_550", true),
         (Step::Auth, 535, "auth", true),
-        (Step::Auth, 454, "auth", true),
+        (Step::Auth, 454, "smtp_454", true),
         (Step::Mail, 451, "smtp_451", true),
         (Step::Mail, 530, "auth", true),
         (Step::Mail, 550, "smtp_550", true),
@@ -138,6 +138,39 @@ async fn a_refused_sign_in_shows_no_word_of_the_server_that_may_repeat_it() {
         error_at(Step::Auth, Fault::Line(echo)).await.to_string(),
         "auth: the mail server refused the sign-in (535)"
     );
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_try_the_sign_in_now_is_told_from_one_that_refuses_it() {
+    let busy = Fault::Line("454 4.7.0 Temporary authentication failure".to_owned());
+    assert_eq!(
+        error_at(Step::Auth, busy).await.to_string(),
+        "smtp_454: the mail server answered 454 4.7.0 Temporary authentication failure"
+    );
+    let echo = Fault::Line(format!("454 no store for {PASSWORD}"));
+    assert_eq!(
+        error_at(Step::Auth, echo).await.to_string(),
+        "smtp_454: the mail server could not try the sign-in"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_starttls_is_told_in_the_servers_words_and_blames_no_certificate() {
+    let sink = MailSink::start().await.expect("starts");
+    sink.offer_starttls();
+    sink.next(
+        Step::StartTls,
+        Fault::Line("454 4.7.0 TLS not available due to temporary reason".to_owned()),
+    );
+    let mut settings = samples::email_settings(sink.address().port());
+    settings.tls = MailTls::StartTls;
+    let error = send(&samples::email(settings)).await.expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "tls: the mail server answered 454 4.7.0 TLS not available due to temporary reason to STARTTLS; nothing was \
+         sent in the clear"
+    );
+    assert!(sink.mails().is_empty());
 }
 
 #[tokio::test]

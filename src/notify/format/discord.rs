@@ -156,7 +156,7 @@ fn colour(tone: Tone) -> u32 {
 
 /// The text without a meaning of its own: a backslash before each mark of Markdown, and before the `<` of mentions
 /// (<https://support.discord.com/hc/en-us/articles/210298617>).
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let everywhere = matches!(

@@ -114,10 +114,18 @@ impl Text {
 
     /// The text without a meaning of its own: neither a tag, nor a name that somebody is called by.
     fn plain(&mut self, text: &str) {
-        // A word joiner is not seen, and ends what would be taken for a user's name.
-        let text = text.replace('@', "@\u{2060}");
-        self.units += clean::utf16(&text);
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        self.html.push_str(&text.replace('>', "&gt;"));
+        self.units += clean::utf16(&uncalled(text));
+        self.html.push_str(&escaped(text));
     }
+}
+
+/// A word joiner is not seen, and ends what would be taken for a user's name.
+fn uncalled(text: &str) -> String {
+    text.replace('@', "@\u{2060}")
+}
+
+/// The text as it stands in the HTML.
+pub(crate) fn escaped(text: &str) -> String {
+    let text = uncalled(text).replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
 }

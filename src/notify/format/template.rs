@@ -6,6 +6,7 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 use minijinja::AutoEscape;
 use minijinja::Environment;
+use minijinja::ErrorKind;
 use minijinja::UndefinedBehavior;
 use minijinja::value::Serde;
 use serde::de::IgnoredAny;
@@ -154,6 +155,9 @@ fn escape(content_type: &str) -> Escape {
 
 fn words(error: &minijinja::Error) -> String {
     let what = match error.detail() {
+        _ if error.kind() == ErrorKind::OutOfFuel => {
+            "it takes too long, more than two million steps: is there a loop in a loop?".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
@@ -219,7 +223,7 @@ mod tests {
             ),
             (
                 "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
-                "line 1: engine ran out of fuel (tried with a message of the type stock.alerts)",
+                "line 1: it takes too long, more than two million steps: is there a loop in a loop? (tried with a message of the type stock.alerts)",
             ),
             (
                 "{{ \"x\" * 300000 }}",
