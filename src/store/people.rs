@@ -348,7 +348,7 @@ impl Reader {
         let rows = sqlx::query(
             "SELECT a.*, i.name AS instance, s.product_id, s.combination, s.label, p.name FROM acks a \
              JOIN instances i ON i.id = a.instance_id \
-             JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
+             JOIN series s INDEXED BY series_number ON s.instance_id = a.instance_id AND s.number = a.series \
              JOIN products p ON p.instance_id = a.instance_id AND p.product_id = s.product_id \
              WHERE (?1 IS NULL OR a.instance_id = ?1) AND (NOT ?2 OR a.ended_at IS NULL) AND a.id < ?3 \
              ORDER BY a.id DESC LIMIT ?4",
@@ -420,7 +420,8 @@ async fn about(
     series: u32,
 ) -> Result<Option<OfSeries>, StoreError> {
     let row: Option<(i64, String, Option<i64>, Option<i64>)> = sqlx::query_as(
-        "SELECT product_id, combination, last_level, previous_level FROM series WHERE instance_id = ? AND number = ?",
+        "SELECT product_id, combination, last_level, previous_level FROM series INDEXED BY series_number \
+         WHERE instance_id = ? AND number = ?",
     )
     .bind(instance.0)
     .bind(series)
@@ -556,7 +557,8 @@ async fn acks_in_force(
     now: Timestamp,
 ) -> Result<Vec<Ack>, StoreError> {
     let rows = sqlx::query(
-        "SELECT * FROM acks WHERE instance_id = ? AND ended_at IS NULL AND made_at <= ? ORDER BY series",
+        "SELECT * FROM acks INDEXED BY acks_in_force WHERE instance_id = ? AND ended_at IS NULL AND made_at <= ? \
+         ORDER BY series",
     )
     .bind(instance.0)
     .bind(now.as_millisecond())
@@ -586,7 +588,8 @@ async fn silences_where(
 ) -> Result<Vec<Silence>, StoreError> {
     let query = match in_force_at {
         Some(now) => sqlx::query(
-            "SELECT * FROM silences WHERE noted = 0 AND ended_at IS NULL AND starts_at <= ?1 AND ends_at > ?1 \
+            "SELECT * FROM silences INDEXED BY silences_open WHERE noted = 0 AND ended_at IS NULL AND starts_at <= ?1 \
+             AND ends_at > ?1 \
              ORDER BY id DESC",
         )
         .bind(now.as_millisecond()),
