@@ -1,6 +1,7 @@
 //! What a shop showed over a time, poll by poll: everything the history holds that decisions were made of.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::forecast::SellRate;
 use crate::domain::message::Capability;
 use crate::domain::people::Ack;
 use crate::domain::people::AckEnd;
@@ -42,6 +44,15 @@ pub struct Timeline {
     pub acks: Vec<PastAck>,
     /// How many combinations have levels of their own: those are not told here.
     pub combinations: usize,
+    /// How fast products sold, as could be told at these times, ascending; see [`Reader::daily_rates`].
+    pub rates: Vec<PastRates>,
+}
+
+/// How fast the products of a shop sold, as could be told then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastRates {
+    pub at: Timestamp,
+    pub rates: HashMap<ProductId, SellRate>,
 }
 
 /// Somebody took a product on.
@@ -136,6 +147,7 @@ impl Reader {
             capabilities: capabilities(&mut view, instance, last).await?,
             acks: acks(&mut view, instance, until).await?,
             combinations: combinations(&mut view, instance, last).await?,
+            rates: Vec::new(),
             polls,
         })
     }
@@ -268,7 +280,7 @@ async fn acks(
 ) -> Result<Vec<PastAck>, StoreError> {
     let rows = sqlx::query(
         "SELECT a.id, a.series, a.made_at, a.made_by, a.note, a.quantity, a.eta, a.ended_at, a.ended_why, s.product_id \
-         FROM acks a JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
+         FROM acks a JOIN series s INDEXED BY series_number ON s.instance_id = a.instance_id AND s.number = a.series \
          WHERE a.instance_id = ? AND a.made_at <= ? AND s.combination = '' ORDER BY a.made_at, a.id",
     )
     .bind(instance.0)

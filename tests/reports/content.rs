@@ -20,7 +20,7 @@ use whmcs_stock_monitor::domain::reporting::outline::Outline;
 use whmcs_stock_monitor::jobs::digest;
 use whmcs_stock_monitor::jobs::digest::Ground;
 use whmcs_stock_monitor::jobs::digest::Source;
-use whmcs_stock_monitor::store::people::NewAck;
+use whmcs_stock_monitor::store::acks::NewAck;
 
 use crate::shop::Item;
 use crate::shop::item;
