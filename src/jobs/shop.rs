@@ -38,6 +38,9 @@ use crate::store::outbox::Queued;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
+/// Counts of pools are relied on for so long at least.
+const RELIED_ON: Duration = Duration::from_secs(10);
+
 /// How often it is worked out anew how fast series sell.
 const FORECAST_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -209,9 +212,11 @@ impl Sharing {
         ShopParts::new(&self.name, self.stale_after(now))
     }
 
-    /// Its counts are relied on for three of its intervals.
+    /// Its counts are relied on for three of its intervals; for a little while in any case, since of quick polls a
+    /// busy machine is soon three late.
     fn stale_after(&self, now: Timestamp) -> Duration {
-        self.schedule.typical_interval(now).saturating_mul(3)
+        let intervals = self.schedule.typical_interval(now).saturating_mul(3);
+        intervals.max(RELIED_ON)
     }
 }
 
