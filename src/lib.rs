@@ -296,6 +296,7 @@ pub mod web {
     pub mod stock;
     pub mod records;
     pub mod alerts;
+    pub mod events;
     pub mod hints;
     pub mod body;
     pub mod people;

@@ -26,6 +26,7 @@ use crate::people::target;
 use crate::people::target::Series;
 use crate::people::target::Unclear;
 use crate::people::target::Wanted;
+use crate::people::when::Day;
 use crate::store::db::Store;
 
 /// Makes, lists or ends.
@@ -52,10 +53,10 @@ async fn make(
     let now = Timestamp::now();
     let zone = &config.timezone;
     let eta = match &options.eta {
-        Some(eta) => Some(ahead(eta, "--eta", zone, now)?),
+        Some(eta) => Some(ahead(eta, "--eta", Day::End, zone, now)?),
         None => None,
     };
-    let by = who(options.by.as_ref(), sources);
+    let by = who(options.by.as_ref(), sources)?;
     let note = options.note.as_deref().unwrap_or_default();
     let new = draft::ack(&by, note, options.quantity, eta, now).map_err(|fault| faulty(&fault))?;
     let series = meant(config, &store, options).await?;

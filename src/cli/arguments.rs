@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
@@ -238,6 +239,7 @@ pub enum SilenceCommand {
 
 /// Options of `silence add`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("end").required(true).args(["for_", "until"])))]
 pub struct SilenceAddArguments {
     /// A shop; of several any fits, as below
     #[arg(long, value_name = "NAME")]
@@ -255,12 +257,12 @@ pub struct SilenceAddArguments {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "product", "option"])]
     pub pool: Vec<String>,
     /// For how long ("2h")
-    #[arg(long = "for", value_name = "DURATION", required_unless_present = "until")]
+    #[arg(long = "for", value_name = "DURATION")]
     pub for_: Option<String>,
-    /// Until when: a date, a time or a span
-    #[arg(long, value_name = "WHEN", conflicts_with = "for_")]
+    /// Until when: a date (its end), a time or a span
+    #[arg(long, value_name = "WHEN")]
     pub until: Option<String>,
-    /// From then on; else at once
+    /// From then on: a date (its beginning), a time or a span; else at once
     #[arg(long, value_name = "WHEN")]
     pub starts: Option<String>,
     /// Why

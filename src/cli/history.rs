@@ -24,6 +24,7 @@ use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::notify::clean;
 use crate::notify::people;
 use crate::observe::items::Entry;
 use crate::observe::said::Said;
@@ -31,6 +32,7 @@ use crate::scheduler;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
+use crate::store::history::RecordedEvent;
 use crate::store::past::PastItem;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
@@ -263,6 +265,20 @@ async fn levels(
     let said = Said::read(reader, &[&*subject.instance], &config.windows, Timestamp::now())
         .await
         .map_err(broken)?;
+    let happened = match derived {
+        true => {
+            reader
+                .people_events(subject.id, subject.product().id, None, since)
+                .await
+        }
+        false => {
+            let key = subject.combination.as_ref();
+            reader
+                .people_events(subject.id, subject.product().id, key, since)
+                .await
+        }
+    };
+    let happened = happened.map_err(broken)?;
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
         let now = said.beside(&subject.entry(), subject.entry().item(&board));
@@ -277,6 +293,7 @@ async fn levels(
             "ack": now.ack,
             "silenced": now.silenced,
             "items": items,
+            "events": happened.iter().map(event_json).collect::<Vec<Value>>(),
         });
         print(&head.to_string());
     } else if options.csv {
@@ -286,7 +303,8 @@ async fn levels(
         let why = subject.entry().why(&board, STYLE);
         let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
         let people = people_lines(&said, &subject.entry(), &config.timezone);
-        print(&format!("{}{why}{people}\n{listed}", title(subject)));
+        let happened = what_happened(&happened, &config.timezone);
+        print(&format!("{}{why}{people}\n{listed}{happened}", title(subject)));
     }
     Ok(Exit::Ok)
 }
@@ -321,16 +339,58 @@ async fn of_pool(
         .await
         .map_err(broken)?;
     let points = points.unwrap_or_default();
+    let happened = reader.people_events(id, pool.id, None, since).await;
+    let happened = happened.map_err(broken)?;
     if options.json {
         let items: Vec<Value> = points.iter().map(point_json).collect();
-        print(&json!({ "pool": pool.name.raw(), "capacity": pool.group_id, "items": items }).to_string());
+        let events: Vec<Value> = happened.iter().map(event_json).collect();
+        let head = json!({
+            "pool": pool.name.raw(),
+            "capacity": pool.group_id,
+            "items": items,
+            "events": events,
+        });
+        print(&head.to_string());
     } else if options.csv {
         print(&separated(&points));
     } else {
         let listed = listed(&points, &config.timezone);
-        print(&format!("pool {}\n{listed}", pool.name.shown()));
+        let happened = what_happened(&happened, &config.timezone);
+        print(&format!("pool {}\n{listed}{happened}", pool.name.shown()));
     }
     Ok(Exit::Ok)
+}
+
+/// What people did, and what came of it, beneath the levels; "" where there is nothing.
+fn what_happened(events: &[RecordedEvent], zone: &TimeZone) -> String {
+    if events.is_empty() {
+        return String::new();
+    }
+    let mut listed = table::new(&["AT", "WHAT", "PARTICULARS"]);
+    for event in events {
+        let particulars = [event.reason.as_deref(), event.detail.as_deref()];
+        let particulars: Vec<String> = particulars
+            .into_iter()
+            .flatten()
+            .map(|text| clean::line(text, 200))
+            .collect();
+        listed.add_row([
+            table::time(event.at, zone),
+            event.kind.replace('_', " "),
+            particulars.join(": "),
+        ]);
+    }
+    format!("\n{listed}")
+}
+
+fn event_json(event: &RecordedEvent) -> Value {
+    json!({
+        "at": event.at,
+        "kind": event.kind,
+        "reason": event.reason,
+        "level": event.level,
+        "detail": event.detail,
+    })
 }
 
 fn separated(points: &[Point]) -> String {

@@ -14,6 +14,7 @@ use crate::config::overlay::Sources;
 use crate::domain::alerting::state::Memory;
 use crate::people::draft::Fault;
 use crate::people::when;
+use crate::people::when::Day;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
@@ -49,21 +50,31 @@ pub(super) async fn known(config: &Config, reader: &Reader) -> Result<Known, Sto
 }
 
 /// Who asks: as given, else who is signed in here.
-pub(super) fn who(given: Option<&String>, sources: &Sources) -> String {
+pub(super) fn who(given: Option<&String>, sources: &Sources) -> Result<String, Exit> {
     let variable = |name: &&str| {
         let mut set = sources.env.iter().filter(|(key, _)| key == name);
         set.next().map(|(_, value)| value.clone())
     };
-    let signed_in = || WHO.iter().find_map(variable).unwrap_or_default();
-    given.cloned().unwrap_or_else(signed_in)
+    let signed_in = || {
+        let mut set = WHO.iter().filter_map(variable);
+        set.find(|name| !name.trim().is_empty())
+    };
+    given.cloned().or_else(signed_in).ok_or_else(|| {
+        let problem =
+            "Who is it? The environment does not say who is signed in (USER is not set): give --by NAME.";
+        fail(Exit::Usage, problem)
+    })
 }
 
 /// A time to come, given by that option.
-pub(super) fn ahead(text: &str, option: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, Exit> {
-    when::ahead(text, zone, now).ok_or_else(|| {
-        let problem = format!("{option}: {text:?} is not {}.", when::FORMS);
-        fail(Exit::Usage, &problem)
-    })
+pub(super) fn ahead(
+    text: &str,
+    option: &str,
+    day: Day,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Timestamp, Exit> {
+    when::ahead(text, day, zone, now).map_err(|why| fail(Exit::Usage, &format!("{option}: {text:?} {why}.")))
 }
 
 pub(super) fn faulty(fault: &Fault) -> Exit {

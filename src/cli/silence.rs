@@ -26,6 +26,7 @@ use crate::observe::said;
 use crate::people::draft;
 use crate::people::listed;
 use crate::people::listed::SilenceItem;
+use crate::people::when::Day;
 use crate::scheduler;
 use crate::store::db::Store;
 
@@ -56,21 +57,25 @@ async fn add(
     let now = Timestamp::now();
     let zone = &config.timezone;
     let starts = match &options.starts {
-        Some(starts) => Some(ahead(starts, "--starts", zone, now)?),
+        Some(starts) => Some(ahead(starts, "--starts", Day::Begin, zone, now)?),
         None => None,
     };
     let ends = match (&options.for_, &options.until) {
         // For so long from its beginning on.
         (Some(lasts), _) => after(lasts, starts.unwrap_or(now))?,
-        (None, Some(until)) => ahead(until, "--until", zone, now)?,
+        (None, Some(until)) => ahead(until, "--until", Day::End, zone, now)?,
         (None, None) => return Err(fail(Exit::Usage, "Give it an end: --for or --until.")),
     };
-    let by = who(options.by.as_ref(), sources);
+    let by = who(options.by.as_ref(), sources)?;
     let new = draft::silence(matcher(options)?, starts, ends, &by, &options.comment, now)
         .map_err(|fault| faulty(&fault))?;
     let made = store.add_silence(&new, now).await.map_err(broken)?;
+    let from = match made.starts_at > now {
+        true => format!(" from {}", table::time(made.starts_at, zone)),
+        false => String::new(),
+    };
     print(&format!(
-        "Silence {} until {} ({}: {}): {}.",
+        "Silence {}{from} until {} ({}: {}): {}.",
         made.id,
         table::time(made.ends_at, zone),
         made.by,

@@ -191,7 +191,7 @@ impl Reader {
         let rows = sqlx::query(
             "SELECT a.*, i.name AS instance, s.product_id, s.combination, s.label, p.name FROM acks a \
              JOIN instances i ON i.id = a.instance_id \
-             JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
+             JOIN series s INDEXED BY series_number ON s.instance_id = a.instance_id AND s.number = a.series \
              JOIN products p ON p.instance_id = a.instance_id AND p.product_id = s.product_id \
              WHERE (?1 IS NULL OR a.instance_id = ?1) AND (NOT ?2 OR a.ended_at IS NULL) AND a.id < ?3 \
              ORDER BY a.id DESC LIMIT ?4",
@@ -274,7 +274,8 @@ pub(super) async fn acks_in_force(
     now: Timestamp,
 ) -> Result<Vec<Ack>, StoreError> {
     let rows = sqlx::query(
-        "SELECT * FROM acks WHERE instance_id = ? AND ended_at IS NULL AND made_at <= ? ORDER BY series",
+        "SELECT * FROM acks INDEXED BY acks_in_force WHERE instance_id = ? AND ended_at IS NULL AND made_at <= ? \
+         ORDER BY series",
     )
     .bind(instance.0)
     .bind(now.as_millisecond())

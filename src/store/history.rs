@@ -167,6 +167,28 @@ impl Reader {
         rows.iter().map(event).collect()
     }
 
+    /// What people did about a series (of a pool by its number), and what came of it, oldest first.
+    pub async fn people_events(
+        &self,
+        instance: InstanceId,
+        product: ProductId,
+        combination: Option<&CombinationKey>,
+        from: Option<Timestamp>,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.*, i.name AS instance, NULL AS pool FROM events e JOIN instances i ON i.id = e.instance_id \
+             WHERE e.instance_id = ?1 AND e.product_id = ?2 AND e.combination IS ?3 AND e.at >= ?4 \
+             AND e.kind IN ('acked', 'ack_ended', 'overdue', 'escalated', 'flapping', 'calm') ORDER BY e.id",
+        )
+        .bind(instance.0)
+        .bind(product)
+        .bind(combination.map(ToString::to_string))
+        .bind(from.map_or(i64::MIN, Timestamp::as_millisecond))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(event).collect()
+    }
+
     /// The levels of a series, oldest first; `None` where there is no such series.
     pub async fn level_history(&self, query: &LevelQuery<'_>) -> Result<Option<Vec<Point>>, StoreError> {
         let mut view = self.pool.begin().await?;

@@ -20,7 +20,8 @@ pub(super) async fn about(
     series: u32,
 ) -> Result<Option<OfSeries>, StoreError> {
     let row: Option<(i64, String, Option<i64>, Option<i64>)> = sqlx::query_as(
-        "SELECT product_id, combination, last_level, previous_level FROM series WHERE instance_id = ? AND number = ?",
+        "SELECT product_id, combination, last_level, previous_level FROM series INDEXED BY series_number \
+         WHERE instance_id = ? AND number = ?",
     )
     .bind(instance.0)
     .bind(series)

@@ -40,6 +40,11 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "prices",
             include_str!("../../migrations/sqlite/0006_prices.sql"),
         ),
+        migration(
+            7,
+            "lookups",
+            include_str!("../../migrations/sqlite/0007_lookups.sql"),
+        ),
     ]
 }
 

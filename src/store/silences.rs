@@ -171,7 +171,8 @@ pub(super) async fn silences_where(
 ) -> Result<Vec<Silence>, StoreError> {
     let query = match in_force_at {
         Some(now) => sqlx::query(
-            "SELECT * FROM silences WHERE noted = 0 AND ended_at IS NULL AND starts_at <= ?1 AND ends_at > ?1 \
+            "SELECT * FROM silences INDEXED BY silences_open WHERE noted = 0 AND ended_at IS NULL AND starts_at <= ?1 \
+             AND ends_at > ?1 \
              ORDER BY id DESC",
         )
         .bind(now.as_millisecond()),

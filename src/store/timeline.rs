@@ -280,7 +280,7 @@ async fn acks(
 ) -> Result<Vec<PastAck>, StoreError> {
     let rows = sqlx::query(
         "SELECT a.id, a.series, a.made_at, a.made_by, a.note, a.quantity, a.eta, a.ended_at, a.ended_why, s.product_id \
-         FROM acks a JOIN series s ON s.instance_id = a.instance_id AND s.number = a.series \
+         FROM acks a JOIN series s INDEXED BY series_number ON s.instance_id = a.instance_id AND s.number = a.series \
          WHERE a.instance_id = ? AND a.made_at <= ? AND s.combination = '' ORDER BY a.made_at, a.id",
     )
     .bind(instance.0)

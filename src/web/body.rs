@@ -14,10 +14,12 @@ use crate::domain::pattern::Pattern;
 use crate::domain::people::Matcher;
 use crate::people::draft::Fault;
 use crate::people::when;
+use crate::people::when::Day;
+use crate::people::when::NoTime;
 use crate::web::problem::Problem;
 
 /// The most bytes of it.
-const LARGEST: usize = 16 << 10;
+pub const LARGEST: usize = 16 << 10;
 /// The most patterns of one kind.
 const PATTERNS: usize = 100;
 
@@ -95,15 +97,20 @@ impl Fields {
     pub fn ahead(
         &self,
         name: &'static str,
+        day: Day,
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Problem> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };
-        when::ahead(text, zone, now)
-            .map(Some)
-            .ok_or_else(|| Problem::parameter(name, format!("\"{name}\" must be {}.", when::FORMS)))
+        when::ahead(text, day, zone, now).map(Some).map_err(|why| {
+            let detail = match why {
+                NoTime::Unreadable => format!("\"{name}\" must be {}.", when::FORMS),
+                NoTime::TooFar => format!("\"{name}\" is too far off."),
+            };
+            Problem::parameter(name, detail)
+        })
     }
 
     /// `matcher`, which must be there: `{}` is everything.

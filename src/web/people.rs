@@ -21,6 +21,7 @@ use crate::people::listed::AckItem;
 use crate::people::listed::SilenceItem;
 use crate::people::target;
 use crate::people::target::Wanted;
+use crate::people::when::Day;
 use crate::store::error::StoreError;
 use crate::web::body::Fields;
 use crate::web::body::faulty;
@@ -58,7 +59,7 @@ pub async fn make_ack(
         fields.needed("by")?,
         fields.text("note")?.unwrap_or_default(),
         fields.number("quantity")?,
-        fields.ahead("eta", &seen.zone(), now)?,
+        fields.ahead("eta", Day::End, &seen.zone(), now)?,
         now,
     );
     let new = new.map_err(faulty)?;
@@ -81,18 +82,13 @@ pub async fn make_ack(
     };
     let made = app.store.add_ack(instance, series.number, &new, now).await;
     let id = made.map_err(unwritable)?.id;
-    let acks = app
-        .store
-        .reader()
-        .acks(Some(instance), true)
-        .await
-        .map_err(unreadable)?;
-    let made = acks.iter().find(|listed| listed.ack.id == id);
-    Ok((
-        StatusCode::CREATED,
-        Json(made.map(|listed| AckItem::of(listed, now))),
-    )
-        .into_response())
+    let reader = app.store.reader();
+    let made = reader
+        .acks_before(Some(instance), false, id.checked_add(1), 1)
+        .await;
+    let made = made.map_err(unreadable)?;
+    let made = made.first().map(|listed| AckItem::of(listed, now));
+    Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
 /// `GET /api/v1/acks?instance=&all=&cursor=&limit=`
@@ -136,10 +132,10 @@ pub async fn make_silence(
     let seen = app.view.seen();
     let zone = seen.zone();
     fields.needed("ends_at")?;
-    let ends_at = fields.ahead("ends_at", &zone, now)?.unwrap_or(now);
+    let ends_at = fields.ahead("ends_at", Day::End, &zone, now)?.unwrap_or(now);
     let new = draft::silence(
         fields.matcher()?,
-        fields.ahead("starts_at", &zone, now)?,
+        fields.ahead("starts_at", Day::Begin, &zone, now)?,
         ends_at,
         fields.needed("by")?,
         fields.needed("comment")?,

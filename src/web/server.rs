@@ -38,6 +38,8 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::web::access;
 use crate::web::access::Door;
 use crate::web::alerts;
+use crate::web::body;
+use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
@@ -186,6 +188,7 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/api/v1/stock", get(stock::stock))
         .route("/api/v1/pools", get(stock::pools))
         .route("/api/v1/alerts", get(alerts::alerts))
+        .route("/api/v1/events", get(events::events))
         .route("/api/v1/polls", get(records::polls))
         .route("/api/v1/deliveries", get(records::deliveries))
         .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
@@ -212,6 +215,10 @@ fn guarded(routes: Router, door: Door) -> Router {
 /// Everything passes here first and last: the checks, the time limit, the headers.
 async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
     let allowed = access::allowed(request.uri().path());
+    let largest = match request.uri().path() {
+        access::ACKS | access::SILENCES => body::LARGEST,
+        _ => BODY_LIMIT,
+    };
     let mut response = match door
         .access()
         .check(request.method(), request.uri(), request.headers())
@@ -226,7 +233,8 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
     let status = response.status();
     // The layer that limits bodies does not speak of problems.
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        response = Problem::new(status, "A request's body has at most 64 KiB.").into_response();
+        let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
+        response = Problem::new(status, detail).into_response();
     }
     access::harden(status, allowed, response.headers_mut());
     response

@@ -1,5 +1,6 @@
 //! Pools are taken on and muted as products are.
 
+use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::people::Ack;
 use whmcs_stock_monitor::domain::people::AckEnd;
@@ -13,6 +14,7 @@ use crate::pools::server;
 use crate::shop::alerts;
 use crate::shop::heard;
 use crate::shop::plain_rules;
+use crate::shop::still_open;
 
 const NOTHING: [&str; 0] = [];
 
@@ -92,6 +94,28 @@ fn a_muted_pool_tells_nothing_in_any_shop_and_what_differs_when_that_ends() {
     let after = alerts(&decision, "mail").remove(0).after.expect("it ended");
     assert_eq!(after.id, "5");
     assert_eq!(world.hears(0), NOTHING);
+}
+
+#[test]
+fn a_pool_that_recovered_while_muted_is_not_among_what_is_still_open() {
+    let mut world = world();
+    server(&mut world.shops[0], 1, Some(20), Some(0));
+    assert_eq!(world.hears(0), ["pool \"kits\" first out"]);
+    let matcher = Matcher {
+        pools: vec![Pattern::text("kits")],
+        ..Matcher::default()
+    };
+    for shop in &mut world.shops {
+        mute(shop, "5", matcher.clone());
+    }
+    server(&mut world.shops[0], 1, Some(0), Some(0));
+    assert_eq!(world.hears(0), NOTHING);
+    world.shops[0].stock(9, 20);
+    world.look(0);
+    world.shops[0].stock(9, 0);
+    let decision = world.look(0);
+    assert_eq!(heard(&decision, "mail"), ["9 first out"]);
+    assert_eq!(still_open(&decision, "mail"), Open::default());
 }
 
 #[test]

@@ -40,6 +40,7 @@ use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::message::OPEN_LISTED;
+use whmcs_stock_monitor::domain::message::Open;
 use whmcs_stock_monitor::domain::message::ProductEvent;
 use whmcs_stock_monitor::domain::people::People;
 use whmcs_stock_monitor::domain::source::Cause;
@@ -408,6 +409,10 @@ fn check_message(message: &Message) {
             );
             assert!(open.alerts.is_sorted_by(|a, b| a.severity >= b.severity));
             assert_eq!(open.alerts.len(), open.total.min(OPEN_LISTED));
+            assert!(
+                open.alerts.iter().all(|a| a.severity != Severity::Ok),
+                "what is ok is not open"
+            );
             let announced: BTreeSet<&str> = alerts.iter().map(|a| a.alert_id.as_str()).collect();
             assert_eq!(announced.len(), alerts.len(), "a series speaks once a message");
             assert!(
@@ -546,6 +551,27 @@ pub fn alerts(decision: &Decision, channel: &str) -> Vec<Alert> {
         })
         .flatten()
         .collect()
+}
+
+/// What stands as still open in the first message of alerts for a channel.
+pub fn still_open(decision: &Decision, channel: &str) -> Open {
+    let mut to_channel = decision
+        .messages
+        .iter()
+        .filter(|message| message.channel == channel);
+    let open = to_channel.find_map(|message| match &message.body {
+        Body::Alerts { open, .. } => Some(open.clone()),
+        Body::Products { .. }
+        | Body::Baseline { .. }
+        | Body::SourceDown { .. }
+        | Body::SourceUp { .. }
+        | Body::SourceDegraded { .. }
+        | Body::SourceRestored { .. }
+        | Body::Report(_)
+        | Body::ReportOverdue { .. }
+        | Body::Ping => None,
+    });
+    open.expect("it was told something")
 }
 
 /// How long after `then` it is.

@@ -4,6 +4,7 @@ use whmcs_stock_monitor::domain::message::MuteKind;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::people::Matcher;
 use whmcs_stock_monitor::domain::source::Cause;
+use whmcs_stock_monitor::domain::stand::Severity;
 
 use crate::people::ack;
 use crate::people::in_round;
@@ -19,6 +20,7 @@ use crate::shop::heard;
 use crate::shop::minutes;
 use crate::shop::option;
 use crate::shop::plain_rules;
+use crate::shop::still_open;
 
 const NOTHING: [&str; 0] = [];
 
@@ -255,4 +257,34 @@ fn a_baseline_is_told_all_the_same_and_what_is_open_counts_as_told() {
     assert_eq!(heard(&shop.look(), "mail").len(), 1);
     unmute(&mut shop, "5");
     assert_eq!(shop.later(minutes(1)), NOTHING);
+}
+
+#[test]
+fn what_recovered_while_muted_is_not_among_what_is_still_open() {
+    let mut shop = Shop::open(plain_rules(), &[(1, 20), (2, 20), (3, 20), (4, 20)]);
+    for id in [1, 2, 3] {
+        assert_eq!(shop.shows(id, 0), [format!("{id} first out")]);
+    }
+    mute(&mut shop, "5", products(Pattern::Id(1)));
+    assert_eq!(shop.shows(1, 30), NOTHING);
+    shop.stock(2, 1);
+    shop.stock(4, 0);
+    shop.wait(minutes(1));
+    let decision = shop.look();
+    assert_eq!(heard(&decision, "mail"), ["4 first out"]);
+    let open = still_open(&decision, "mail");
+    let named: Vec<_> = open
+        .alerts
+        .iter()
+        .map(|alert| {
+            let product = alert.product.as_ref().expect("a product");
+            (product.id, alert.severity, alert.level)
+        })
+        .collect();
+    assert_eq!(
+        named,
+        [(3, Severity::Out, Some(0)), (2, Severity::Critical, Some(1))],
+        "as they stand now, and without the one that is back"
+    );
+    assert_eq!(open.total, 2);
 }

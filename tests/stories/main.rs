@@ -31,6 +31,7 @@ mod secrets;
 mod prometheus;
 mod heartbeat;
 mod people;
+mod held;
 mod demo;
 mod reports;
 mod forecast;

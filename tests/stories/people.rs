@@ -196,6 +196,11 @@ fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
             "--eta: \"soon\" is not a date",
         ),
         (
+            &["ack", "1", "--eta", "9999-12-31"],
+            64,
+            "--eta: \"9999-12-31\" is too far off.",
+        ),
+        (
             &["ack", "1", "--eta", "2020-01-01"],
             64,
             "--eta: The time when it is to be there has passed",
@@ -490,12 +495,13 @@ fn a_web_page_elsewhere_and_who_has_no_token_change_nothing() {
         let answer = send(daemon.address, "POST", "/api/v1/acks", &headers, &body);
         assert_eq!(answer.status, status, "{headers}: {}", answer.body);
     }
-    let large = format!("{{\"by\":\"{}\"}}", "x".repeat(20_000));
     let headers = format!("{bearer}{JSON}");
-    assert_eq!(
-        send(daemon.address, "POST", "/api/v1/acks", &headers, &large).status,
-        413
-    );
+    for length in [20_000, 100_000] {
+        let large = format!("{{\"by\":\"{}\"}}", "x".repeat(length));
+        let refused = send(daemon.address, "POST", "/api/v1/acks", &headers, &large);
+        assert_eq!(refused.status, 413);
+        assert!(refused.body.contains("at most 16 KiB"), "{}", refused.body);
+    }
     assert_eq!(
         send(daemon.address, "PUT", "/api/v1/acks", &headers, &body).status,
         405
@@ -513,5 +519,155 @@ fn a_web_page_elsewhere_and_who_has_no_token_change_nothing() {
         daemon.item(1).filter(|item| item["ack"].is_object())
     });
     assert_eq!(seen["ack"]["note"], "");
+    daemon.stop();
+}
+
+#[test]
+fn who_is_signed_in_nowhere_is_told_to_give_a_name() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.export("USER", "");
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let refused = home.run(&["ack", "1"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(refused.err.contains("USER is not set"), "{refused:?}");
+    assert!(refused.err.contains("give --by NAME"), "{refused:?}");
+    assert_eq!(home.run(&["ack", "1", "--by", "Ann"]).code, 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_silence_that_starts_on_a_date_starts_as_that_day_begins() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let mut home = home(&shop, &receivers);
+    home.set("TIMEZONE", "Europe/Berlin");
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("known zone");
+    let today = jiff::Timestamp::now().to_zoned(zone.clone()).date();
+    let day = |days: i64| {
+        let date = today.checked_add(jiff::Span::new().days(days));
+        date.expect("in range")
+    };
+    let begins = |days| {
+        let midnight = day(days).to_zoned(zone.clone()).expect("a midnight");
+        midnight.timestamp().to_string()
+    };
+    let ends = |days| {
+        let last = day(days).at(23, 59, 59, 0).to_zoned(zone.clone());
+        last.expect("a time").timestamp().to_string()
+    };
+    let (from, until) = (day(10).to_string(), day(11).to_string());
+    let made = home.run(&[
+        "silence",
+        "add",
+        "--starts",
+        &from,
+        "--until",
+        &until,
+        "--comment",
+        "moving",
+        "--by",
+        "Ann",
+    ]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(
+        made.out.starts_with(&format!("Silence 1 from {from} 00:00")),
+        "{made:?}"
+    );
+    let body = json!({"matcher": {}, "starts_at": from, "ends_at": from, "by": "Ann", "comment": "x"});
+    let over_http = send(
+        daemon.address,
+        "POST",
+        "/api/v1/silences",
+        JSON,
+        &body.to_string(),
+    );
+    assert_eq!(over_http.status, 201, "{}", over_http.body);
+    assert_eq!(over_http.json()["starts_at"], begins(10), "{}", over_http.body);
+    assert_eq!(over_http.json()["ends_at"], ends(10), "{}", over_http.body);
+    let listed = daemon.json("/api/v1/silences");
+    let first = &listed["items"][1];
+    assert_eq!(first["starts_at"], begins(10), "{listed}");
+    assert_eq!(first["ends_at"], ends(11), "{listed}");
+    assert_eq!(first["state"], "waiting", "{listed}");
+    daemon.stop();
+}
+
+#[test]
+fn what_people_did_is_read_in_the_history_and_in_the_events() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9), item(2, "VPS", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    home.write("config/monitor.toml", CONTROLLED);
+    let mut daemon = home.start();
+    receivers.wait_for(1);
+    let ok = |command: &[&str]| {
+        let ended = home.run(command);
+        assert_eq!(ended.code, 0, "{command:?}: {ended:?}");
+        ended
+    };
+    ok(&["ack", "1", "--by", "Ann", "--note", "PO 881"]);
+    ok(&["ack", "2", "--by", "Bob"]);
+    ok(&["ack", "end", "1"]);
+    ok(&[
+        "silence",
+        "add",
+        "--for",
+        "2h",
+        "--comment",
+        "new rack",
+        "--by",
+        "Ann",
+    ]);
+    ok(&["silence", "end", "1"]);
+    let shown = ok(&["history", "1"]).out;
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["acked", "Ann: PO 881", "ack ended", "ended: Ann"] {
+        assert!(flat.contains(words), "{words}: {shown}");
+    }
+    assert!(!flat.contains("Bob"), "another product's: {shown}");
+    let json = ok(&["history", "1", "--json"]).json();
+    let kinds = |list: &Value| -> Vec<String> {
+        let items = list.as_array().expect("a list").iter();
+        let kind = |item: &Value| item["kind"].as_str().expect("a kind").to_owned();
+        items.map(kind).collect()
+    };
+    assert_eq!(kinds(&json["events"]), ["acked", "ack_ended"], "{json}");
+    assert_eq!(json["events"][1]["reason"], "ended", "{json}");
+    let of_one = daemon.json("/api/v1/events?instance=default&product=1");
+    assert_eq!(kinds(&of_one["items"]), ["ack_ended", "acked"], "{of_one}");
+    let silences = daemon.json("/api/v1/events?kind=silenced");
+    assert_eq!(
+        silences["items"],
+        json!([{
+            "id": silences["items"][0]["id"], "at": silences["items"][0]["at"], "kind": "silenced",
+            "instance": null, "product_id": null, "combination": null, "pool": null,
+            "severity_from": null, "severity_to": null, "reason": null, "level": null,
+            "previous_level": null, "detail": "Ann: new rack", "poll": null,
+        }])
+    );
+    let page = daemon.json("/api/v1/events?limit=1");
+    assert_eq!(kinds(&page["items"]), ["silence_ended"]);
+    let cursor = page["cursor"].as_str().expect("there is more");
+    let next = daemon.json(&format!("/api/v1/events?limit=1&cursor={cursor}"));
+    assert_eq!(kinds(&next["items"]), ["silenced"]);
+    for (query, parameter) in [
+        ("kind=nothing", "kind"),
+        ("product=1", "product"),
+        ("instance=mars", "instance"),
+        ("since=1", "since"),
+    ] {
+        let refused = daemon.get(&format!("/api/v1/events?{query}"));
+        let problem: Value = serde_json::from_str(&refused.body).expect("a problem");
+        assert_eq!(
+            (refused.status, &problem["parameter"]),
+            (400, &json!(parameter)),
+            "{query}"
+        );
+    }
     daemon.stop();
 }

@@ -180,7 +180,8 @@ impl Telling<'_> {
         }
     }
 
-    /// What the channel was told of and is still open, beside `announced`: the worst of it, and how many there are.
+    /// What the channel was told of and is open now, beside `announced`: the worst of it, and how many there are. What is
+    /// ok and only not told as such yet is left out.
     pub(super) fn open(&self, channel: usize, next: &Memory, announced: &[Alert]) -> Open {
         let announced: std::collections::HashSet<&str> =
             announced.iter().map(|alert| alert.alert_id.as_str()).collect();
@@ -189,15 +190,11 @@ impl Telling<'_> {
         let products = next.products.iter().flat_map(|product| product.all_series());
         for (series, effective, about) in pools.chain(products) {
             let told = series.told(&self.names[channel]);
-            if told == Severity::Ok || announced.contains(alert_id(self.instance, about).as_str()) {
+            let is_open = told != Severity::Ok && series.severity != Severity::Ok;
+            if !is_open || announced.contains(alert_id(self.instance, about).as_str()) {
                 continue;
             }
-            let stands = if series.severity == Severity::Ok {
-                told
-            } else {
-                series.severity
-            };
-            let mut alert = self.alert(series, effective, about, Reason::Reminder, told, stands);
+            let mut alert = self.alert(series, effective, about, Reason::Reminder, told, series.severity);
             // That a mute ended is said by what announces the series.
             alert.after = None;
             alerts.push(alert);
