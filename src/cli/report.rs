@@ -131,7 +131,7 @@ async fn composed(
             name: instance.name.clone(),
             id: reader.instance(&instance.name).await?,
             memory: Arc::new(remembered(config, Some(reader), &instance.name).await?),
-            interval: instance.schedule.typical_interval(now),
+            schedule: instance.schedule.clone(),
         });
     }
     let pools = pools_of(config, Some(reader)).await?;

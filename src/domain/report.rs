@@ -194,7 +194,11 @@ pub struct Money {
 pub struct Health {
     pub polls: u64,
     pub failed_polls: u64,
-    /// Times of at least three poll intervals in which a shop was not read: the shop, from, until (`None`: still).
+    /// Answered, but not believed.
+    pub suspect_polls: u64,
+    /// Shops that were never read.
+    pub never_read: Vec<String>,
+    /// Times in which at least three polls were due and none read the shop: the shop, from, until (`None`: still).
     pub gaps: Vec<(String, Timestamp, Option<Timestamp>)>,
     pub unknown_products: usize,
     pub pending: u64,

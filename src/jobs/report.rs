@@ -54,7 +54,7 @@ pub struct Reporting {
     pub plans: Vec<Plan>,
     pub store: Store,
     pub rules: Arc<Rules>,
-    /// Each with the interval of its polls.
+    /// Each with when it is polled.
     pub shops: Vec<(Arc<Shop>, Schedule)>,
     /// The pools of all shops; `None` where there are none.
     pub pools: Option<Arc<Shelf>>,
@@ -112,7 +112,7 @@ impl Reporting {
                 name: shop.name.clone(),
                 id: Some(shop.id),
                 memory: shop.memory(&self.store, &self.rules).await?,
-                interval: schedule.typical_interval(now),
+                schedule: schedule.clone(),
             });
         }
         let mut board = Arc::default();

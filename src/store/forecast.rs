@@ -24,9 +24,10 @@ const ROWS: usize = 4000;
 const CLOSE: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 
-/// When a shop was observed, and since which poll.
+/// When a shop was looked at, and since which poll.
 struct Looked {
-    observed: Observed,
+    /// The times of the accepted polls, latest first.
+    polls: Vec<i64>,
     /// The last poll before the window, or its first.
     since: PollId,
 }
@@ -39,9 +40,10 @@ impl Reader {
         let longest = rate::WINDOWS.iter().max().copied().unwrap_or_default();
         let from = now.as_millisecond().saturating_sub(i64::from(longest) * DAY);
         let looked = looked(&mut view, instance, from).await?;
+        let observed = Observed::from_polls(looked.polls);
         let mut rates = HashMap::new();
         let mut take = |series: u32, steps: &[Step]| {
-            if let Some(rate) = rate::sell_rate(steps, &looked.observed, now) {
+            if let Some(rate) = rate::sell_rate(steps, &observed, now) {
                 rates.insert(series, rate);
             }
         };
@@ -64,6 +66,21 @@ impl Reader {
         take(after.0, &steps);
         rates.shrink_to_fit();
         Ok(Forecasts::new(rates, now))
+    }
+
+    /// When the whole shop was read up to `until`, ascending, in milliseconds since 1970: from the last time at or
+    /// before `from` on.
+    pub async fn read_at(
+        &self,
+        instance: InstanceId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut view = self.pool.begin().await?;
+        let mut polls = looked(&mut view, instance, from.as_millisecond()).await?.polls;
+        polls.retain(|at| *at <= until.as_millisecond());
+        polls.reverse();
+        Ok(polls)
     }
 }
 
@@ -97,11 +114,12 @@ async fn looked(conn: &mut SqliteConnection, instance: InstanceId, from: i64) ->
         let rows: Vec<(i64, i64, i64)> = json(&text)?;
         for (id, at, outcome) in &rows {
             before = *id;
-            let close = polls.last().is_some_and(|later| later - at < CLOSE);
+            let close = *at >= from && polls.last().is_some_and(|later| later - at < CLOSE);
             if *outcome == 0 && !close {
                 polls.push(*at);
             }
-            if *at < from {
+            // A look before the window says how it stood when that began; without one nobody knows.
+            if *at <= from && *outcome == 0 {
                 break 'pages;
             }
         }
@@ -110,7 +128,7 @@ async fn looked(conn: &mut SqliteConnection, instance: InstanceId, from: i64) ->
         }
     }
     Ok(Looked {
-        observed: Observed::from_polls(polls),
+        polls,
         since: PollId(before),
     })
 }

@@ -159,6 +159,8 @@ pub fn small() -> Report {
         Section::Health(Box::new(Health {
             polls: 2016,
             failed_polls: 3,
+            suspect_polls: 0,
+            never_read: Vec::new(),
             gaps: vec![("eu".to_owned(), samples::ago(DAY), Some(samples::ago(DAY - 5400)))],
             unknown_products: 2,
             pending: 0,

@@ -229,6 +229,8 @@ fn health() -> Section {
     Section::Health(Box::new(Health {
         polls: 2016,
         failed_polls: 3,
+        suspect_polls: 0,
+        never_read: Vec::new(),
         gaps: vec![(
             "default".to_owned(),
             at("2026-11-18T12:00:00Z"),
@@ -409,6 +411,8 @@ pub fn huge() -> Report {
         Section::Health(Box::new(Health {
             polls: u64::MAX,
             failed_polls: u64::MAX,
+            suspect_polls: 0,
+            never_read: Vec::new(),
             gaps: vec![(name(), from(), None); 500],
             unknown_products: 10_000,
             pending: 10_000,

@@ -56,7 +56,7 @@ pub struct Span {
 
 /// What the estimate of money rests on, beside [`money::ASSUMPTIONS`].
 pub const ASSUMPTIONS: [&str; 2] = [
-    "Only time counts in which the level was known to be 0, within the period of the report.",
+    "Only time counts in which the level was known to be 0 and the shop was read, within the period of the report.",
     "What was not ordered here may have been ordered as another product: take it as an upper bound.",
 ];
 
@@ -166,7 +166,7 @@ fn all_is_well(all: &[Sorted], pools: &[PoolLine], health: &Health) -> bool {
 
 fn is_well(health: &Health) -> bool {
     let blind = health.gaps.iter().any(|(_, _, until)| until.is_none());
-    health.dead_letters == 0 && health.overdue_reports.is_empty() && !blind
+    health.dead_letters == 0 && health.overdue_reports.is_empty() && health.never_read.is_empty() && !blind
 }
 
 fn sorted(
