@@ -77,6 +77,17 @@ pub struct Report {
     /// Every series that it is about, ascending by shop, product and combination: for lists that leave nothing out.
     #[serde(skip)]
     pub all: Vec<Line>,
+    /// What the sections lack, for the same lists.
+    #[serde(skip)]
+    pub beyond: Beyond,
+}
+
+/// What stands in no section since there was no room.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Beyond {
+    pub lines: Vec<(Topic, Line)>,
+    pub events: Vec<Happened>,
+    pub pools: Vec<PoolLine>,
 }
 
 /// The most lines of a kind in a section.

@@ -5,6 +5,7 @@ use whmcs_stock_monitor::domain::forecast::SellRate;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::report::Amount;
+use whmcs_stock_monitor::domain::report::Beyond;
 use whmcs_stock_monitor::domain::report::Changed;
 use whmcs_stock_monitor::domain::report::Chart;
 use whmcs_stock_monitor::domain::report::Happened;
@@ -447,6 +448,7 @@ fn report(sections: Vec<Section>) -> Report {
         made_at: at("2026-11-23T06:00:04Z"),
         late: false,
         all: Vec::new(),
+        beyond: Beyond::default(),
     }
 }
 

@@ -20,6 +20,7 @@ use whmcs_stock_monitor::domain::reporting::outline::Outline;
 use whmcs_stock_monitor::jobs::digest;
 use whmcs_stock_monitor::jobs::digest::Ground;
 use whmcs_stock_monitor::jobs::digest::Source;
+use whmcs_stock_monitor::notify::report::csv;
 use whmcs_stock_monitor::scheduler::Schedule;
 use whmcs_stock_monitor::store::people::NewAck;
 
@@ -262,6 +263,12 @@ async fn a_report_of_ten_thousand_products_is_cut_to_the_worst_and_counts_the_re
     assert_eq!(lines.len(), LISTED);
     assert_eq!(lines.iter().filter(|line| line.chart.is_some()).count(), 12);
     assert!(report.left_out.contains(&(Topic::ActNow, 10_000 - LISTED)));
+    // The list says of every one in which sections it stands, also where a section had no room for it.
+    let list = csv::csv(&report);
+    let both = list
+        .lines()
+        .filter(|row| row.starts_with("series,act_now;changed,"));
+    assert_eq!(both.count(), 10_000);
 }
 
 /// An outage of half a day while nothing was left: nobody knows whether it was so all the time.
