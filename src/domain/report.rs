@@ -141,6 +141,9 @@ pub struct Line {
     pub restocked: i64,
     /// Hours at zero, known, in the period.
     pub hours_out: f64,
+    /// Since when at the latest it has not fallen.
+    #[serde(skip)]
+    pub still_since: Option<Timestamp>,
     pub ack: Option<AckRef>,
     pub bottleneck: Option<String>,
     /// What was probably not earned in the period.

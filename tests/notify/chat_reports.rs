@@ -78,6 +78,7 @@ fn line(id: i64, name: &str, severity: Severity, level: i64) -> Line {
         sold: 5,
         restocked: 10,
         hours_out: 12.0,
+        still_since: None,
         ack: Some(ack(false)),
         bottleneck: None,
         lost: Some(Amount {

@@ -80,6 +80,7 @@ pub fn line(id: i64, name: &str, level: i64, severity: Severity) -> Line {
         sold: 0,
         restocked: 0,
         hours_out: 0.0,
+        still_since: None,
         ack: None,
         bottleneck: None,
         lost: None,
@@ -282,7 +283,10 @@ pub fn full() -> Report {
         },
         changed(),
         Section::Idle {
-            lines: vec![line(50, "Reseller Gold", 25, Severity::Ok)],
+            lines: vec![Line {
+                still_since: Some(at("2026-09-03T05:00:00Z")),
+                ..line(50, "Reseller Gold", 25, Severity::Ok)
+            }],
         },
         Section::Pools {
             lines: vec![PoolLine {
