@@ -33,7 +33,7 @@ pub mod domain {
         pub mod series;
         mod flapping;
         mod about;
-        mod muting;
+        pub mod muting;
         mod telling;
         mod speaking;
         mod later;
@@ -128,6 +128,9 @@ pub mod store {
     pub mod past;
     pub mod timeline;
     pub mod forecast;
+    mod said;
+    pub mod acks;
+    pub mod silences;
     pub mod people;
     pub mod outbox;
     pub mod deliveries;

@@ -279,6 +279,47 @@ async fn the_same_rules_say_what_they_said_and_others_what_they_would_have_said(
     world.store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_the_stock_lasted_then_is_rehearsed_too() {
+    let mut world = World::begin().await;
+    let never = CancellationToken::new();
+    world.simulator.shop().set_qty(1, 30).expect("a product");
+    // One unit of DS-1 every twelve hours, over eight days: 14 are left in the end, which last a week.
+    for hour in 1..=8 * 24 {
+        world
+            .check
+            .run(world.now, &never)
+            .await
+            .expect("records")
+            .expect("looks");
+        if hour % 12 == 0 {
+            let left = 30 - hour / 12;
+            world.simulator.shop().set_qty(1, left).expect("a product");
+        }
+        world.now += SignedDuration::from_hours(1);
+    }
+    let said = |rehearsed: &Ended| -> Vec<Line> {
+        let alerts = lines(rehearsed).into_iter();
+        alerts
+            .filter(|line| line.1 == "desk" && line.2 == "stock.alerts")
+            .collect()
+    };
+    let arguments = ["--since", "2025-03-20", "--all", "--json"];
+    assert_eq!(said(&world.rehearse(&arguments)), []);
+    let other = RULES.replace("repeat = \"6h\"", "repeat = \"never\"") + "[[rule]]\ncover = \"12d\"\n";
+    world.home.write("other.toml", &other);
+    let mut covered = arguments.to_vec();
+    covered.extend(["--config", "other.toml"]);
+    let covered = world.rehearse(&covered);
+    assert!(!covered.err.contains("cover"), "{}", covered.err);
+    // Five days of history are needed, which there are with the rates of the sixth morning.
+    let low = said(&covered);
+    assert_eq!(low.len(), 1, "{low:#?}");
+    assert!(low[0].3.contains("DS-1"), "{low:#?}");
+    assert!(low[0].0.starts_with("2025-03-29"), "{low:#?}");
+    world.store.close().await;
+}
+
 #[tokio::test]
 async fn what_cannot_be_rehearsed_is_said() {
     let home = Home::new(&[

@@ -40,12 +40,12 @@ use whmcs_stock_monitor::notify::channel::ChannelSettings;
 use whmcs_stock_monitor::notify::webhook::Addressing;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
 use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
+use whmcs_stock_monitor::store::acks::NewAck;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::db::StoreSettings;
 use whmcs_stock_monitor::store::history::EventFilter;
-use whmcs_stock_monitor::store::people::NewAck;
-use whmcs_stock_monitor::store::people::NewSilence;
 use whmcs_stock_monitor::store::save::PollRecord;
+use whmcs_stock_monitor::store::silences::NewSilence;
 use whmcs_stock_monitor::store::value::InstanceId;
 
 fn quiet(from: Time, until: Time) -> Quiet {

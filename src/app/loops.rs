@@ -625,7 +625,9 @@ async fn report(
         tell_of_report(report, step, nudges);
     }
     let (doing, told) = reporting.watch(plan, Timestamp::now()).await?;
-    counters.report(report, doing.success, doing.overdue.is_some());
+    if counters.report(report, doing.success, doing.overdue.is_some()) {
+        tracing::info!(report, "The report that was overdue has arrived.");
+    }
     if let Some((run, why)) = doing.overdue.filter(|(run, _)| run.told_at.is_none()) {
         tracing::error!(report, due = %run.scheduled_for, why, "The report has reached nobody.");
     }

@@ -165,7 +165,7 @@ pub fn pools(board: &Board, said: &Said, several: bool, zone: &TimeZone) -> Stri
     listed.to_string()
 }
 
-/// Whom it holds back, or why what is left is not known; then what people said of it.
+/// Whom it holds back and how long what is left lasts, or why that is not known; then what people said of it.
 fn pool_note(pool: &Pool, said: &Said, several: bool, zone: &TimeZone) -> String {
     let beside = if several {
         Beside::Shop(None)
@@ -173,16 +173,17 @@ fn pool_note(pool: &Pool, said: &Said, several: bool, zone: &TimeZone) -> String
         Beside::OneShop
     };
     let held = limit::held_back(&pool.told(), beside, STYLE);
-    let note = if pool.level.known().is_none() {
-        pool.unknown.clone()
-    } else if held.is_empty() {
-        String::new()
-    } else {
-        format!("holds back {held}")
-    };
     let people = said.of_pool(pool, zone).into_iter().map(|(words, _)| words);
-    let note = Some(note).filter(|note| !note.is_empty());
-    note.into_iter().chain(people).collect::<Vec<_>>().join("; ")
+    if pool.level.known().is_none() {
+        let unknown = Some(pool.unknown.clone()).filter(|why| !why.is_empty());
+        return unknown.into_iter().chain(people).collect::<Vec<_>>().join("; ");
+    }
+    let held = (!held.is_empty()).then(|| format!("holds back {held}"));
+    let left = pool.level.known().is_some_and(|left| left > 0);
+    let lasts = pool.cover.filter(|_| left);
+    let lasts = lasts.map(|cover| format!("lasts {}", forecast::about(cover.days)));
+    let notes = held.into_iter().chain(lasts).chain(people);
+    notes.collect::<Vec<_>>().join("; ")
 }
 
 /// Out first, then critical and low, then what is unknown, then the rest.

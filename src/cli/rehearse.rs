@@ -123,6 +123,9 @@ async fn prepared(config: &Config, reader: &Reader, options: &RehearseArguments)
         if options.without_people {
             timeline.acks.clear();
         }
+        if config.rules.rules.iter().any(|rule| rule.cover.is_some()) {
+            timeline.rates = reader.daily_rates(id, since, until).await.map_err(broken)?;
+        }
         shops.push((instance.name.clone(), timeline));
     }
     let silences = if options.without_people {
@@ -156,9 +159,6 @@ fn missing(config: &Config, rehearse: &Rehearse, rehearsed: &Rehearsed) -> Vec<S
             "Not rehearsed: the pools. What they limited speaks for itself here, with the levels it had."
                 .to_owned(),
         );
-    }
-    if config.rules.rules.iter().any(|rule| rule.cover.is_some()) {
-        missing.push("Not rehearsed: `cover`, which needs a forecast of each day.".to_owned());
     }
     if rehearsed.suspect > 0 {
         missing.push(format!(

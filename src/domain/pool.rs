@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::forecast::Cover;
 use crate::domain::message::HELD_LISTED;
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
@@ -202,6 +203,8 @@ pub struct Pool {
     pub observed_at: Option<Timestamp>,
     /// How it stands as a series that speaks; `None` before the first decision about it.
     pub standing: Option<Standing>,
+    /// How long what is left will last; `None` without enough history.
+    pub cover: Option<Cover>,
 }
 
 /// How a pool stands as a series that speaks: what is remembered of it, as plain values for those who show it.
@@ -273,6 +276,7 @@ impl Pool {
             definition: 0,
             observed_at: None,
             standing: None,
+            cover: None,
         }
     }
 

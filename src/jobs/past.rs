@@ -22,6 +22,7 @@ use crate::domain::catalogue::Product;
 use crate::domain::catalogue::ProductId;
 use crate::domain::catalogue::Snapshot;
 use crate::domain::catalogue::options::Options;
+use crate::domain::forecast::SellRate;
 use crate::domain::message::Capability;
 use crate::domain::stand::Severity;
 use crate::store::past::PastItem;
@@ -185,7 +186,16 @@ impl<'a> Past<'a> {
             };
             let number = memory.source.next_series;
             memory.source.next_series += 1;
-            let tracked = told(rules, instance, attributes, (item, number), start.observed_at);
+            let rates = self.timeline.rates.first();
+            let rate = rates.and_then(|rates| rates.rates.get(&item.product_id));
+            let tracked = told(
+                rules,
+                instance,
+                attributes,
+                (item, number),
+                rate,
+                start.observed_at,
+            );
             memory.products.push(Arc::new(tracked));
         }
         let source = &mut memory.source;
@@ -248,6 +258,7 @@ fn told(
     instance: &str,
     attributes: &Attributes,
     (item, number): (&PastItem, u32),
+    rate: Option<&SellRate>,
     at: Timestamp,
 ) -> Tracked {
     let (level, gone) = match item.stood {
@@ -264,6 +275,9 @@ fn told(
         pairs: None,
     });
     let mut series = SeriesState::first(number, level, &effective, at);
+    if !gone {
+        series.settle(level, &effective, rate, at);
+    }
     // What was known then was believed.
     series.seen_other_than_zero = true;
     let details = product.details.as_deref();

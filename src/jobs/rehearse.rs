@@ -25,6 +25,7 @@ use crate::domain::alerting::remind;
 use crate::domain::alerting::rules::Repeat;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::Tracked;
 use crate::domain::capacity::Capacities;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::Product;
@@ -80,7 +81,11 @@ struct Stage<'a> {
     /// The next poll.
     next: usize,
     /// What the history does not hold.
-    nothing: (Capacities, Forecasts),
+    nothing: Capacities,
+    /// How fast the series sell, as could be told last; how many products there were then.
+    forecasts: (Forecasts, usize),
+    /// How many of the timeline's rates are known by then.
+    known_rates: usize,
 }
 
 impl Rehearse {
@@ -122,7 +127,9 @@ impl Rehearse {
             past,
             memory,
             next: 0,
-            nothing: Default::default(),
+            nothing: Capacities::default(),
+            forecasts: Default::default(),
+            known_rates: 0,
         }
     }
 
@@ -242,6 +249,7 @@ impl<'a> Stage<'a> {
         let poll = timeline.polls.get(self.next)?;
         self.next += 1;
         let moved = self.past.advance(poll.id);
+        self.renew_forecasts(poll.observed_at);
         match poll.ended {
             Ended::Failed(cause) => Some(self.failed((rules, people), poll, cause)),
             Ended::Suspect => {
@@ -258,6 +266,7 @@ impl<'a> Stage<'a> {
             }
             Ended::Accepted
                 if moved.is_empty()
+                    && self.forecasts.0.is(&self.memory.forecasts)
                     && !is_waiting(self.policy(rules, people), &self.memory, poll.observed_at) =>
             {
                 self.memory.source.last_accepted_at = Some(poll.observed_at);
@@ -265,6 +274,23 @@ impl<'a> Stage<'a> {
             }
             Ended::Accepted => Some(self.accepted((rules, people), poll)),
         }
+    }
+
+    /// The sell rates as could be told then, by the numbers that series have here.
+    fn renew_forecasts(&mut self, now: Timestamp) {
+        let timeline: &'a Timeline = self.past.timeline;
+        let known = timeline.rates.iter().take_while(|rates| rates.at <= now).count();
+        let products = self.memory.products.len();
+        if known == self.known_rates && products == self.forecasts.1 {
+            return;
+        }
+        self.known_rates = known;
+        let Some(last) = known.checked_sub(1).and_then(|last| timeline.rates.get(last)) else {
+            return;
+        };
+        let rate = |product: &Arc<Tracked>| Some((product.series.number, *last.rates.get(&product.id)?));
+        let rates = self.memory.products.iter().filter_map(rate).collect();
+        self.forecasts = (Forecasts::new(rates, last.at), products);
     }
 
     fn failed(&self, under: (&Rules, &People), poll: &PastPoll, cause: Cause) -> Decision {
@@ -304,10 +330,10 @@ impl<'a> Stage<'a> {
         Policy {
             instance: self.name,
             rules,
-            capacities: &self.nothing.0,
+            capacities: &self.nothing,
             pools: None,
             people,
-            forecasts: &self.nothing.1,
+            forecasts: &self.forecasts.0,
         }
     }
 }

@@ -323,6 +323,7 @@ impl Shelf {
                 for (shop, sharing) in known.pools.shops.iter_mut().zip(&self.shops) {
                     shop.stale_after = sharing.stale_after(now);
                 }
+                self.renew_forecasts(known, store.reader(), now).await?;
             }
             None => {
                 let pools = read_pools(
@@ -339,6 +340,22 @@ impl Shelf {
             }
         }
         Ok(guard)
+    }
+
+    /// Works out anew how fast the pools empty, where that was last done an hour ago or more.
+    async fn renew_forecasts(
+        &self,
+        known: &mut Known,
+        reader: &Reader,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let last = known.pools.memory.forecasts.at;
+        if last.is_some_and(|at| now.duration_since(at) < FORECAST_EVERY) {
+            return Ok(());
+        }
+        known.pools.memory.forecasts = reader.pool_forecasts(self.id, now).await?;
+        known.board = Arc::new(known.pools.board(&self.capacities, now));
+        Ok(())
     }
 
     /// Shows how the pools stand, as last committed; nothing is committed before `show` returns.
@@ -369,6 +386,7 @@ pub async fn read_pools(
     let mut pools = Pools::default();
     if let Some(id) = id {
         pools.memory = reader.memory(id, &rules.global()).await?;
+        pools.memory.forecasts = reader.pool_forecasts(id, now).await?;
     }
     for shop in shops {
         let stale_after = shop.stale_after(now);

@@ -272,16 +272,17 @@ impl Counters {
         self.reload_ok.set(i64::from(successful));
     }
 
-    /// Notes when a report last succeeded, and whether it is overdue.
-    pub fn report(&self, name: &str, success: Option<Timestamp>, overdue: bool) {
-        if let Some(success) = success {
-            self.report_success
-                .with_label_values(&[name])
-                .set(success.as_second());
-        }
-        self.report_overdue
-            .with_label_values(&[name])
-            .set(i64::from(overdue));
+    /// Notes when a report last succeeded, and whether it is overdue. Whether one that was overdue has reached somebody
+    /// since it was last noted.
+    pub fn report(&self, name: &str, success: Option<Timestamp>, overdue: bool) -> bool {
+        let late = self.report_overdue.with_label_values(&[name]);
+        let was_overdue = late.get() == 1;
+        late.set(i64::from(overdue));
+        let Some(success) = success else { return false };
+        let last = self.report_success.with_label_values(&[name]);
+        let is_new = success.as_second() > last.get();
+        last.set(success.as_second());
+        was_overdue && !overdue && is_new
     }
 
     /// Knows of no report any more: before those of another configuration are noted.

@@ -38,6 +38,8 @@ pub struct PoolItem<'a> {
     pub thresholds: Option<&'a Thresholds>,
     /// When it was last evaluated.
     pub observed_at: Option<Timestamp>,
+    /// How long what is left lasts; null without enough history, and while the level is not known.
+    pub days_of_cover: Option<f64>,
     /// Why the level is not known, in words; null where it is.
     pub unknown: Option<&'a str>,
     /// The last figure, where the level is no longer known.
@@ -107,6 +109,7 @@ pub fn item(pool: &Pool) -> PoolItem<'_> {
             .map(|standing| standing.since),
         thresholds: standing.map(|standing| &standing.thresholds),
         observed_at: pool.observed_at,
+        days_of_cover: pool.cover.map(|cover| cover.shown_days()),
         unknown: (known.is_none() && !pool.unknown.is_empty()).then_some(&*pool.unknown),
         last_level: last.and_then(|standing| standing.last_level),
         last_known_at: last.and_then(|standing| standing.last_known_at),

@@ -5,12 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::domain::alerting::attach::names_of;
-use crate::domain::alerting::attach::pairs_of;
-use crate::domain::alerting::rules::Subject;
+use crate::domain::alerting::muting;
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Memory;
-use crate::domain::alerting::state::Tracked;
 use crate::domain::people::Matcher;
 use crate::domain::people::Mute;
 use crate::domain::people::People;
@@ -27,8 +24,8 @@ use crate::observe::items::entries;
 use crate::observe::lines::Line;
 use crate::observe::pools;
 use crate::observe::pools::PoolItem;
+use crate::store::acks::ListedAck;
 use crate::store::error::StoreError;
-use crate::store::people::ListedAck;
 use crate::store::reader::Reader;
 use crate::store::value::POOLS;
 
@@ -171,27 +168,11 @@ pub fn acked_id(listed: &ListedAck) -> String {
 /// Whether the matcher is for the series.
 #[must_use]
 pub fn concerns(matcher: &Matcher, entry: &Entry<'_>) -> bool {
-    let whole = |pairs| subject(entry.instance, entry.product, pairs);
-    let Some(Combination { key, label, .. }) = entry.combination else {
-        return matcher.matches(&whole(None));
-    };
-    let names = names_of(key, label);
-    matcher.matches(&whole(Some(&pairs_of(key, &names))))
-}
-
-fn subject<'a>(
-    instance: &'a str,
-    product: &'a Tracked,
-    pairs: Option<&'a [crate::domain::alerting::rules::NamedPair<'a>]>,
-) -> Subject<'a> {
-    Subject {
-        instance,
-        group_id: product.group_id,
-        group: product.group.as_ref(),
-        product_id: product.id,
-        product: &product.name,
-        pairs,
-    }
+    let combination = entry.combination;
+    let combination = combination.map(|Combination { key, label, .. }| (key, &**label));
+    muting::of_series(entry.instance, entry.product, combination, |subject| {
+        matcher.matches(subject)
+    })
 }
 
 /// The series of the shops that the matcher is for now.

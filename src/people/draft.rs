@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::domain::people::Matcher;
 use crate::notify::clean;
-use crate::store::people::NewAck;
-use crate::store::people::NewSilence;
+use crate::store::acks::NewAck;
+use crate::store::silences::NewSilence;
 
 /// The longest name of a person, in characters.
 const WHO: usize = 100;

@@ -15,8 +15,8 @@ use crate::domain::stand::AckRef;
 use crate::notify::clean;
 use crate::observe::said::acked_id;
 use crate::observe::said::is_of_a_pool;
+use crate::store::acks::ListedAck;
 use crate::store::error::StoreError;
-use crate::store::people::ListedAck;
 use crate::store::reader::Reader;
 
 /// An ack of the list.

@@ -1,6 +1,7 @@
 //! What a shop showed over a time, poll by poll: everything the history holds that decisions were made of.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
+use crate::domain::forecast::SellRate;
 use crate::domain::message::Capability;
 use crate::domain::people::Ack;
 use crate::domain::people::AckEnd;
@@ -42,6 +44,15 @@ pub struct Timeline {
     pub acks: Vec<PastAck>,
     /// How many combinations have levels of their own: those are not told here.
     pub combinations: usize,
+    /// How fast products sold, as could be told at these times, ascending; see [`Reader::daily_rates`].
+    pub rates: Vec<PastRates>,
+}
+
+/// How fast the products of a shop sold, as could be told then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastRates {
+    pub at: Timestamp,
+    pub rates: HashMap<ProductId, SellRate>,
 }
 
 /// Somebody took a product on.
@@ -136,6 +147,7 @@ impl Reader {
             capabilities: capabilities(&mut view, instance, last).await?,
             acks: acks(&mut view, instance, until).await?,
             combinations: combinations(&mut view, instance, last).await?,
+            rates: Vec::new(),
             polls,
         })
     }

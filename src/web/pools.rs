@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Sentence;
@@ -34,6 +35,8 @@ pub struct Row<'a> {
     /// Whom it holds back.
     pub held_back: Sentence,
     pub limits: Option<Limits<'a>>,
+    /// `about 6 days`
+    pub lasts: Option<String>,
     pub since: Option<When>,
     pub why: Option<&'a str>,
     /// What people said of it, each with whether it is overdue.
@@ -84,6 +87,7 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
             critical: thresholds.critical,
             origin: &thresholds.origin,
         }),
+        lasts: lasting(pool),
         since: item.since.map(|since| When::new(since, now)),
         why: item.unknown,
         people: Vec::new(),
@@ -91,6 +95,14 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
             .last_level
             .zip(item.last_known_at.map(|at| When::new(at, now))),
     }
+}
+
+/// How long what is left lasts, while anything is left.
+fn lasting(pool: &Pool) -> Option<String> {
+    let cover = pool
+        .cover
+        .filter(|_| pool.level.known().is_some_and(|left| left > 0))?;
+    Some(forecast::about(cover.days))
 }
 
 /// Where the pool would stand, were it a product.

@@ -74,6 +74,22 @@ fn flips_count_for_a_day() {
 }
 
 #[test]
+fn the_flips_of_what_was_gone_are_forgotten_once_it_is_back() {
+    let mut shop = Shop::open(limited(3), &[(1, 20), (2, 20)]);
+    for level in [4, 20, 4] {
+        shop.shows(1, level);
+    }
+    shop.remove(1);
+    for _ in 0..3 {
+        shop.later(minutes(1));
+    }
+    assert!(shop.tracked(1).gone);
+    shop.shows(1, 20);
+    assert!(!shop.tracked(1).gone);
+    assert_eq!(shop.shows(1, 4), ["1 first low"], "not the fourth of a day");
+}
+
+#[test]
 fn with_a_limit_of_nothing_nothing_flaps() {
     let mut shop = Shop::open(limited(0), &[(1, 20)]);
     for _ in 0..20 {

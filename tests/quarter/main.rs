@@ -105,9 +105,10 @@ async fn what_is_said_of_200_products_is_what_a_separate_model_of_the_rules_says
     let rehearsed = world.rehearsed(&setup, (later(begin, -1), end)).await;
     table::compare("rehearsed", heard.decided.clone(), &rehearsed);
     let mut other = setup.clone();
-    // More than any of them has: what was the first word is a further one.
+    // More than any of them has: what was the first word is a further one. A silence lasts less than two days.
     other.groups[0].low += 1000;
-    let early = later(begin, 24 * 60);
+    other.groups[0].escalate = None;
+    let early = later(begin, 2 * 24 * 60);
     let others = world.rehearsed(&other, (later(begin, -1), early)).await;
     let mut rehearsed = rehearsed;
     rehearsed.retain(|said| said.at <= early);

@@ -47,6 +47,8 @@ pub struct Model<'a> {
     acks: usize,
     /// Something was accepted already.
     begun: bool,
+    /// Those of the silences that hold now, with their numbers.
+    holding: Vec<(usize, Silence)>,
     /// Until when each maintenance window lasts, and the quiet hours of each channel, where they hold now.
     windows: Vec<Option<Timestamp>>,
     quiet: Vec<Option<Timestamp>>,
@@ -59,6 +61,7 @@ pub struct Model<'a> {
     pub said: Vec<Said>,
 }
 
+#[derive(Clone)]
 struct Silence {
     whom: Whom,
     from: Timestamp,
@@ -85,6 +88,7 @@ impl<'a> Model<'a> {
             silences: Vec::new(),
             acks: 0,
             begun: false,
+            holding: Vec::new(),
             windows: Vec::new(),
             quiet: Vec::new(),
             failing: None,
@@ -154,9 +158,9 @@ impl<'a> Model<'a> {
 
     /// What keeps the product from being told of; of several the one that is to end last, of those that end together the
     /// newest silence.
-    fn mute(&self, id: i64, group: i64, now: Timestamp) -> Option<String> {
-        let silences = self.silences.iter().zip(1..).filter_map(|(silence, number)| {
-            let holds = silence.from <= now && now < silence.until && silence.whom.holds_back(id, group);
+    fn mute(&self, id: i64, group: i64) -> Option<String> {
+        let silences = self.holding.iter().filter_map(|(number, silence)| {
+            let holds = silence.whom.holds_back(id, group);
             holds.then(|| (silence.until, format!("silence {number}")))
         });
         let windows = self.setup.windows.iter().zip(&self.windows);
@@ -170,16 +174,19 @@ impl<'a> Model<'a> {
     }
 
     /// Whether somebody wants to hear nothing at all.
-    fn is_all_mute(&self, now: Timestamp) -> bool {
-        let holds =
-            |silence: &Silence| silence.from <= now && now < silence.until && silence.whom == Whom::All;
+    fn is_all_mute(&self) -> bool {
         let mut windows = self.setup.windows.iter().zip(&self.windows);
-        self.silences.iter().any(holds)
+        self.holding.iter().any(|(_, silence)| silence.whom == Whom::All)
             || windows.any(|(window, until)| window.group.is_none() && until.is_some())
     }
 
     /// Looks at the clock.
     fn it_is(&mut self, now: Timestamp) {
+        let silences = (1..).zip(&self.silences);
+        let holding = silences.filter(|(_, silence)| silence.from <= now && now < silence.until);
+        self.holding = holding
+            .map(|(number, silence)| (number, silence.clone()))
+            .collect();
         self.windows = self
             .setup
             .windows
@@ -207,7 +214,7 @@ impl<'a> Model<'a> {
         let (since, polls) = self.failing.map_or((now, 1), |(since, polls)| (since, polls + 1));
         self.failing = Some((since, polls));
         let long = now.duration_since(since) >= self.setup.down_after && polls >= self.setup.down_polls;
-        if long && !self.down && !self.is_all_mute(now) {
+        if long && !self.down && !self.is_all_mute() {
             self.down = true;
             self.of_the_source("source.down", now);
         }
@@ -336,7 +343,7 @@ impl<'a> Model<'a> {
 
     /// Recorded, but not told while the product is muted.
     fn product_event(&mut self, id: i64, group: i64, text: &str, now: Timestamp) {
-        if self.mute(id, group, now).is_none() {
+        if self.mute(id, group).is_none() {
             for place in self.setup.terms(group).channels.clone() {
                 self.say_later(place, format!("{id} {text}"), now);
             }
@@ -344,14 +351,14 @@ impl<'a> Model<'a> {
     }
 
     /// Notes what keeps the product from being told of now.
-    fn mark(&self, id: i64, one: &mut Series, now: Timestamp) {
-        let mute = self.mute(id, one.group, now);
+    fn mark(&self, id: i64, one: &mut Series) {
+        let mute = self.mute(id, one.group);
         one.is_muted = mute.is_some();
         one.muted = mute.or(one.muted.take());
     }
 
     fn tell(&mut self, id: i64, one: &mut Series, manner: Manner, ended: Option<Ack>, now: Timestamp) {
-        self.mark(id, one, now);
+        self.mark(id, one);
         let is_muted = one.is_muted && manner != Manner::Withdraw;
         // What is unknown says nothing, except that it is over.
         if (one.level.is_none() && manner != Manner::Withdraw) || (is_muted && manner != Manner::CountsAsTold)
@@ -464,7 +471,7 @@ impl<'a> Model<'a> {
         let mut series = std::mem::take(&mut self.series);
         if !self.down {
             for (id, one) in series.iter_mut().filter(|(_, one)| !one.gone) {
-                self.mark(*id, one, now);
+                self.mark(*id, one);
                 self.find_overdue(*id, one, now);
                 self.chase(*id, one, now);
             }
@@ -494,7 +501,7 @@ impl<'a> Model<'a> {
 
     /// Whether what was ordered did not come in time: whoever was told of the product is to hear that.
     fn find_overdue(&self, id: i64, one: &mut Series, now: Timestamp) {
-        if one.level.is_none() || self.mute(id, one.group, now).is_some() {
+        if one.level.is_none() || self.mute(id, one.group).is_some() {
             return;
         }
         let waits = one.ack.as_mut().filter(|ack| ack.overdue.is_none());
@@ -508,7 +515,7 @@ impl<'a> Model<'a> {
 
     /// Tells of what was ordered and did not come, and tells others of what nobody took on.
     fn chase(&mut self, id: i64, one: &mut Series, now: Timestamp) {
-        if one.level.is_none() || self.mute(id, one.group, now).is_some() {
+        if one.level.is_none() || self.mute(id, one.group).is_some() {
             return;
         }
         let terms = self.setup.terms(one.group);
@@ -551,7 +558,7 @@ impl<'a> Model<'a> {
             if !open || one.gone || one.born_open || one.level.is_none() || one.is_taken_on() {
                 continue;
             }
-            if self.mute(*id, one.group, now).is_some() {
+            if self.mute(*id, one.group).is_some() {
                 continue;
             }
             let before_slot = slot.is_some_and(|slot| at < slot);

@@ -243,9 +243,11 @@ impl Series {
         begins
     }
 
-    /// Nobody was told anything any more.
+    /// It is gone, and nothing is open any more; should it return, it begins anew.
     pub fn close(&mut self, now: Timestamp) {
         self.severity = OK;
+        self.flaps = false;
+        self.flips.clear();
         self.born_open = false;
         self.urgent_since = None;
         self.end_ack(now);

@@ -25,9 +25,9 @@ use whmcs_stock_monitor::jobs::rehearse::Rehearse;
 use whmcs_stock_monitor::jobs::remind::Remind;
 use whmcs_stock_monitor::notify::standard;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
+use whmcs_stock_monitor::store::acks::NewAck;
 use whmcs_stock_monitor::store::db::Store;
-use whmcs_stock_monitor::store::people::NewAck;
-use whmcs_stock_monitor::store::people::NewSilence;
+use whmcs_stock_monitor::store::silences::NewSilence;
 use whmcs_stock_monitor::whmcs::client::Look;
 
 use crate::acts::Act;

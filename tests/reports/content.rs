@@ -22,7 +22,7 @@ use whmcs_stock_monitor::jobs::digest::Ground;
 use whmcs_stock_monitor::jobs::digest::Source;
 use whmcs_stock_monitor::notify::report::csv;
 use whmcs_stock_monitor::scheduler::Schedule;
-use whmcs_stock_monitor::store::people::NewAck;
+use whmcs_stock_monitor::store::acks::NewAck;
 
 use crate::shop::Item;
 use crate::shop::item;

@@ -14,3 +14,4 @@ mod world;
 mod once;
 mod overdue;
 mod content;
+mod forms;

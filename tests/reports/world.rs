@@ -27,8 +27,12 @@ use whmcs_stock_monitor::notify::channel::ChannelKind;
 use whmcs_stock_monitor::notify::channel::ChannelSettings;
 use whmcs_stock_monitor::notify::email::EmailSettings;
 use whmcs_stock_monitor::notify::email::MailTls;
+use whmcs_stock_monitor::notify::webhook::Addressing;
+use whmcs_stock_monitor::notify::webhook::WebhookSettings;
+use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 use whmcs_stock_monitor::scheduler::Schedule;
 use whmcs_stock_monitor::sinks::mail::MailSink;
+use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::db::StoreSettings;
 use whmcs_stock_monitor::whmcs::client::ApiSettings;
@@ -43,6 +47,8 @@ use crate::shop::Shop;
 pub struct World {
     pub shop: Shop,
     pub mail: MailSink,
+    /// Of the channels `hook` and `chat`.
+    pub hooks: WebhookSink,
     pub folder: TempDir,
     pub running: Running,
 }
@@ -73,13 +79,17 @@ pub fn plan(cron: &str, zone: &str, period: Period) -> Plan {
 impl World {
     /// A shop with these products, which has not been looked at.
     pub async fn open(items: Vec<Item>) -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let shop = Shop::open(items);
         let mail = MailSink::start().await.unwrap();
+        let hooks = WebhookSink::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let running = Running::start(&folder, &shop, &mail).await;
+        let running = Running::start(&folder, &shop, (&mail, &hooks)).await;
         Self {
             shop,
             mail,
+            hooks,
             folder,
             running,
         }
@@ -89,7 +99,7 @@ impl World {
     pub async fn restart(self) -> Self {
         self.running.store.close().await;
         drop((self.running.check, self.running.reporting));
-        let running = Running::start(&self.folder, &self.shop, &self.mail).await;
+        let running = Running::start(&self.folder, &self.shop, (&self.mail, &self.hooks)).await;
         Self { running, ..self }
     }
 
@@ -126,7 +136,7 @@ impl World {
 }
 
 impl Running {
-    async fn start(folder: &TempDir, shop: &Shop, mail: &MailSink) -> Self {
+    async fn start(folder: &TempDir, shop: &Shop, (mail, hooks): (&MailSink, &WebhookSink)) -> Self {
         let path = folder.path().join("stock.db");
         let store = Store::open(&StoreSettings { path }).await.unwrap().store;
         let id = store.instance("default").await.unwrap();
@@ -143,7 +153,12 @@ impl Running {
         };
         let rules = Arc::new(Rules::new(5, 1, vec![rule], vec![other]));
         let telling = Arc::new(Telling {
-            channels: vec![channel("mail", mail), channel("other", mail)],
+            channels: vec![
+                channel("mail", mail),
+                channel("other", mail),
+                webhook("hook", WebhookFormat::Standard, hooks),
+                webhook("chat", WebhookFormat::Slack, hooks),
+            ],
             zone: TimeZone::UTC,
             page_url: None,
             quiet: Vec::new(),
@@ -188,6 +203,21 @@ fn channel(name: &str, mail: &MailSink) -> Channel {
             from: "stock@shop.example".to_owned(),
             to: vec!["boss@shop.example".to_owned()],
             unsubscribe: None,
+            timeout: Duration::from_secs(30),
+        }),
+    })
+    .unwrap()
+}
+
+fn webhook(name: &str, format: WebhookFormat, hooks: &WebhookSink) -> Channel {
+    Channel::new(&ChannelSettings {
+        name: name.to_owned(),
+        kind: ChannelKind::Webhook(WebhookSettings {
+            url: hooks.url().into(),
+            format,
+            secret: None,
+            addressing: Addressing::default(),
+            allow_link_local: false,
             timeout: Duration::from_secs(30),
         }),
     })

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use whmcs_stock_monitor::domain::pattern::Pattern;
 use whmcs_stock_monitor::domain::people::AckEnd;
 use whmcs_stock_monitor::domain::people::Matcher;
+use whmcs_stock_monitor::store::acks::NewAck;
 use whmcs_stock_monitor::store::db::Store;
 use whmcs_stock_monitor::store::error::OpenError;
 use whmcs_stock_monitor::store::error::StoreError;
 use whmcs_stock_monitor::store::history::EventFilter;
-use whmcs_stock_monitor::store::people::NewAck;
-use whmcs_stock_monitor::store::people::NewSilence;
+use whmcs_stock_monitor::store::silences::NewSilence;
 
 use crate::common::Place;
 use crate::common::at;

@@ -1,8 +1,14 @@
 //! Options, capacities and pools on the real program, before a shop with the companion.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde_json::json;
+use sqlx::Connection;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::runtime::Runtime;
 use whmcs_stock_monitor::simulator::faults::Fault;
 use whmcs_stock_monitor::simulator::habits::Companion;
@@ -25,7 +31,7 @@ struct World {
     receivers: Receivers,
     home: Home,
     // Dropped last: the shop's tasks run in it.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 fn ram(choices: &[(i64, &str)]) -> ConfigOption {
@@ -59,7 +65,7 @@ impl World {
             site,
             receivers,
             home,
-            _runtime: runtime,
+            runtime,
         }
     }
 
@@ -196,6 +202,61 @@ fn the_history_of_a_pool_is_what_was_left_of_it() {
     assert_eq!(none.code, 1, "{none:?}");
     assert_eq!(world.home.run(&["history"]).code, 64);
     assert_eq!(world.home.run(&["history", "64", "--pool", "rails"]).code, 64);
+}
+
+/// Makes 2 a day of the only pool have gone for 28 days, the shop looked at each six hours, until now; `left` are left.
+async fn emptied_by_two_a_day(database: PathBuf, left: i64) {
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut work = database.begin().await.unwrap();
+    let looks = 28 * 4;
+    let first: i64 = sqlx::query_scalar("SELECT max(id) FROM polls")
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
+    let began = Timestamp::now() - SignedDuration::from_hours(28 * 24);
+    for look in 0..=looks {
+        let at = began + SignedDuration::from_hours(6 * look);
+        sqlx::query(
+            "INSERT OR REPLACE INTO polls (id, instance_id, observed_at, duration_ms, outcome, changes) \
+             SELECT ?, id, ?, 10, 0, 0 FROM instances WHERE name <> '(pools)'",
+        )
+        .bind(first + look)
+        .bind(at.as_millisecond())
+        .execute(&mut *work)
+        .await
+        .unwrap();
+        if look % 2 == 0 {
+            sqlx::query(
+                "INSERT OR REPLACE INTO levels (instance_id, series, poll_id, state, level) \
+                 SELECT s.instance_id, s.number, ?, 0, ? FROM series s JOIN instances i ON i.id = s.instance_id \
+                 WHERE i.name = '(pools)' AND s.combination = ''",
+            )
+            .bind(first + look)
+            .bind(left + (looks - look) / 2)
+            .execute(&mut *work)
+            .await
+            .unwrap();
+        }
+    }
+    work.commit().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[test]
+fn how_long_a_pool_lasts_is_told_by_what_went_of_it() {
+    let world = World::open(KITS);
+    world.sell(64, 12, 3);
+    assert_eq!(world.home.run(&["check"]).code, 0);
+    let none = world.home.run(&["status", "--json"]).json();
+    assert_eq!(none["pools"][0]["days_of_cover"], json!(null), "{none}");
+    let database = world.home.path("data/stock.db");
+    world.runtime.block_on(emptied_by_two_a_day(database, 15));
+    let status = world.home.run(&["status", "--json"]).json();
+    let days = status["pools"][0]["days_of_cover"].as_f64().unwrap();
+    assert!((7.0..8.0).contains(&days), "15 left, 2 a day: {days}");
+    let text = world.home.run(&["status"]).out;
+    assert!(text.contains("lasts about"), "{text}");
 }
 
 const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }\nlow = 2\ncritical = 1\n\
@@ -378,7 +439,7 @@ fn who_has_taken_a_pool_on_and_what_silences_it_show_wherever_pools_do() {
 fn two_shops_that_sell_from_one_shelf_are_counted_once() {
     let world = World::open("");
     let second = Shop::new(Version::V8_12, Companion::Contract1).with_products([server(64, "DS-64 US")]);
-    let second = world._runtime.block_on(Simulator::start(second)).unwrap();
+    let second = world.runtime.block_on(Simulator::start(second)).unwrap();
     let access = Settings::default().access;
     let us = format!(
         "[[instance]]\nname = \"us\"\nurl = \"{}\"\nidentifier = \"{}\"\nsecret = \"{}\"\n{KITS}",
@@ -465,7 +526,7 @@ fn open_us(world: &World) -> Simulator {
         .with_stock(9)
         .with_services(&[], 3);
     let us = Shop::new(Version::V8_12, Companion::Contract1).with_products([barebone]);
-    world._runtime.block_on(Simulator::start(us)).unwrap()
+    world.runtime.block_on(Simulator::start(us)).unwrap()
 }
 
 #[test]

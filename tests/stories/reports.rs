@@ -74,10 +74,25 @@ fn a_report_that_is_killed_again_and_again_while_it_is_made_is_one_mail_in_the_e
     daemon.wait_for_empty_outbox();
     daemon.stop();
     assert_eq!(reports(&receivers).len(), 1);
+    shows_at_metrics(&home);
     let listed = home.run(&["deliveries", "list", "--json"]).json();
     let items = listed["items"].as_array().unwrap();
     let queued = items.iter().filter(|item| item["type"] == "report.digest");
     assert_eq!(queued.count(), 1, "{listed}");
+}
+
+/// A daemon that starts after the report arrived shows when it did.
+fn shows_at_metrics(home: &Home) {
+    let mut daemon = home.start();
+    let metric = |name: &str| daemon.metric(&format!("whmcs_stock_report_{name}{{report=\"report\"}}"));
+    let success = eventually("the report shows at /metrics", || {
+        metric("last_success_timestamp_seconds")
+    });
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
+    let ago = Timestamp::now().as_second() as f64 - success;
+    assert!((0.0..3600.0).contains(&ago), "{success}");
+    assert_eq!(metric("overdue"), Some(0.0));
+    daemon.stop();
 }
 
 #[test]

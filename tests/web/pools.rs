@@ -12,6 +12,7 @@ use whmcs_stock_monitor::domain::alerting::state::Memory;
 use whmcs_stock_monitor::domain::alerting::state::Told;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::domain::catalogue::Name;
+use whmcs_stock_monitor::domain::forecast::Cover;
 use whmcs_stock_monitor::domain::pool::Board;
 use whmcs_stock_monitor::domain::pool::Bottleneck;
 use whmcs_stock_monitor::domain::pool::Pool;
@@ -109,6 +110,20 @@ fn board() -> Board {
     if let Some(standing) = &mut unknown.standing {
         standing.last_known_at = lost.last_known_at;
     }
+    let mut short = pool(
+        "NVMe",
+        50,
+        Some(3),
+        vec![
+            user(4, "DS-4x", Some("Disk: 4x NVMe"), 4),
+            user(1, "DS-64", Some("Disk: 1x NVMe"), 1),
+        ],
+    );
+    short.cover = Some(Cover {
+        days: 1.5,
+        earliest: 1.0,
+        latest: Some(3.0),
+    });
     Board {
         pools: vec![
             pool("Plenty", 100, Some(60), vec![user(1, "DS-64", None, 1)]),
@@ -124,15 +139,7 @@ fn board() -> Board {
                     user(3, "DS-256", Some("RAM: 64 GB"), 1),
                 ],
             ),
-            pool(
-                "NVMe",
-                50,
-                Some(3),
-                vec![
-                    user(4, "DS-4x", Some("Disk: 4x NVMe"), 4),
-                    user(1, "DS-64", Some("Disk: 1x NVMe"), 1),
-                ],
-            ),
+            short,
         ],
     }
 }
@@ -310,7 +317,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
         json!({
             "name": "NVMe", "capacity": 50, "used": 47, "level": 3, "state": "known", "severity": "low",
             "since": minute(0).to_string(), "thresholds": thresholds, "observed_at": minute(10).to_string(),
-            "unknown": null, "last_level": null, "last_known_at": null,
+            "days_of_cover": 1.5, "unknown": null, "last_level": null, "last_known_at": null,
             "users": [
                 held(4, "DS-4x", json!("Disk: 4x NVMe"), 4, true),
                 held(1, "DS-64", json!("Disk: 1x NVMe"), 1, false),
@@ -323,7 +330,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
         json!({
             "name": "Rails", "capacity": 9, "used": null, "level": null, "state": "unknown", "severity": "critical",
             "since": minute(0).to_string(), "thresholds": thresholds, "observed_at": minute(10).to_string(),
-            "unknown": "us was never read.",
+            "days_of_cover": null, "unknown": "us was never read.",
             "last_level": 1, "last_known_at": minute(5).to_string(),
             "users": [held(5, "DS-512", Value::Null, 1, false)], "users_total": 1, "holds_back_total": 0,
             "ack": null, "silenced": null,

@@ -4,8 +4,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use crate::domain::alerting::about::About;
+use crate::domain::alerting::attach::pairs_of;
 use crate::domain::alerting::pools::Pools;
-use crate::domain::alerting::rules::NamedPair;
 use crate::domain::alerting::rules::StableHasher;
 use crate::domain::alerting::rules::Subject;
 use crate::domain::alerting::state::Tracked;
@@ -133,22 +133,12 @@ impl Mutes {
             return None;
         }
         match about {
-            About::Product(product) => self.of_subject(&subject(instance, product, None)),
+            About::Product(product) => of_series(instance, product, None, |subject| self.of_subject(subject)),
             About::Combination {
                 product, key, label, ..
-            } => {
-                let names = pair_names(product, key, label);
-                let named = key.pairs().iter().zip(&names);
-                let pairs: Vec<NamedPair<'_>> = named
-                    .map(|((option_id, choice_id), (option, choice))| NamedPair {
-                        option_id: *option_id,
-                        option,
-                        choice_id: *choice_id,
-                        choice,
-                    })
-                    .collect();
-                self.of_subject(&subject(instance, product, Some(&pairs)))
-            }
+            } => of_series(instance, product, Some((key, label)), |subject| {
+                self.of_subject(subject)
+            }),
             About::Pool(pool) | About::Need { pool, .. } => {
                 let name = pool.name.raw();
                 let shops = self.shops.iter().find(|(known, _)| known == name);
@@ -165,15 +155,23 @@ impl Mutes {
     }
 }
 
-fn subject<'a>(instance: &'a str, product: &'a Tracked, pairs: Option<&'a [NamedPair<'a>]>) -> Subject<'a> {
-    Subject {
+/// Asks a question about the product, or about that combination of it (by its key and its label).
+pub fn of_series<T>(
+    instance: &str,
+    product: &Tracked,
+    combination: Option<(&CombinationKey, &str)>,
+    ask: impl FnOnce(&Subject<'_>) -> T,
+) -> T {
+    let names = combination.map(|(key, label)| (key, pair_names(product, key, label)));
+    let pairs = names.as_ref().map(|(key, names)| pairs_of(key, names));
+    ask(&Subject {
         instance,
         group_id: product.group_id,
         group: product.group.as_ref(),
         product_id: product.id,
         product: &product.name,
-        pairs,
-    }
+        pairs: pairs.as_deref(),
+    })
 }
 
 /// What option and choice of each pair are called: as last seen, else as the label has them.

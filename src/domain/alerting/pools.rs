@@ -185,6 +185,10 @@ impl Pools {
     pub(super) fn stand(&self, board: &mut Board) {
         for pool in &mut board.pools {
             let tracked = self.pool(&pool.name).filter(|tracked| !tracked.gone);
+            let level = pool.level.known();
+            pool.cover = tracked
+                .zip(level)
+                .and_then(|(tracked, level)| self.memory.forecasts.cover(tracked.series.number, level));
             pool.standing = tracked.map(|tracked| standing(tracked));
         }
     }

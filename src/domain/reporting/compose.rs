@@ -115,7 +115,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
         all_is_well,
         sections,
         left_out,
-        made_at: span.now,
+        made_at: Timestamp::from_millisecond(span.now.as_millisecond()).unwrap_or(span.now),
         late: span.late,
         all: all
             .into_iter()
@@ -322,7 +322,7 @@ fn pools(outline: &Outline, board: &Board, acks: &HashMap<String, AckRef>) -> Ve
             capacity: pool.capacity,
             level: pool.level.known(),
             severity: pool.severity().unwrap_or_default(),
-            cover: None,
+            cover: pool.cover,
             holds_back: pool.held_back(),
             ack: acks.get(&*pool.name).cloned(),
         })
