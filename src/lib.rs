@@ -243,6 +243,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod gaps;
     pub mod digest;
     mod past;
     mod said;

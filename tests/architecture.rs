@@ -11,9 +11,10 @@ const ALONE: [&str; 3] = ["scheduler", "simulator", "sinks"];
 /// What a job never uses.
 const ABOVE_JOBS: [&str; 5] = ["config", "web", "observe", "app", "cli"];
 /// What jobs share; none of it is a job itself.
-const SHARED_BY_JOBS: [&str; 5] = [
+const SHARED_BY_JOBS: [&str; 6] = [
     "jobs::digest",
     "jobs::firsts",
+    "jobs::gaps",
     "jobs::past",
     "jobs::shop",
     "jobs::said",

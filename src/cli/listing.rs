@@ -25,6 +25,9 @@ use crate::observe::lines::lines;
 use crate::observe::pools;
 use crate::observe::said::Said;
 
+/// How much of a name a row shows: a longer one would push the columns beyond it out of sight.
+const NAME: usize = 60;
+
 /// How names stand in notes.
 pub const STYLE: Style = Style {
     name: |name| clean::line(name, 60),
@@ -204,10 +207,10 @@ fn figure(entry: &Entry<'_>) -> String {
 }
 
 fn name(line: &Line<'_>) -> String {
-    let product = line.entry.product.name.shown();
+    let product = clean::line(line.entry.product.name.shown(), NAME);
     match line.label() {
-        Some(label) => format!("{product} · {label}"),
-        None => product.to_owned(),
+        Some(label) => format!("{product} · {}", clean::line(&label.to_string(), NAME)),
+        None => product,
     }
 }
 

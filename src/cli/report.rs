@@ -131,7 +131,7 @@ async fn composed(
             name: instance.name.clone(),
             id: reader.instance(&instance.name).await?,
             memory: Arc::new(remembered(config, Some(reader), &instance.name).await?),
-            interval: instance.schedule.typical_interval(now),
+            schedule: instance.schedule.clone(),
         });
     }
     let pools = pools_of(config, Some(reader)).await?;
@@ -170,9 +170,25 @@ async fn preview(
             return Err(fail(Exit::Usage, form));
         }
     };
+    if until > now {
+        return Err(fail(
+            Exit::Usage,
+            "--at is in the future: nothing is known of it yet.",
+        ));
+    }
     let reader = Reader::open(&config.store.path)
         .await
         .map_err(|error| exit_of(Err(error.into())))?;
+    let shops = reader.shops().await.map_err(broken)?;
+    let first = shops.iter().filter_map(|shop| shop.first_poll).min();
+    if let Some(first) = first.filter(|first| until < *first) {
+        let first = first.to_zoned(plan.zone.clone());
+        let problem = format!(
+            "--at is before any history: the first look was at {}.",
+            first.strftime("%Y-%m-%d %H:%M %Z")
+        );
+        return Err(fail(Exit::Usage, &problem));
+    }
     let composed = composed(config, &reader, &plan, (until, now)).await;
     reader.close().await;
     let message = Message {

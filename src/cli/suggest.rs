@@ -78,6 +78,15 @@ pub async fn suggest(sources: &Sources, options: &SuggestArguments) -> Exit {
 async fn proposed(config: &Config, options: &SuggestArguments, names: &[String]) -> Result<String, Exit> {
     let lead = options.lead_time.as_deref().map(values::time_limit).transpose();
     let lead = lead.map_err(|wrong| {
+        let bare = options
+            .lead_time
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty() && text.chars().all(|digit| digit.is_ascii_digit()));
+        if let Some(days) = bare {
+            let said = format!("--lead-time is {days} without a unit. Write {days}d for {days} days.");
+            return fail(Exit::Config, &said);
+        }
         let said = format!("--lead-time {}. {}", wrong.problem, wrong.mend);
         fail(Exit::Config, &said)
     })?;

@@ -6,15 +6,14 @@ use crate::config::findings::ConfigErrors;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 
-/// What may be sound where a variable is missing: an address, a mail server, a key, a mailbox, a number, a time, a word.
-const STAND_INS: [&str; 7] = [
+/// What may be sound where a variable is missing: an address, a mail server, a key, a mailbox, a number, a time.
+const STAND_INS: [&str; 6] = [
     "https://unset.example/includes/api.php",
     "smtp://unset.example",
     "whsec_dW5zZXQgdW5zZXQgdW5zZXQgdW5zZXQgdW5zZXQ=",
     "unset@unset.example",
     "1",
     "1h",
-    "unset",
 ];
 
 /// Reads the configuration, with stand-ins for variables that the file names and nobody has set; those are named. It
@@ -37,7 +36,10 @@ pub fn load(sources: &Sources) -> Result<(Config, Vec<String>), ConfigErrors> {
                 .err()
                 .map_or(0, |errors| errors.problems.len())
         };
-        if let Some(best) = STAND_INS.iter().min_by_key(wrong) {
+        // A word of its own first: where several are as good, it is for a name, and names differ.
+        let own = name.chars().take(60).collect::<String>();
+        let stand_ins: Vec<&str> = std::iter::once(own.as_str()).chain(STAND_INS).collect();
+        if let Some(best) = stand_ins.iter().min_by_key(wrong) {
             filled.env.push((name.clone(), (*best).to_owned()));
         }
     }
@@ -82,6 +84,12 @@ mod tests {
         );
         assert_eq!(config.rules.rules[0].low, Some(7));
         assert_eq!(config.channels.len(), 2);
+        let named = text
+            .replace("\"eu\"", "\"${SHOP}\"")
+            .replace("\"desk\"", "\"${DESK_NAME}\"");
+        let named = named.replace("\"chat\"", "\"${CHAT_NAME}\"");
+        let (config, _) = read(&named).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(config.instances[0].name, "SHOP");
         let errors = read(&text.replace("low = 7", "low = \"seven\"")).expect_err("a mistake");
         assert_eq!(errors.problems.len(), 1, "{errors}");
     }

@@ -256,8 +256,15 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let log = daemon::log(reader);
     root.finish(reader);
     if names.channels.is_empty() && whole {
-        let problem = "are not set, and the file has no channel: nobody is told anything";
-        let wrong = Wrong::new(problem, "Set one of them.");
+        let (problem, mend) = match reports.as_deref().unwrap_or_default() {
+            [] => ("nobody is told anything", "Set one of them."),
+            [..] => (
+                "only reports are sent, no alerts",
+                "Set one of them to be told at once.",
+            ),
+        };
+        let problem = format!("are not set, and the file has no channel: {problem}");
+        let wrong = Wrong::new(problem, mend);
         reader
             .findings
             .warn("ALERT_EMAIL_TO and WEBHOOK_URL", Place::Missing, wrong);

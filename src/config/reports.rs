@@ -81,10 +81,15 @@ pub fn environment(reader: &mut Reader, zone: &TimeZone) -> OfEnvironment {
 }
 
 impl OfEnvironment {
-    /// Whether somebody gets the report by mail.
+    /// Whether somebody is meant to get the report by mail: where it has a schedule and no recipient, that is said of
+    /// `REPORT_EMAIL_TO`.
     #[must_use]
     pub fn mails(&self) -> bool {
-        matches!(&self.to, Given::Is(to) if !to.value.is_empty())
+        match &self.to {
+            Given::Is(to) => !to.value.is_empty(),
+            Given::Absent => !self.schedule.is_absent(),
+            Given::Broken => false,
+        }
     }
 }
 
@@ -363,6 +368,12 @@ fn topics(reader: &mut Reader, section: &mut Section<'_>) -> Vec<Topic> {
             if audience.is_some() {
                 let place = reader.line(section.table.line);
                 let wrong = Wrong::new("is given beside audience", "Keep one of them.");
+                reader.findings.wrong(section.key("sections"), place, wrong);
+            }
+            if topics.is_empty() {
+                let place = reader.line(section.table.line);
+                let mend = format!("Leave it out for all of them, or name some. {}", sections_mend());
+                let wrong = Wrong::new("names no section", mend);
                 reader.findings.wrong(section.key("sections"), place, wrong);
             }
             let mut seen = Vec::new();

@@ -77,6 +77,17 @@ pub struct Report {
     /// Every series that it is about, ascending by shop, product and combination: for lists that leave nothing out.
     #[serde(skip)]
     pub all: Vec<Line>,
+    /// What the sections lack, for the same lists.
+    #[serde(skip)]
+    pub beyond: Beyond,
+}
+
+/// What stands in no section since there was no room.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Beyond {
+    pub lines: Vec<(Topic, Line)>,
+    pub events: Vec<Happened>,
+    pub pools: Vec<PoolLine>,
 }
 
 /// The most lines of a kind in a section.
@@ -130,6 +141,9 @@ pub struct Line {
     pub restocked: i64,
     /// Hours at zero, known, in the period.
     pub hours_out: f64,
+    /// Since when at the latest it has not fallen.
+    #[serde(skip)]
+    pub still_since: Option<Timestamp>,
     pub ack: Option<AckRef>,
     pub bottleneck: Option<String>,
     /// What was probably not earned in the period.
@@ -194,7 +208,11 @@ pub struct Money {
 pub struct Health {
     pub polls: u64,
     pub failed_polls: u64,
-    /// Times of at least three poll intervals in which a shop was not read: the shop, from, until (`None`: still).
+    /// Answered, but not believed.
+    pub suspect_polls: u64,
+    /// Shops that were never read.
+    pub never_read: Vec<String>,
+    /// Times in which at least three polls were due and none read the shop: the shop, from, until (`None`: still).
     pub gaps: Vec<(String, Timestamp, Option<Timestamp>)>,
     pub unknown_products: usize,
     pub pending: u64,

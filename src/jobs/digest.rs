@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
+use crate::domain::forecast::observed::Observed;
 use crate::domain::people::People;
 use crate::domain::pool::Board;
 use crate::domain::report::Chart;
@@ -33,6 +34,8 @@ use crate::domain::reporting::outline;
 use crate::domain::reporting::outline::Outline;
 use crate::domain::stand::AckRef;
 use crate::domain::stand::ProductRef;
+use crate::jobs::gaps;
+use crate::scheduler::Schedule;
 use crate::store::digest::Stretch;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
@@ -54,8 +57,8 @@ pub struct Source {
     /// `None` where it was never polled.
     pub id: Option<InstanceId>,
     pub memory: Arc<Memory>,
-    /// Between two polls.
-    pub interval: Duration,
+    /// When it is polled.
+    pub schedule: Schedule,
 }
 
 /// What a report is made from beside its outline.
@@ -156,7 +159,9 @@ impl<'a> Looked<'a> {
             people: People::default(),
         };
         if let Some(stretch) = looked.stretch(span.from, span.until) {
-            looked.movements = reader.movements(stretch, back(outline, span)).await?;
+            let observed = observed(reader, stretch.instance, (span.from, span.now)).await?;
+            let back = back(outline, span);
+            looked.movements = reader.movements(stretch, back, &observed).await?;
             looked.forecasts = reader.forecasts(stretch.instance, span.now).await?;
             looked.people = reader.people(Some(stretch.instance), span.now).await?;
         }
@@ -195,14 +200,21 @@ impl<'a> Looked<'a> {
         let moment = SignedDuration::from_millis(1);
         let until = span.now.checked_add(moment).unwrap_or(span.now);
         let Some(stretch) = self.stretch(span.from, until) else {
-            health.gaps.push((self.source.name.clone(), span.from, None));
+            health.never_read.push(self.source.name.clone());
             return Ok(());
         };
-        let longest = self.source.interval.saturating_mul(3);
-        let polls = reader.poll_tally(stretch, longest).await?;
+        let polls = reader.poll_tally(stretch).await?;
         health.polls += polls.polls;
         health.failed_polls += polls.failed;
-        let gaps = polls.gaps.into_iter();
+        health.suspect_polls += polls.suspect;
+        let read = reader.read_at(stretch.instance, span.from, span.now).await?;
+        if read.is_empty() {
+            health.never_read.push(self.source.name.clone());
+        }
+        // What was read before the period has no beginning to look for.
+        let begin = span.from.as_millisecond();
+        let first = polls.first.filter(|_| read.first() > Some(&begin));
+        let gaps = gaps::gaps(first, &read, &self.source.schedule, span.now).into_iter();
         health
             .gaps
             .extend(gaps.map(|(from, until)| (self.source.name.clone(), from, until)));
@@ -218,6 +230,16 @@ impl<'a> Looked<'a> {
             people: &self.people,
         }
     }
+}
+
+/// When the shop was observed between these times, as the forecast has it.
+async fn observed(
+    reader: &Reader,
+    instance: InstanceId,
+    (from, until): (Timestamp, Timestamp),
+) -> Result<Observed, StoreError> {
+    let read = reader.read_at(instance, from, until).await?;
+    Ok(Observed::up_to(until, read))
 }
 
 /// From when on levels are followed: for what is idle, from as long ago as that takes.
@@ -252,8 +274,12 @@ async fn draw(report: &mut Report, ground: Ground<'_>) -> Result<(), StoreError>
     let until = report.made_at;
     let week_ago = until.checked_sub(SignedDuration::from_hours(CHART_HOURS));
     let from = report.from.min(week_ago.unwrap_or(until));
+    let mut seen: HashMap<InstanceId, Observed> = HashMap::new();
     let mut drawn = HashSet::new();
-    for line in report.sections.iter_mut().flat_map(pictured) {
+    let mut sections: Vec<&mut Section> = report.sections.iter_mut().collect();
+    // What will run out matters most: there is still time.
+    sections.sort_by_key(|section| !matches!(section, Section::RunningOut { .. }));
+    for line in sections.into_iter().flat_map(pictured) {
         let combination = line
             .combination
             .as_ref()
@@ -262,29 +288,44 @@ async fn draw(report: &mut Report, ground: Ground<'_>) -> Result<(), StoreError>
         let Some(instance) = source.and_then(|source| source.id) else {
             continue;
         };
-        if drawn.len() == CHARTS || !drawn.insert((instance, line.product.id, combination)) {
+        let series = (instance, line.product.id, combination);
+        if drawn.len() == CHARTS || drawn.contains(&series) {
             continue;
         }
-        line.chart = chart(ground.reader, instance, line, (from, until)).await?;
+        if let Entry::Vacant(place) = seen.entry(instance) {
+            place.insert(observed(ground.reader, instance, (from, until)).await?);
+        }
+        line.chart = chart(ground.reader, (instance, &seen[&instance]), line, (from, until)).await?;
+        if line.chart.is_some() {
+            drawn.insert(series);
+        }
     }
     Ok(())
 }
 
-/// The lines of a section that are worth a picture.
-fn pictured(section: &mut Section) -> &mut [Line] {
-    match section {
+/// The lines of a section that are worth a picture, of those that a mail shows.
+fn pictured(section: &mut Section) -> impl Iterator<Item = &mut Line> {
+    let lines: &mut [Line] = match section {
         Section::ActNow { lines } | Section::RunningOut { lines, .. } | Section::Ordered { lines } => lines,
         Section::Changed(_)
         | Section::Idle { .. }
         | Section::Pools { .. }
         | Section::Money(_)
         | Section::Health(_) => &mut [],
-    }
+    };
+    lines.iter_mut().take(CHARTS)
+}
+
+/// Whether the level did anything that a picture would show.
+fn moves(points: &[(Timestamp, Option<i64>)]) -> bool {
+    let mut known = points.iter().filter_map(|(_, level)| *level);
+    let first = known.next();
+    known.any(|level| Some(level) != first)
 }
 
 async fn chart(
     reader: &Reader,
-    instance: InstanceId,
+    (instance, observed): (InstanceId, &Observed),
     line: &Line,
     (from, until): (Timestamp, Timestamp),
 ) -> Result<Option<Chart>, StoreError> {
@@ -309,13 +350,43 @@ async fn chart(
         .into_iter()
         .map(|point| (point.observed_at.max(from), point.stood.level()))
         .collect();
-    Ok((!points.is_empty()).then(|| Chart {
+    let points = watched(&thinned(&points), observed, until);
+    Ok(moves(&points).then(|| Chart {
         from,
         until,
-        points: thinned(&points),
+        points,
         low: line.thresholds.low,
         critical: line.thresholds.critical,
     }))
+}
+
+/// The levels while somebody looked; in between nobody knows.
+fn watched(
+    points: &[(Timestamp, Option<i64>)],
+    observed: &Observed,
+    until: Timestamp,
+) -> Vec<(Timestamp, Option<i64>)> {
+    let mut watched: Vec<(Timestamp, Option<i64>)> = Vec::new();
+    for (place, (at, level)) in points.iter().enumerate() {
+        let end = points.get(place + 1).map_or(until, |(next, _)| *next);
+        let mut known_to = *at;
+        if level.is_some() {
+            for (from, to) in observed.within(at.as_millisecond(), end.as_millisecond()) {
+                let moments = Timestamp::from_millisecond(from)
+                    .and_then(|from| Ok((from, Timestamp::from_millisecond(to)?)));
+                let Ok((from, to)) = moments else { continue };
+                if known_to < from {
+                    watched.push((known_to, None));
+                }
+                watched.push((from, *level));
+                known_to = to;
+            }
+        }
+        if known_to < end {
+            watched.push((known_to, None));
+        }
+    }
+    watched
 }
 
 /// At most [`POINTS`] of them: of those that stand close together the lowest, and the last of all.

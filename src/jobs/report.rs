@@ -27,6 +27,7 @@ use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::Queued;
 use crate::store::reader::Reader;
+use crate::store::reports::Reach;
 use crate::store::reports::Run;
 use crate::store::reports::RunState;
 
@@ -54,7 +55,7 @@ pub struct Reporting {
     pub plans: Vec<Plan>,
     pub store: Store,
     pub rules: Arc<Rules>,
-    /// Each with the interval of its polls.
+    /// Each with when it is polled.
     pub shops: Vec<(Arc<Shop>, Schedule)>,
     /// The pools of all shops; `None` where there are none.
     pub pools: Option<Arc<Shelf>>,
@@ -112,7 +113,7 @@ impl Reporting {
                 name: shop.name.clone(),
                 id: Some(shop.id),
                 memory: shop.memory(&self.store, &self.rules).await?,
-                interval: schedule.typical_interval(now),
+                schedule: schedule.clone(),
             });
         }
         let mut board = Arc::default();
@@ -247,67 +248,84 @@ pub fn messages(plan: &Plan, report: &Report, now: Timestamp) -> Vec<Message> {
 pub async fn doing(reader: &Reader, plan: &Plan, now: Timestamp) -> Result<Doing, StoreError> {
     let runs = reader.report_runs(&plan.outline.name, LOOKED_BACK).await?;
     let mut doing = Doing::default();
-    let last = runs.iter().find(|run| run.scheduled_for <= now);
-    if let Some(last) = last {
-        doing.overdue = overdue(reader, plan, last, now).await?;
-    }
+    let mut unreached = Vec::new();
     for run in &runs {
         doing.success = match run.state {
             RunState::Skipped => Some(run.made_at),
-            RunState::Queued => reader.report_reach(run).await?.reached_at,
+            RunState::Queued => {
+                let reach = reader.report_reach(run).await?;
+                let reached = reach.reached_at;
+                if reached.is_none() && run.scheduled_for <= now {
+                    unreached.push((run, reach));
+                }
+                reached
+            }
             RunState::Begun | RunState::Failed => None,
         };
         if doing.success.is_some() {
             break;
         }
     }
+    doing.overdue = match runs.iter().find(|run| run.scheduled_for <= now) {
+        Some(last) => overdue(plan, last, &unreached, now),
+        None => None,
+    };
     Ok(doing)
 }
 
-async fn overdue(
-    reader: &Reader,
-    plan: &Plan,
-    last: &Run,
-    now: Timestamp,
-) -> Result<Option<(Run, String)>, StoreError> {
-    let missed = unmade(plan, last, now).filter(|due| now.duration_since(*due) >= OVERDUE);
-    if let Some(due) = missed {
-        let mut run = occasion(plan, due, RunState::Failed, now);
-        run.told_at = last.told_at.filter(|_| last.scheduled_for == due);
-        let why = "It could not be made: the monitor's log says why.".to_owned();
-        return Ok(Some((run, why)));
+/// The first occasion since the last success that reached nobody, once that is long enough ago: the ones that were made
+/// since, of a schedule that is dense, change nothing of that.
+fn overdue(plan: &Plan, last: &Run, unreached: &[(&Run, Reach)], now: Timestamp) -> Option<(Run, String)> {
+    let held = |reach: &Reach| reach.held_until.is_some_and(|until| until > now);
+    let waits = |run: &Run| now.duration_since(run.made_at) >= OVERDUE;
+    let first = unreached.iter().rfind(|(run, reach)| waits(run) && !held(reach));
+    if let Some((run, reach)) = first {
+        let told_at = unreached.iter().filter_map(|(run, _)| run.told_at).max();
+        let run = Run {
+            told_at,
+            ..(*run).clone()
+        };
+        return Some((run, why(reach)));
     }
-    let waits = now.duration_since(last.made_at) >= OVERDUE;
-    if last.state != RunState::Queued || !waits {
-        return Ok(None);
-    }
-    let reach = reader.report_reach(last).await?;
-    let held = reach.held_until.is_some_and(|until| until > now);
-    if reach.reached_at.is_some() || held {
-        return Ok(None);
-    }
+    let due = first_unmade(plan, last, now).filter(|due| now.duration_since(*due) >= OVERDUE)?;
+    let mut run = occasion(plan, due, RunState::Failed, now);
+    run.told_at = last.told_at.filter(|_| last.scheduled_for == due);
+    let why = "It could not be made: the monitor's log says why.".to_owned();
+    Some((run, why))
+}
+
+fn why(reach: &Reach) -> String {
     let how = if reach.given_up {
         "It was given up as a dead letter"
     } else {
         "It still waits to be delivered"
     };
-    let why = match reach.error {
+    match &reach.error {
         Some(error) => format!("{how}: {error}"),
         None => format!("{how}."),
-    };
-    Ok(Some((last.clone(), why)))
+    }
+}
+
+/// The first time of those that [`unmade`] gives the latest of.
+fn first_unmade(plan: &Plan, last: &Run, now: Timestamp) -> Option<Timestamp> {
+    let latest = unmade(plan, last, now)?;
+    let oldest = outline::began(plan.outline.period, now, &plan.zone);
+    let first = plan.schedule.next_after(open_since(last).max(oldest));
+    Some(first.unwrap_or(latest).min(latest))
 }
 
 /// When the report is due that was not made since the last one.
 fn unmade(plan: &Plan, last: &Run, now: Timestamp) -> Option<Timestamp> {
+    latest(plan, open_since(last), now)
+}
+
+/// After which time nothing was made.
+fn open_since(last: &Run) -> Timestamp {
+    if last.state.is_done() {
+        return last.scheduled_for;
+    }
     let moment = SignedDuration::from_millis(1);
-    let before = || last.scheduled_for.checked_sub(moment).unwrap_or(Timestamp::MIN);
-    let after = if last.state.is_done() {
-        last.scheduled_for
-    } else {
-        before()
-    };
-    latest(plan, after, now)
+    last.scheduled_for.checked_sub(moment).unwrap_or(Timestamp::MIN)
 }
 
 /// The last time after `after`, and not after `now`, at which the report was due; none that is longer ago than its

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use crate::domain::catalogue::ProductId;
+use crate::domain::forecast::observed::Observed;
 use crate::domain::reporting::movement::Following;
 use crate::domain::reporting::movement::Movement;
 use crate::domain::reporting::movement::Stood;
@@ -16,6 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 use crate::store::value::json;
+use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 
 /// Which stretch of a shop's history.
@@ -40,8 +41,10 @@ pub struct ProductHappened {
 pub struct PollTally {
     pub polls: u64,
     pub failed: u64,
-    /// Longer times without an accepted poll: from, until (`None`: still).
-    pub gaps: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Answered, but not believed.
+    pub suspect: u64,
+    /// When it was first asked at all.
+    pub first: Option<Timestamp>,
 }
 
 /// Series read at once. Their levels come as one JSON text, several times faster than row by row.
@@ -64,6 +67,7 @@ impl Reader {
         &self,
         stretch: Stretch,
         back: Timestamp,
+        observed: &Observed,
     ) -> Result<HashMap<u32, Movement>, StoreError> {
         let mut view = self.pool.begin().await?;
         let first = poll_at(&mut view, stretch.instance, back).await?;
@@ -76,7 +80,7 @@ impl Reader {
             let numbers = begin..end.min(begin.saturating_add(SERIES as u32));
             let rows = levels(&mut view, stretch.instance, first, numbers).await?;
             for of_one in rows.chunk_by(|a, b| a.0 == b.0) {
-                let mut following = Following::new(stretch.from, stretch.until);
+                let mut following = Following::new(stretch.from, stretch.until, observed);
                 for (_, at, state, level) in of_one {
                     let at = timestamp(*at)?;
                     if at < stretch.until {
@@ -107,13 +111,12 @@ impl Reader {
         rows.into_iter().filter_map(told).collect()
     }
 
-    /// How the shop's polls went, and the times of at least `gap` without an accepted one; a shop that was never read
-    /// has one from the beginning on.
-    pub async fn poll_tally(&self, stretch: Stretch, gap: Duration) -> Result<PollTally, StoreError> {
+    /// How the shop's polls went.
+    pub async fn poll_tally(&self, stretch: Stretch) -> Result<PollTally, StoreError> {
         let mut view = self.pool.begin().await?;
         let first = poll_at(&mut view, stretch.instance, stretch.from).await?;
-        let (polls, failed): (i64, i64) = sqlx::query_as(
-            "SELECT count(*), coalesce(sum(outcome = 2), 0) FROM polls \
+        let (polls, failed, suspect): (i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*), coalesce(sum(outcome = 2), 0), coalesce(sum(outcome = 1), 0) FROM polls \
              WHERE instance_id = ? AND id >= ? AND observed_at >= ? AND observed_at < ?",
         )
         .bind(stretch.instance.0)
@@ -122,26 +125,16 @@ impl Reader {
         .bind(stretch.until.as_millisecond())
         .fetch_one(&mut *view)
         .await?;
-        let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-            "WITH seen AS (SELECT id, observed_at FROM polls WHERE instance_id = ?1 AND outcome = 0 AND part = 0 \
-             AND observed_at < ?3 AND id >= coalesce((SELECT id FROM polls WHERE instance_id = ?1 \
-             AND outcome = 0 AND part = 0 AND observed_at <= ?2 ORDER BY id DESC LIMIT 1), 0)), \
-             spans AS (SELECT observed_at AS since, lead(observed_at) OVER (ORDER BY id) AS until FROM seen) \
-             SELECT since, until FROM spans WHERE coalesce(until, ?3) - since >= ?4 \
-             UNION ALL SELECT ?2, NULL WHERE NOT EXISTS (SELECT 1 FROM seen) ORDER BY since",
-        )
-        .bind(stretch.instance.0)
-        .bind(stretch.from.as_millisecond())
-        .bind(stretch.until.as_millisecond())
-        .bind(i64::try_from(gap.as_millis()).unwrap_or(i64::MAX))
-        .fetch_all(&mut *view)
-        .await?;
-        let span =
-            |(since, until): (i64, Option<i64>)| Ok((timestamp(since)?, until.map(timestamp).transpose()?));
+        let first: Option<i64> =
+            sqlx::query_scalar("SELECT observed_at FROM polls WHERE instance_id = ? ORDER BY id LIMIT 1")
+                .bind(stretch.instance.0)
+                .fetch_optional(&mut *view)
+                .await?;
         Ok(PollTally {
             polls: polls.unsigned_abs(),
             failed: failed.unsigned_abs(),
-            gaps: rows.into_iter().map(span).collect::<Result<_, StoreError>>()?,
+            suspect: suspect.unsigned_abs(),
+            first: optional_timestamp(first)?,
         })
     }
 

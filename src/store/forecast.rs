@@ -34,9 +34,10 @@ const ROWS: usize = 4000;
 const CLOSE: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 
-/// When a shop was observed, and since which poll.
+/// When a shop was looked at, and since which poll.
 struct Looked {
-    observed: Observed,
+    /// The times of the accepted polls, latest first.
+    polls: Vec<i64>,
     /// The last poll before the window, or its first.
     since: PollId,
 }
@@ -92,9 +93,10 @@ impl Reader {
         let longest = rate::WINDOWS.iter().max().copied().unwrap_or_default();
         let from = now.as_millisecond().saturating_sub(i64::from(longest) * DAY);
         let looked = looked(&mut view, polls, instance, (from, now.as_millisecond())).await?;
+        let observed = Observed::from_polls(looked.polls);
         let mut rates = HashMap::new();
         let mut take = |series: u32, steps: &[Step]| {
-            if let Some(rate) = rate::sell_rate(steps, &looked.observed, now) {
+            if let Some(rate) = rate::sell_rate(steps, &observed, now) {
                 rates.insert(series, rate);
             }
         };
@@ -117,6 +119,21 @@ impl Reader {
         take(after.0, &steps);
         rates.shrink_to_fit();
         Ok(Forecasts::new(rates, now))
+    }
+
+    /// When the whole shop was read up to `until`, ascending, in milliseconds since 1970: from the last time at or
+    /// before `from` on.
+    pub async fn read_at(
+        &self,
+        instance: InstanceId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut view = self.pool.begin().await?;
+        let within = (from.as_millisecond(), until.as_millisecond());
+        let mut polls = looked(&mut view, OF_SHOP, instance, within).await?.polls;
+        polls.reverse();
+        Ok(polls)
     }
 }
 
@@ -152,11 +169,12 @@ async fn looked(
         let rows: Vec<(i64, i64, i64)> = json(&text)?;
         for (id, at, outcome) in &rows {
             before = *id;
-            let close = polls.last().is_some_and(|later| later - at < CLOSE);
+            let close = *at >= from && polls.last().is_some_and(|later| later - at < CLOSE);
             if *outcome == 0 && !close && *at <= until {
                 polls.push(*at);
             }
-            if *at < from {
+            // A look before the window says how it stood when that began; without one nobody knows.
+            if *at <= from && *outcome == 0 {
                 break 'pages;
             }
         }
@@ -165,7 +183,7 @@ async fn looked(
         }
     }
     Ok(Looked {
-        observed: Observed::from_polls(polls),
+        polls,
         since: PollId(before),
     })
 }

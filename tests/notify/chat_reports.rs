@@ -5,6 +5,7 @@ use whmcs_stock_monitor::domain::forecast::SellRate;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::report::Amount;
+use whmcs_stock_monitor::domain::report::Beyond;
 use whmcs_stock_monitor::domain::report::Changed;
 use whmcs_stock_monitor::domain::report::Happened;
 use whmcs_stock_monitor::domain::report::Health;
@@ -77,6 +78,7 @@ fn line(id: i64, name: &str, severity: Severity, level: i64) -> Line {
         sold: 5,
         restocked: 10,
         hours_out: 12.0,
+        still_since: None,
         ack: Some(ack(false)),
         bottleneck: None,
         lost: Some(Amount {
@@ -106,6 +108,7 @@ fn report(sections: Vec<Section>) -> Report {
         made_at: samples::now(),
         late: false,
         all: Vec::new(),
+        beyond: Beyond::default(),
     }
 }
 
@@ -159,6 +162,8 @@ pub fn small() -> Report {
         Section::Health(Box::new(Health {
             polls: 2016,
             failed_polls: 3,
+            suspect_polls: 0,
+            never_read: Vec::new(),
             gaps: vec![("eu".to_owned(), samples::ago(DAY), Some(samples::ago(DAY - 5400)))],
             unknown_products: 2,
             pending: 0,

@@ -5,6 +5,7 @@ use whmcs_stock_monitor::domain::forecast::SellRate;
 use whmcs_stock_monitor::domain::message::Body;
 use whmcs_stock_monitor::domain::message::Message;
 use whmcs_stock_monitor::domain::report::Amount;
+use whmcs_stock_monitor::domain::report::Beyond;
 use whmcs_stock_monitor::domain::report::Changed;
 use whmcs_stock_monitor::domain::report::Chart;
 use whmcs_stock_monitor::domain::report::Happened;
@@ -79,6 +80,7 @@ pub fn line(id: i64, name: &str, level: i64, severity: Severity) -> Line {
         sold: 0,
         restocked: 0,
         hours_out: 0.0,
+        still_since: None,
         ack: None,
         bottleneck: None,
         lost: None,
@@ -229,6 +231,8 @@ fn health() -> Section {
     Section::Health(Box::new(Health {
         polls: 2016,
         failed_polls: 3,
+        suspect_polls: 0,
+        never_read: Vec::new(),
         gaps: vec![(
             "default".to_owned(),
             at("2026-11-18T12:00:00Z"),
@@ -279,7 +283,10 @@ pub fn full() -> Report {
         },
         changed(),
         Section::Idle {
-            lines: vec![line(50, "Reseller Gold", 25, Severity::Ok)],
+            lines: vec![Line {
+                still_since: Some(at("2026-09-03T05:00:00Z")),
+                ..line(50, "Reseller Gold", 25, Severity::Ok)
+            }],
         },
         Section::Pools {
             lines: vec![PoolLine {
@@ -409,6 +416,8 @@ pub fn huge() -> Report {
         Section::Health(Box::new(Health {
             polls: u64::MAX,
             failed_polls: u64::MAX,
+            suspect_polls: 0,
+            never_read: Vec::new(),
             gaps: vec![(name(), from(), None); 500],
             unknown_products: 10_000,
             pending: 10_000,
@@ -443,6 +452,7 @@ fn report(sections: Vec<Section>) -> Report {
         made_at: at("2026-11-23T06:00:04Z"),
         late: false,
         all: Vec::new(),
+        beyond: Beyond::default(),
     }
 }
 

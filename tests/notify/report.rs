@@ -136,7 +136,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     IN STOCK AND NOT SELLING (1)
     ----------------------------
     IDLE: Reseller Gold, 25 left
-        nothing sold
+        nothing sold for 81 days
         Dedicated · product 50
 
     POOLS (1)
@@ -160,7 +160,7 @@ fn a_report_says_in_its_text_what_it_says_in_its_html() {
     2,016 polls, 3 of them failed.
     Not read: default for 9 h 5 min, from 18 November, 13:00 to 18 November, 22:05.
     2 products have no known level.
-    1 message was refused for good: whmcs-stock-monitor deliveries lists them.
+    1 message was refused for good: whmcs-stock-monitor deliveries list shows them.
     A silence of Bob ends 25 November, 18:00: rack 12 moves
 
     -- 

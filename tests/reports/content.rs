@@ -1,10 +1,10 @@
 //! What stands in a report, from levels, acks and events of a real history.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use whmcs_stock_monitor::domain::forecast::observed::Observed;
 use whmcs_stock_monitor::domain::pool::Board;
 use whmcs_stock_monitor::domain::report::LISTED;
 use whmcs_stock_monitor::domain::report::Line;
@@ -20,6 +20,8 @@ use whmcs_stock_monitor::domain::reporting::outline::Outline;
 use whmcs_stock_monitor::jobs::digest;
 use whmcs_stock_monitor::jobs::digest::Ground;
 use whmcs_stock_monitor::jobs::digest::Source;
+use whmcs_stock_monitor::notify::report::csv;
+use whmcs_stock_monitor::scheduler::Schedule;
 use whmcs_stock_monitor::store::acks::NewAck;
 
 use crate::shop::Item;
@@ -41,7 +43,7 @@ async fn weekly(world: &World, outline: &Outline) -> Report {
             .memory(&running.store, &running.reporting.rules)
             .await
             .unwrap(),
-        interval: Duration::from_secs(86_400),
+        schedule: Schedule::parse("every 1d", &TimeZone::UTC).unwrap(),
     };
     let ground = Ground {
         reader: running.store.reader(),
@@ -261,6 +263,40 @@ async fn a_report_of_ten_thousand_products_is_cut_to_the_worst_and_counts_the_re
     assert_eq!(lines.len(), LISTED);
     assert_eq!(lines.iter().filter(|line| line.chart.is_some()).count(), 12);
     assert!(report.left_out.contains(&(Topic::ActNow, 10_000 - LISTED)));
+    // The list says of every one in which sections it stands, also where a section had no room for it.
+    let list = csv::csv(&report);
+    let both = list
+        .lines()
+        .filter(|row| row.starts_with("series,act_now;changed,"));
+    assert_eq!(both.count(), 10_000);
+}
+
+/// An outage of half a day while nothing was left: nobody knows whether it was so all the time.
+#[tokio::test]
+async fn time_at_zero_in_which_nobody_looked_is_not_counted_and_not_drawn() {
+    let world = World::open(vec![item(1, "Out", 2)]).await;
+    let begin = at("2026-11-18T00:00:00Z");
+    for hour in (0..80).filter(|hour| !(48..60).contains(hour)) {
+        if hour == 36 {
+            world.shop.stock(1, 0);
+        }
+        world.poll(begin + SignedDuration::from_hours(hour)).await;
+    }
+    let report = weekly(&world, &Outline::new("weekly", Period::Week)).await;
+    let Section::ActNow { lines } = &report.sections[0] else {
+        panic!("{:?}", report.sections[0]);
+    };
+    // 44 hours since it ran out, the last look an hour ago; from 47:00 to 60:00 nobody looked.
+    assert!((lines[0].hours_out - 31.0).abs() < 0.01, "{}", lines[0].hours_out);
+    let chart = lines[0].chart.as_ref().unwrap();
+    let hour = |hour: i64| begin + SignedDuration::from_hours(hour);
+    let points = [
+        (hour(0), Some(2)),
+        (hour(36), Some(0)),
+        (hour(47), None),
+        (hour(60), Some(0)),
+    ];
+    assert_eq!(chart.points, points);
 }
 
 proptest! {
@@ -271,7 +307,8 @@ proptest! {
         first in 0i64..100,
     ) {
         let hour = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n);
-        let mut following = Following::new(hour(1), hour(1000));
+        let observed = Observed::throughout(hour(0), hour(1000));
+        let mut following = Following::new(hour(1), hour(1000), &observed);
         following.stood(hour(0), Stood::Known(first));
         for (n, level) in levels.iter().enumerate() {
             let stood = level.map_or(Stood::Unknown, Stood::Known);
@@ -287,17 +324,22 @@ proptest! {
     #[test]
     fn time_at_zero_is_the_time_in_which_nothing_was_left(
         levels in proptest::collection::vec(proptest::option::weighted(0.8, -1i64..3), 1..40),
+        blind in (6i64..20, 5i64..8).prop_map(|(begin, long)| begin..begin + long),
     ) {
         let hour = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n);
         let (from, until) = (5, 30);
-        let mut following = Following::new(hour(from), hour(until));
+        let mut polls: Vec<i64> = (0..blind.start).chain(blind.end..=40).map(|n| hour(n).as_millisecond()).collect();
+        polls.dedup();
+        let observed = Observed::from_polls(polls);
+        let mut following = Following::new(hour(from), hour(until), &observed);
         let mut expected = 0;
         for (n, level) in levels.iter().enumerate() {
             let (n, stood) = (n as i64, level.map_or(Stood::Unknown, Stood::Known));
             following.stood(hour(n), stood);
             let next = if n as usize + 1 == levels.len() { 1000 } else { n + 1 };
             if level.is_some_and(|level| level <= 0) {
-                expected += (next.min(until) - n.max(from)).max(0);
+                let (begin, end) = (n.max(from), next.min(until));
+                expected += (begin..end).filter(|n| !(blind.start - 1..blind.end).contains(n)).count() as i64;
             }
         }
         prop_assert_eq!(following.end().out, SignedDuration::from_hours(expected));

@@ -57,6 +57,60 @@ async fn a_report_that_nobody_takes_for_an_hour_is_told_once_on_the_other_channe
     assert!(doing.overdue.is_none());
 }
 
+/// Each hour brings another report, and none of them reaches anybody.
+#[tokio::test]
+async fn a_report_of_every_hour_that_nobody_takes_is_overdue_and_told_once() {
+    let hourly = plan("0 * * * *", "UTC", Period::Day);
+    let world = World::open(vec![item(42, "DS-64", 20)]).await;
+    world.poll(at("2026-11-20T07:30:00Z")).await;
+    world.step(&hourly, at("2026-11-20T07:30:00Z")).await;
+    world.mail.always(SmtpStep::Rcpt, Some(Fault::Code(550)));
+    let mut told = Vec::new();
+    let mut overdue = Vec::new();
+    for hour in 8..14 {
+        for minute in [0, 30] {
+            let now = at(&format!("2026-11-20T{hour:02}:{minute:02}:05Z"));
+            world.running.reporting.step(&hourly, now).await.unwrap();
+            world.deliver("mail", now).await;
+            let (doing, messages) = world.running.reporting.watch(&hourly, now).await.unwrap();
+            overdue.push(doing.overdue.map(|(run, _)| run.scheduled_for));
+            told.extend(messages);
+        }
+    }
+    assert_eq!(overdue[..2], [None, None], "an hour is not over");
+    let first = Some(at("2026-11-20T08:00:00Z"));
+    assert!(overdue[2..].iter().all(|due| *due == first), "{overdue:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
+
+    // One that arrives ends it.
+    world.mail.always(SmtpStep::Rcpt, None);
+    let now = at("2026-11-20T14:00:05Z");
+    world.step(&hourly, now).await;
+    let (doing, _) = world.running.reporting.watch(&hourly, now).await.unwrap();
+    assert_eq!((doing.success, doing.overdue), (Some(now), None));
+}
+
+/// It was not made at all: each of its hours is younger than one.
+#[tokio::test]
+async fn a_report_of_every_hour_that_cannot_be_made_is_overdue() {
+    let hourly = plan("0 * * * *", "UTC", Period::Day);
+    let world = World::open(vec![item(42, "DS-64", 20)]).await;
+    world.poll(at("2026-11-20T07:30:00Z")).await;
+    world.step(&hourly, at("2026-11-20T07:30:00Z")).await;
+    let mut told = Vec::new();
+    for now in [
+        "2026-11-20T08:30:00Z",
+        "2026-11-20T11:30:00Z",
+        "2026-11-20T12:30:00Z",
+    ] {
+        let (doing, messages) = world.running.reporting.watch(&hourly, at(now)).await.unwrap();
+        let due = doing.overdue.map(|(run, _)| run.scheduled_for.to_string());
+        told.push((due.unwrap_or_default(), messages.len()));
+    }
+    let due = "2026-11-20T08:00:00Z".to_owned();
+    assert_eq!(told, [(String::new(), 0), (due.clone(), 1), (due, 0)]);
+}
+
 #[tokio::test]
 async fn nothing_to_say_is_no_report_where_that_is_wished_and_counts_as_success() {
     let mut daily = plan("0 8 * * *", "UTC", Period::Day);

@@ -125,6 +125,18 @@ fn three_lines_are_a_configuration() {
 }
 
 #[test]
+fn with_reports_alone_it_is_said_that_there_are_no_alerts() {
+    let mail = "SMTP_URL=smtp://mx.example\nSMTP_FROM=stock@example.com\nREPORT_SCHEDULE=0 8 * * MON\n";
+    let config = good(&format!("{mail}REPORT_EMAIL_TO=boss@example.com\n"), "");
+    insta::assert_snapshot!(warnings(&config), @"ALERT_EMAIL_TO and WEBHOOK_URL are not set, and the file has no channel: only reports are sent, no alerts. Set one of them to be told at once.");
+    let config = good(mail, "");
+    insta::assert_snapshot!(warnings(&config), @r"
+    REPORT_SCHEDULE (.env line 6) is set without REPORT_EMAIL_TO: no report is sent. Set REPORT_EMAIL_TO too.
+    ALERT_EMAIL_TO and WEBHOOK_URL are not set, and the file has no channel: nobody is told anything. Set one of them.
+    ");
+}
+
+#[test]
 fn nothing_at_all_names_the_three_settings_that_are_needed() {
     let errors = Place::new().load().expect_err("no shop");
     insta::assert_snapshot!(errors, @r"
@@ -1600,6 +1612,13 @@ const BAD_KEYS: &[(&str, &str)] = &[
         "pool \"x\": channels (config/monitor.toml line 5) names \"phone\", and there is no such channel. There are: email.",
     ),
 ];
+
+#[test]
+fn a_report_of_no_section_is_refused() {
+    let report = "[[report]]\nname = \"x\"\nevery = \"day\"\nchannels = \"email\"\nsections = []";
+    let found = place(MAIL, report).load().expect_err("no section").to_string();
+    insta::assert_snapshot!(found, @r#"report "x": sections (config/monitor.toml line 1) names no section. Leave it out for all of them, or name some. There are: act_now, running_out, ordered, changed, idle, pools, money, health."#);
+}
 
 #[test]
 fn a_bad_key_of_the_file_is_named_with_its_line_and_its_mend() {

@@ -26,10 +26,7 @@ impl Observed {
             .collect();
         let mut stretches: Vec<(i64, i64)> = Vec::new();
         for (run, chunk) in gaps.chunks(NEIGHBOURS).enumerate() {
-            // The last few are judged with those before them.
-            let near = &gaps[(run * NEIGHBOURS).min(gaps.len().saturating_sub(NEIGHBOURS))
-                ..(run * NEIGHBOURS + chunk.len())];
-            let longest = median(near).saturating_mul(GAP_INTERVALS);
+            let longest = median(near(&gaps, run * NEIGHBOURS)).saturating_mul(GAP_INTERVALS);
             for (at, gap) in (run * NEIGHBOURS..).zip(chunk) {
                 if *gap > longest {
                     continue;
@@ -43,6 +40,29 @@ impl Observed {
         Self { stretches }
     }
 
+    /// From the times of the accepted polls up to `end`: the last of them still tells how it is until then, unless that
+    /// is longer ago than three usual intervals.
+    #[must_use]
+    pub fn up_to(end: Timestamp, polls: Vec<i64>) -> Self {
+        let end = end.as_millisecond();
+        let newest = polls.iter().copied().max();
+        let mut sorted = polls.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let usual = usual(&sorted, sorted.len().saturating_sub(1));
+        let mut observed = Self::from_polls(polls);
+        let (Some(newest), Some(usual)) = (newest, usual) else {
+            return observed;
+        };
+        if newest < end && end - newest <= usual.saturating_mul(GAP_INTERVALS) {
+            match observed.stretches.last_mut() {
+                Some((_, last)) if *last == newest => *last = end,
+                Some(_) | None => observed.stretches.push((newest, end)),
+            }
+        }
+        observed
+    }
+
     /// All of that time.
     #[must_use]
     pub fn throughout(from: Timestamp, to: Timestamp) -> Self {
@@ -52,7 +72,7 @@ impl Observed {
     }
 
     /// The parts of `from..to` that were observed.
-    pub(super) fn within(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
+    pub fn within(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
         let first = self.stretches.partition_point(|(_, end)| *end <= from);
         self.stretches[first..]
             .iter()
@@ -67,6 +87,26 @@ impl Observed {
         let (_, end) = self.stretches.get(before.checked_sub(1)?)?;
         (*end < at).then_some(*end)
     }
+}
+
+/// The usual interval of the polls around the one at `place`, of all of them ascending; `None` with one poll or none.
+fn usual(polls: &[i64], place: usize) -> Option<i64> {
+    Some(median(&around(polls, place)?))
+}
+
+/// The intervals between the polls around the one at `place`.
+fn around(polls: &[i64], place: usize) -> Option<Vec<i64>> {
+    let run = place.min(polls.len().checked_sub(2)?) / NEIGHBOURS * NEIGHBOURS;
+    let end = (run + NEIGHBOURS).min(polls.len() - 1);
+    let begin = run.min(end.saturating_sub(NEIGHBOURS));
+    let gaps = polls[begin..=end].windows(2);
+    Some(gaps.map(|pair| pair[1].saturating_sub(pair[0])).collect())
+}
+
+/// The gaps of the run that begins there; the last few are judged with those before them.
+fn near(gaps: &[i64], run: usize) -> &[i64] {
+    let end = (run + NEIGHBOURS).min(gaps.len());
+    &gaps[run.min(end.saturating_sub(NEIGHBOURS))..end]
 }
 
 fn median(gaps: &[i64]) -> i64 {
@@ -94,6 +134,13 @@ mod tests {
         assert_eq!(observed.stretches[0].0, 0);
         let seen: i64 = observed.within(0, i64::MAX).map(|(from, to)| to - from).sum();
         assert!(seen > 199 * 900 + 198 * 60 - 40 * 900, "{observed:?}");
+    }
+
+    #[test]
+    fn the_last_look_holds_for_three_usual_intervals() {
+        let observed = |end| Observed::up_to(Timestamp::from_millisecond(end).unwrap(), vec![0, 10, 20, 90]);
+        assert_eq!(observed(110).stretches, [(0, 20), (90, 110)]);
+        assert_eq!(observed(121).stretches, [(0, 20)]);
     }
 
     #[test]

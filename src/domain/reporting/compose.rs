@@ -12,6 +12,7 @@ use crate::domain::forecast::money;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::report::Amount;
+use crate::domain::report::Beyond;
 use crate::domain::report::Changed;
 use crate::domain::report::Happened;
 use crate::domain::report::Health;
@@ -56,7 +57,7 @@ pub struct Span {
 
 /// What the estimate of money rests on, beside [`money::ASSUMPTIONS`].
 pub const ASSUMPTIONS: [&str; 2] = [
-    "Only time counts in which the level was known to be 0, within the period of the report.",
+    "Only time counts in which the level was known to be 0 and the shop was read, within the period of the report.",
     "What was not ordered here may have been ordered as another product: take it as an upper bound.",
 ];
 
@@ -66,13 +67,14 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
     let all = lines::lines(outline, material.shops, material.board, span.now);
     let pools = pools(outline, material.board, &material.pool_acks);
     let mut left_out = Vec::new();
+    let mut beyond = Beyond::default();
     let products = lines::counts(outline, material.shops);
     let all_is_well = is_seen(&all, products) && all_is_well(&all, &pools, &material.health);
     let events = events(outline, material.shops, material.events);
     let mut sections = Vec::with_capacity(outline.topics.len());
     for topic in &outline.topics {
         let mut lines = |mut lines: Vec<Line>| {
-            cut(*topic, &mut lines, &mut left_out);
+            beyond.lines.extend(cut_lines(*topic, &mut lines, &mut left_out));
             lines
         };
         sections.push(match topic {
@@ -86,16 +88,16 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
             Topic::Ordered => Section::Ordered {
                 lines: lines(ordered(&all)),
             },
-            Topic::Changed => Section::Changed(changed(&all, &events, &mut left_out)),
+            Topic::Changed => Section::Changed(changed(&all, &events, &mut left_out, &mut beyond)),
             Topic::Idle => Section::Idle {
                 lines: lines(idle(&all, outline, span.now)),
             },
             Topic::Pools => {
                 let mut pools = pools.clone();
-                cut(*topic, &mut pools, &mut left_out);
+                beyond.pools = cut(*topic, &mut pools, &mut left_out);
                 Section::Pools { lines: pools }
             }
-            Topic::Money => Section::Money(lost_money(&all, &mut left_out)),
+            Topic::Money => Section::Money(lost_money(&all, &mut left_out, &mut beyond)),
             Topic::Health => Section::Health(Box::new(material.health.clone())),
         });
     }
@@ -120,6 +122,7 @@ pub fn compose(outline: &Outline, span: Span, material: Material<'_>) -> Report 
             .filter(|sorted| !sorted.gone)
             .map(|sorted| sorted.line)
             .collect(),
+        beyond,
     }
 }
 
@@ -138,11 +141,22 @@ pub fn is_empty(report: &Report) -> bool {
     !report.sections.iter().any(says)
 }
 
-fn cut<T>(topic: Topic, lines: &mut Vec<T>, left_out: &mut Vec<(Topic, usize)>) {
-    if let Some(more) = lines.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        lines.truncate(LISTED);
-        left_out.push((topic, more));
+/// Leaves as many as are listed; the others.
+fn cut<T>(topic: Topic, lines: &mut Vec<T>, left_out: &mut Vec<(Topic, usize)>) -> Vec<T> {
+    let others = lines.split_off(lines.len().min(LISTED));
+    if !others.is_empty() {
+        left_out.push((topic, others.len()));
     }
+    others
+}
+
+fn cut_lines(
+    topic: Topic,
+    lines: &mut Vec<Line>,
+    left_out: &mut Vec<(Topic, usize)>,
+) -> impl Iterator<Item = (Topic, Line)> + use<> {
+    let others = cut(topic, lines, left_out).into_iter();
+    others.map(move |line| (topic, line))
 }
 
 /// Whether levels are known: none was lost, and not all are missing.
@@ -166,7 +180,7 @@ fn all_is_well(all: &[Sorted], pools: &[PoolLine], health: &Health) -> bool {
 
 fn is_well(health: &Health) -> bool {
     let blind = health.gaps.iter().any(|(_, _, until)| until.is_none());
-    health.dead_letters == 0 && health.overdue_reports.is_empty() && !blind
+    health.dead_letters == 0 && health.overdue_reports.is_empty() && health.never_read.is_empty() && !blind
 }
 
 fn sorted(
@@ -233,7 +247,12 @@ fn ordered(all: &[Sorted]) -> Vec<Line> {
     })
 }
 
-fn changed(all: &[Sorted], events: &[Happened], left_out: &mut Vec<(Topic, usize)>) -> Changed {
+fn changed(
+    all: &[Sorted],
+    events: &[Happened],
+    left_out: &mut Vec<(Topic, usize)>,
+    beyond: &mut Beyond,
+) -> Changed {
     let moves = |sorted: &Sorted| sorted.line.sold > 0 || sorted.line.restocked > 0;
     let mut moved = sorted(all, moves, |a, b| {
         let key = |line: &Line| (Reverse(line.sold), Reverse(line.restocked));
@@ -241,8 +260,9 @@ fn changed(all: &[Sorted], events: &[Happened], left_out: &mut Vec<(Topic, usize
     });
     let mut events = events.to_vec();
     let (moved_total, events_total) = (moved.len(), events.len());
-    moved.truncate(LISTED);
-    events.truncate(LISTED);
+    let others = moved.split_off(moved_total.min(LISTED)).into_iter();
+    beyond.lines.extend(others.map(|line| (Topic::Changed, line)));
+    beyond.events = events.split_off(events_total.min(LISTED));
     let more = moved_total - moved.len() + events_total - events.len();
     if more > 0 {
         left_out.push((Topic::Changed, more));
@@ -267,7 +287,7 @@ fn idle(all: &[Sorted], outline: &Outline, now: Timestamp) -> Vec<Line> {
     sorted(all, wanted, |a, b| b.level.cmp(&a.level))
 }
 
-fn lost_money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
+fn lost_money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>, beyond: &mut Beyond) -> Money {
     let wanted = |sorted: &Sorted| sorted.line.lost.is_some() && sorted.speaks;
     let mut lines = sorted(all, wanted, |a, b| amount(b).cmp(&amount(a)));
     let mut total: BTreeMap<String, i64> = BTreeMap::new();
@@ -275,7 +295,7 @@ fn lost_money(all: &[Sorted], left_out: &mut Vec<(Topic, usize)>) -> Money {
         let sum = total.entry(lost.currency.clone()).or_default();
         *sum = sum.saturating_add(lost.hundredths);
     }
-    cut(Topic::Money, &mut lines, left_out);
+    beyond.lines.extend(cut_lines(Topic::Money, &mut lines, left_out));
     Money {
         lines,
         total: total

@@ -148,6 +148,7 @@ impl Reading<'_> {
             sold: movement.sold,
             restocked: movement.restocked,
             hours_out: movement.out.as_secs_f64() / 3600.0,
+            still_since: movement.fell_at.max(movement.counted_since),
             ack: self.shop.people.ack(series.number).map(|ack| ack.shown(self.now)),
             bottleneck: bottleneck.map(ToString::to_string),
             lost: self.lost(series.number, movement.out),

@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::domain::forecast::observed::Observed;
+
 /// How a series stood from some time on, as far as movements go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stood {
@@ -19,7 +21,7 @@ pub struct Movement {
     /// By how much it fell and rose in the period, in all.
     pub sold: i64,
     pub restocked: i64,
-    /// How long it was known to be at zero or below in the period.
+    /// How long it was known and observed to be at zero or below in the period.
     pub out: SignedDuration,
     /// When it last fell.
     pub fell_at: Option<Timestamp>,
@@ -29,7 +31,9 @@ pub struct Movement {
 
 /// Follows one series through its levels, oldest first.
 #[derive(Debug)]
-pub struct Following {
+pub struct Following<'a> {
+    /// When anybody looked: what stood before is not known to have stood on.
+    observed: &'a Observed,
     from: Timestamp,
     until: Timestamp,
     movement: Movement,
@@ -39,12 +43,13 @@ pub struct Following {
     now: Option<(Timestamp, Stood)>,
 }
 
-impl Following {
+impl<'a> Following<'a> {
     /// For what happens from `from`, inclusive, until `until`, exclusive. What was before is wanted too: the level with
     /// which the period began, and whatever else is known.
     #[must_use]
-    pub fn new(from: Timestamp, until: Timestamp) -> Self {
+    pub fn new(from: Timestamp, until: Timestamp, observed: &'a Observed) -> Self {
         Self {
+            observed,
             from,
             until,
             movement: Movement::default(),
@@ -96,9 +101,12 @@ impl Following {
             return;
         };
         let (since, at) = (since.max(self.from), at.min(self.until));
-        if since < at {
-            self.movement.out = self.movement.out.saturating_add(at.duration_since(since));
-        }
+        let seen = self.observed.within(since.as_millisecond(), at.as_millisecond());
+        let seen = seen.map(|(from, to)| (to - from).max(0)).sum();
+        self.movement.out = self
+            .movement
+            .out
+            .saturating_add(SignedDuration::from_millis(seen));
     }
 
     /// What it amounts to, where the last level still holds at the end of the period.

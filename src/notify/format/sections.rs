@@ -192,7 +192,7 @@ impl Telling<'_> {
 
     fn health(&self, health: &Health) -> Group {
         let mut entries = vec![plain(
-            if health.failed_polls == 0 {
+            if health.failed_polls + health.suspect_polls == 0 && health.never_read.is_empty() {
                 Tone::Good
             } else {
                 Tone::Low
@@ -211,6 +211,15 @@ impl Telling<'_> {
             Tone::Critical,
             "Messages that could not be delivered",
             health.dead_letters,
+        ));
+        for shop in &health.never_read {
+            let title = format!("{} was never read", clean::name(shop));
+            entries.push(plain(Tone::Critical, &title, String::new()));
+        }
+        entries.extend(counted(
+            Tone::Low,
+            "Polls that were not believed",
+            health.suspect_polls,
         ));
         for (shop, from, until) in &health.gaps {
             entries.push(plain(

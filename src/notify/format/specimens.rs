@@ -12,6 +12,7 @@ use crate::domain::message::PoolRef;
 use crate::domain::message::ProductEvent;
 use crate::domain::message::Reason;
 use crate::domain::message::Status;
+use crate::domain::report::Beyond;
 use crate::domain::report::Period;
 use crate::domain::report::Report;
 use crate::domain::source::Cause;
@@ -229,5 +230,6 @@ fn report() -> Report {
         made_at: AT,
         late: false,
         all: Vec::new(),
+        beyond: Beyond::default(),
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::report::Period;
 use crate::domain::report::PoolLine;
 use crate::domain::report::Report;
 use crate::domain::report::Section;
+use crate::domain::reporting::outline;
 use crate::domain::stand::AckRef;
 use crate::notify::clean;
 
@@ -125,12 +126,12 @@ fn written(report: &Report, cell: usize) -> String {
     for section in &report.sections {
         match section {
             Section::Pools { lines } => {
-                for line in lines {
+                for line in lines.iter().chain(&report.beyond.pools) {
                     let _ = writer.write_record(Cells::pool(line, cell).cells);
                 }
             }
             Section::Changed(changed) => {
-                for event in &changed.events {
+                for event in changed.events.iter().chain(&report.beyond.events) {
                     let _ = writer.write_record(Cells::event(event, cell).cells);
                 }
             }
@@ -167,16 +168,18 @@ fn series(report: &Report) -> Vec<(&Line, String)> {
         .enumerate()
         .map(|(place, line)| (key(line), place))
         .collect();
-    for (topic, lines) in report.sections.iter().filter_map(lines) {
-        for line in lines {
-            let place = *places.entry(key(line)).or_insert_with(|| {
-                found.push((line, Vec::new()));
-                found.len() - 1
-            });
-            found[place].1.push(topic);
-            // The section's line knows more: what was lost, for one.
-            found[place].0 = fuller(found[place].0, line);
-        }
+    let beyond = report.beyond.lines.iter();
+    let beyond = beyond.map(|(topic, line)| (outline::topic_name(*topic), line));
+    let listed = report.sections.iter().filter_map(lines);
+    let listed = listed.flat_map(|(topic, lines)| lines.iter().map(move |line| (topic, line)));
+    for (topic, line) in listed.chain(beyond) {
+        let place = *places.entry(key(line)).or_insert_with(|| {
+            found.push((line, Vec::new()));
+            found.len() - 1
+        });
+        found[place].1.push(topic);
+        // The section's line knows more: what was lost, for one.
+        found[place].0 = fuller(found[place].0, line);
     }
     found
         .into_iter()

@@ -64,11 +64,7 @@ impl Digest {
                 say::looked_back(report, shown.zone),
                 zone_name(shown.zone)
             ),
-            tone: if report.all_is_well {
-                Tone::Good
-            } else {
-                Tone::Plain
-            },
+            tone: worst(report),
             verdict: verdict(report),
             tallies: tallies(report.products),
             parts: report
@@ -80,6 +76,18 @@ impl Digest {
             page_url: shown.page_url.map(|url| clean::line(url, 500)),
         };
         (digest, lines.attachments)
+    }
+}
+
+/// The tone of the worst there is.
+fn worst(report: &Report) -> Tone {
+    let products = report.products;
+    match (products.out, products.critical, products.low) {
+        _ if report.all_is_well => Tone::Good,
+        (0, 0, 0) => Tone::Plain,
+        (0, 0, _) => Tone::Low,
+        (0, _, _) => Tone::Critical,
+        (_, _, _) => Tone::Out,
     }
 }
 

@@ -11,6 +11,10 @@ use crate::notify::words;
 pub fn part(health: &Health, shown: Shown<'_>) -> Part {
     let (now, zone, rows) = (shown.now, shown.zone, shown.rows);
     let mut lead = vec![polls(health)];
+    for shop in health.never_read.iter().take(rows) {
+        lead.push(format!("Never read: {}.", say::name(shop, 40)));
+    }
+    lead.extend(and_more(health.never_read.len(), rows, "shop"));
     for (shop, from, until) in health.gaps.iter().take(rows) {
         let shop = say::name(shop, 40);
         let start = say::moment(*from, now, zone);
@@ -61,12 +65,17 @@ pub fn part(health: &Health, shown: Shown<'_>) -> Part {
 
 fn polls(health: &Health) -> String {
     let (polls, failed) = (say::grouped(health.polls), say::grouped(health.failed_polls));
-    match (health.polls, health.failed_polls) {
-        (0, _) => "No poll in this time.".to_owned(),
-        (1, 0) => "1 poll, and it was good.".to_owned(),
-        (_, 0) => format!("{polls} polls, all of them good."),
-        (_, _) => format!("{polls} polls, {failed} of them failed."),
-    }
+    let suspect = say::grouped(health.suspect_polls);
+    let said = match (health.polls, health.failed_polls, health.suspect_polls) {
+        (0, _, _) => return "No poll in this time.".to_owned(),
+        (1, 0, 0) => return "1 poll, and it was good.".to_owned(),
+        (_, 0, 0) => return format!("{polls} polls, all of them good."),
+        (_, _, 0) => format!("{failed} of them failed"),
+        (_, 0, _) => format!("{suspect} of them not believed"),
+        (_, _, _) => format!("{failed} of them failed, {suspect} not believed"),
+    };
+    let plural = if health.polls == 1 { "" } else { "s" };
+    format!("{polls} poll{plural}, {said}.")
 }
 
 fn outbox(health: &Health) -> Vec<String> {
@@ -80,7 +89,7 @@ fn outbox(health: &Health) -> Vec<String> {
         usize::try_from(health.dead_letters).unwrap_or(usize::MAX),
         "message was",
         "messages were",
-        "refused for good: whmcs-stock-monitor deliveries lists them.",
+        "refused for good: whmcs-stock-monitor deliveries list shows them.",
     );
     let mut said: Vec<String> = waiting.into_iter().chain(dead).collect();
     if said.is_empty() {

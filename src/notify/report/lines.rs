@@ -141,7 +141,14 @@ impl<'a> Lines<'a> {
     /// In stock and not selling.
     pub fn idle(&mut self, line: &Line) -> Entry {
         let rate = line.rate.as_ref().map(say::rate);
-        let mut lead = rate.unwrap_or_else(|| "nothing sold".to_owned());
+        let mut lead = match line.still_since {
+            Some(since) => {
+                let long = say::days(say::days_between(since, self.shown.now));
+                let rate = rate.map(|rate| format!("; before that it {rate}"));
+                format!("nothing sold for {long}{}", rate.unwrap_or_default())
+            }
+            None => rate.unwrap_or_else(|| "nothing sold".to_owned()),
+        };
         if line.restocked > 0 {
             lead = format!("{lead}; {} restocked", line.restocked);
         }
@@ -299,7 +306,7 @@ impl<'a> Lines<'a> {
         }
         let bytes = png::png(&level::svg(chart))?;
         self.drawn.insert(series);
-        let cid = format!("level-{}@stock-monitor", self.attachments.len() + 1);
+        let cid = format!("level-{}@stock-monitor.png", self.attachments.len() + 1);
         self.attachments.push(Attachment {
             name: cid.clone(),
             inline: true,
@@ -329,8 +336,10 @@ pub fn in_words(line: &Line, chart: &Chart) -> String {
     let days = say::days(say::days_between(chart.from, chart.until).max(1));
     let went = match (first, last) {
         (Some(first), Some(last)) if first != last => format!("from {first} to {last} in {days}"),
-        (Some(first), Some(_)) if chart.points.len() <= 1 => format!("{first} throughout {days}"),
-        (Some(first), Some(_)) => format!("{first} at both ends of {days}{}", between(first, chart)),
+        (Some(first), Some(_)) => match between(first, chart) {
+            went if went.is_empty() => format!("{first} throughout {days}"),
+            went => format!("{first} at both ends of {days}{went}"),
+        },
         (_, None) | (None, _) => format!("not known in {days}"),
     };
     let unknown = chart.points.iter().any(|(_, level)| level.is_none()) && first.is_some();
