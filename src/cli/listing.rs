@@ -209,7 +209,7 @@ fn figure(entry: &Entry<'_>) -> String {
 fn name(line: &Line<'_>) -> String {
     let product = clean::line(line.entry.product.name.shown(), NAME);
     match line.label() {
-        Some(label) => format!("{product} · {}", clean::line(&label.to_string(), NAME)),
+        Some(label) => format!("{product} · {}", clean::line(label, NAME)),
         None => product,
     }
 }

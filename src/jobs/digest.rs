@@ -351,7 +351,7 @@ async fn chart(
         .map(|point| (point.observed_at.max(from), point.stood.level()))
         .collect();
     let points = watched(&thinned(&points), observed, until);
-    Ok(moves(&points).then(|| Chart {
+    Ok(moves(&points).then_some(Chart {
         from,
         until,
         points,
