@@ -201,3 +201,16 @@ fn quiet_hours_and_severities_of_the_second_channel_hold_for_it() {
     shop.now = "2026-11-21T18:00:00Z".parse().expect("a time");
     assert_eq!(boss(&mut shop, 0), ["1 escalated out"]);
 }
+
+#[test]
+fn a_channel_it_was_escalated_to_is_not_reminded_of_it_before_the_first_look_after_a_restart_either() {
+    let mut shop = shop();
+    shop.shows(1, 0);
+    assert_eq!(boss(&mut shop, 60), ["1 escalated out"]);
+    restart_from_file(&mut shop);
+    shop.wait(minutes(24 * 60));
+    let slot = shop.now;
+    let messages = round(&mut shop, Some(slot)).messages;
+    assert_eq!(said(&messages, "mail"), ["1 reminder out"]);
+    assert_eq!(said(&messages, "boss"), NOTHING);
+}

@@ -327,10 +327,14 @@ fn one_series(
     let mut escalated = Vec::new();
     for channel in 0..telling.channel_names().len() {
         let covered = covered || telling.is_spoken_for(channel, series.severity, about);
-        // Rules read since the last look have other channels: until the next look, whoever was told counts.
+        // Rules read since the last look have other channels: until the next look, whoever was told counts, but for those
+        // who were told only since nobody had taken it on.
         let known = product.epoch == round.rules.epoch;
         let mut ear = telling.ear(channel, series, effective, Mode::Speak { rule_changed: false });
-        ear.routed = !known || effective.channels.contains(&channel);
+        ear.routed = match known {
+            true => effective.channels.contains(&channel),
+            false => !telling.is_escalated(channel, series),
+        };
         let mut done = telling.unattended(series, effective, about, ear, covered || !known);
         let held = telling.acks(about).holds(series.number);
         let slot = round.slots.get(channel).copied().flatten();

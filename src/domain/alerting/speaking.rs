@@ -60,10 +60,16 @@ impl Telling<'_> {
         }
     }
 
+    /// Whether the channel hears of the series only since nobody had taken it on.
+    pub(super) fn is_escalated(&self, channel: usize, series: &SeriesState) -> bool {
+        let entry = series.told_entry(&self.names[channel]);
+        entry.is_some_and(|told| told.escalated)
+    }
+
     pub(super) fn ear(&self, channel: usize, series: &SeriesState, effective: &Effective, mode: Mode) -> Ear {
         let entry = series.told_entry(&self.names[channel]);
         let told = entry.map_or(Severity::Ok, |told| told.severity);
-        let routed = effective.channels.contains(&channel) || entry.is_some_and(|told| told.escalated);
+        let routed = effective.channels.contains(&channel) || self.is_escalated(channel, series);
         let seen = self.rules.channels[channel].view(series.severity);
         let view = match (mode, routed) {
             (Mode::Withdraw, _) => Severity::Ok,
