@@ -1,8 +1,8 @@
 //! A shop of 200 products over weeks, on a fast clock: what the real jobs say, against a separate, simple model of the
 //! rules. Each word appears where the model says it must, and nowhere else.
 //!
-//! `QUARTER_DAYS` says how long (7), `QUARTER_SEED` what happens: 101 where it is not given; 102 and 107
-//! still show words for which there is no reason yet.
+//! `QUARTER_DAYS` says how long (7), `QUARTER_SEED` what happens: 101 where it is not given, so that a red run is
+//! the change's doing; `scripts/test --all` takes a new one each time and prints it.
 
 #![expect(
     clippy::expect_used,
