@@ -41,6 +41,7 @@ use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::web::access::Door;
+use crate::web::places::Places;
 use crate::web::server;
 use crate::web::server::BindError;
 use crate::web::state::AppState;
@@ -164,6 +165,8 @@ async fn run_on(
         scrapes: Arc::default(),
         store: lasting.store.clone(),
         desk: Arc::clone(&lasting.desk),
+        forms: Arc::default(),
+        places: Places::default(),
     };
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;

@@ -286,10 +286,18 @@ pub mod people {
     pub mod listed;
 }
 pub mod web {
-    pub mod state;
+    pub mod assets;
     pub mod problem;
+    pub mod asker;
+    pub mod forms;
+    pub mod places;
+    pub mod state;
     pub mod params;
     pub mod overview;
+    pub mod show;
+    pub mod frame;
+    pub mod posted;
+    pub mod live;
     pub mod pools;
     pub mod access;
     pub mod scrape;

@@ -6,6 +6,7 @@ use std::sync::RwLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tokio::sync::watch;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
@@ -16,6 +17,8 @@ use crate::maintenance::Window;
 #[derive(Debug, Default)]
 pub struct View {
     seen: RwLock<Arc<Seen>>,
+    /// Counts the moments; who looks on is told of each.
+    moments: watch::Sender<u64>,
 }
 
 /// One consistent moment of everything under watch.
@@ -92,7 +95,20 @@ impl View {
                 windows: Arc::from([]),
                 zone: None,
             })),
+            moments: watch::Sender::default(),
         }
+    }
+
+    /// Hears of each new moment: what is shown then, or what people said, differs from before.
+    #[must_use]
+    pub fn moments(&self) -> watch::Receiver<u64> {
+        self.moments.subscribe()
+    }
+
+    /// Something changed that is read afresh by who shows it: an ack, a silence, a delivery.
+    pub fn touch(&self) {
+        self.moments
+            .send_modify(|moment| *moment = moment.wrapping_add(1));
     }
 
     /// The present moment; it does not change while it is held.
@@ -155,6 +171,8 @@ impl View {
         let mut next = Seen::clone(&guard);
         change(&mut next);
         *guard = Arc::new(next);
+        drop(guard);
+        self.touch();
     }
 }
 

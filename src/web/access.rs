@@ -18,6 +18,9 @@ use secrecy::ExposeSecret;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::web::asker::Asker;
+use crate::web::asker::Role;
+use crate::web::forms::is_same;
 use crate::web::problem::Problem;
 use crate::web::state::Settings;
 
@@ -31,18 +34,22 @@ pub const ACKS: &str = "/api/v1/acks";
 /// What is not to be told of.
 pub const SILENCES: &str = "/api/v1/silences";
 
+/// What the forms of pages are sent to.
+pub const FORMS: &str = "/do/";
+
 /// Always open: they say nothing of the stock.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+/// Open, too: what a page of the sign-in needs.
+const ASSETS: &str = "/assets/";
 
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-store"),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
@@ -110,10 +117,11 @@ impl Access {
     }
 
     /// Refuses what may not pass: another method than the path has, a foreign host name, a missing token.
-    pub fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Asker, Problem> {
         if uri.path() == HINTS {
             // The signature is the sign-in, whatever name a proxy on the way gave this host.
-            return check_method(method, HINTS);
+            check_method(method, HINTS)?;
+            return Ok(Asker::nobody(Role::Look));
         }
         self.check_host(uri, headers)?;
         check_method(method, uri.path())?;
@@ -121,7 +129,8 @@ impl Access {
         if !["GET", "HEAD"].contains(&method.as_str()) {
             self.check_asker(uri, headers)?;
         }
-        Ok(())
+        let role = if self.closed { Role::Act } else { Role::Look };
+        Ok(Asker::nobody(role))
     }
 
     /// Looking may be free to all; having the shop asked, or alerts muted, is not, and no web page elsewhere does it through a browser
@@ -176,7 +185,7 @@ impl Access {
         let Some(token) = &self.token else {
             return Ok(());
         };
-        if OPEN.contains(&path) || (self.metrics_public && path == "/metrics") {
+        if OPEN.contains(&path) || path.starts_with(ASSETS) || (self.metrics_public && path == "/metrics") {
             return Ok(());
         }
         let given = headers
@@ -198,7 +207,7 @@ impl Access {
 #[must_use]
 pub fn allowed(path: &str) -> &'static str {
     let below = |list: &str| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('/'));
-    if [HINTS, POLL].contains(&path) {
+    if [HINTS, POLL].contains(&path) || path.starts_with(FORMS) {
         "POST"
     } else if [ACKS, SILENCES].contains(&path) {
         "GET, HEAD, POST"
@@ -228,6 +237,9 @@ pub fn harden(status: StatusCode, allowed: &'static str, headers: &mut HeaderMap
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     }
@@ -251,11 +263,6 @@ fn presented(authorization: &str) -> Option<Vec<u8>> {
         return Some(pair[colon + 1..].to_vec());
     }
     None
-}
-
-/// Compares all bytes whatever they are.
-fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
 fn without_port(authority: &str) -> &str {
@@ -285,7 +292,7 @@ mod tests {
             .collect();
         let uri = path.parse().unwrap();
         match access.check(&method, &uri, &headers) {
-            Ok(()) => 200,
+            Ok(_) => 200,
             Err(problem) => problem.status.as_u16(),
         }
     }

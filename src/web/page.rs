@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header;
-use axum::response::Html;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -21,6 +17,11 @@ use crate::notify::people;
 use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
+use crate::web::asker::Asker;
+use crate::web::frame;
+use crate::web::frame::Frame;
+use crate::web::frame::Here;
+use crate::web::frame::NOTICE;
 use crate::web::overview::Group;
 use crate::web::overview::Placed;
 use crate::web::overview::When;
@@ -40,8 +41,7 @@ const ROWS: usize = 100;
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
-    version: &'static str,
-    now: String,
+    frame: Frame,
     sources: Vec<Source<'a>>,
     /// Deliveries that were given up.
     dead: u64,
@@ -128,8 +128,8 @@ struct Trouble<'a> {
 }
 
 /// `GET /?show=&page=`
-pub async fn page(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["show", "page"])?;
+pub async fn page(State(app): State<AppState>, asker: Asker, params: Params) -> Result<Response, Problem> {
+    params.only(&["show", "page", NOTICE])?;
     let show = params.chosen(
         "show",
         "out, critical, low, unknown, ok, not_controlled or silent",
@@ -142,14 +142,16 @@ pub async fn page(State(app): State<AppState>, params: Params) -> Result<Respons
     let seen = app.view.seen();
     // Levels matter more: a database that cannot be read takes nothing else off the page.
     let said = said(&app, &seen).await.unwrap_or_default();
-    let html = render(&seen, &said, dead, show, page.unwrap_or(1), Timestamp::now())?;
-    Ok(Html(html).into_response())
-}
-
-/// `GET /style.css`
-pub async fn style() -> Response {
-    let css = include_str!("../../templates/page.css");
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
+    let frame = Frame::new(&app, &seen, asker, Some(Here::Overview), String::new(), &params).await;
+    render(
+        frame,
+        &seen,
+        &said,
+        dead,
+        show,
+        page.unwrap_or(1),
+        Timestamp::now(),
+    )
 }
 
 /// How many deliveries were given up; 0 where the database does not say so soon, which metrics and logs tell.
@@ -161,13 +163,14 @@ async fn dead_letters(app: &AppState) -> u64 {
 }
 
 fn render(
+    mut frame: Frame,
     seen: &Seen,
     said: &Said,
     dead: u64,
     show: Option<Group>,
     page: usize,
     now: Timestamp,
-) -> Result<String, Problem> {
+) -> Result<Response, Problem> {
     let all = placed(seen);
     let count = |group| all.iter().filter(|placed| placed.group == group).count();
     let tiles: Vec<Tile> = Group::ALL
@@ -197,12 +200,12 @@ fn render(
     } else {
         Vec::new()
     };
-    let html = Page {
+    frame.title.clone_from(&verdict);
+    frame::html(&Page {
+        frame,
         dead,
         pools_first: pools.iter().any(|pool| pool.group.is_urgent()),
         pools,
-        version: env!("CARGO_PKG_VERSION"),
-        now: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         sources: seen.instances.iter().map(|shop| source(shop, now)).collect(),
         sections: sections(rows, &tiles, &Aside { seen, said, now }),
         verdict,
@@ -215,11 +218,6 @@ fn render(
         pages,
         previous: (page > 1).then(|| address(page - 1)),
         next: (page < pages).then(|| address(page + 1)),
-    }
-    .render();
-    html.map_err(|error| {
-        tracing::error!(%error, "The page could not be made.");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.")
     })
 }
 

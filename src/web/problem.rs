@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 
+use askama::Template;
+use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
+use crate::web::assets;
 
 /// Why a request was not answered. The text may be read by anybody: it holds nothing of the inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +84,41 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Page<'a> {
+    title: &'static str,
+    detail: &'a str,
+    style: String,
+}
+
+/// Whether it is a person's browser that asks for a page: problems are told to it in words alone.
+#[must_use]
+pub fn is_page(path: &str, headers: &HeaderMap) -> bool {
+    let wanted = headers
+        .get(header::ACCEPT)
+        .and_then(|wanted| wanted.to_str().ok());
+    !path.starts_with("/api/") && wanted.is_some_and(|wanted| wanted.contains("text/html"))
+}
+
+/// The same answer as a page, where it is a problem.
+#[must_use]
+pub fn as_page(mut response: Response) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let page = Page {
+        title: problem.status.canonical_reason().unwrap_or("Error"),
+        detail: &problem.detail,
+        style: assets::address("style.css"),
+    };
+    match page.render() {
+        Ok(html) => (problem.status, Html(html)).into_response(),
+        Err(_) => response,
     }
 }

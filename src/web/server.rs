@@ -38,13 +38,18 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::web::access;
 use crate::web::access::Door;
 use crate::web::alerts;
+use crate::web::assets;
 use crate::web::body;
 use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::live;
 use crate::web::page;
 use crate::web::people;
+use crate::web::places::Closing;
+use crate::web::posted;
+use crate::web::problem;
 use crate::web::problem::Problem;
 use crate::web::records;
 use crate::web::scrape;
@@ -159,8 +164,10 @@ pub async fn serve(settings: &Settings, state: AppState, cancel: CancellationTok
 
 async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: CancellationToken) {
     let router = TowerToHyperService::new(router);
+    let closing = cancel.clone();
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(sender);
+        request.extensions_mut().insert(Closing(closing.clone()));
         router.call(request)
     });
     let served = http1::Builder::new()
@@ -181,7 +188,8 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
-        .route("/style.css", get(page::style))
+        .route("/assets/{name}", get(assets::asset_file))
+        .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -213,10 +221,12 @@ fn guarded(routes: Router, door: Door) -> Router {
 }
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
-async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let allowed = access::allowed(request.uri().path());
+    let as_page = problem::is_page(request.uri().path(), request.headers());
     let largest = match request.uri().path() {
         access::ACKS | access::SILENCES => body::LARGEST,
+        path if path.starts_with(access::FORMS) => posted::LARGEST,
         _ => BODY_LIMIT,
     };
     let mut response = match door
@@ -224,17 +234,23 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
         .check(request.method(), request.uri(), request.headers())
     {
         Err(problem) => problem.into_response(),
-        Ok(()) => timeout(ANSWER_TIMEOUT, next.run(request))
-            .await
-            .unwrap_or_else(|_| {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
-            }),
+        Ok(asker) => {
+            request.extensions_mut().insert(asker);
+            timeout(ANSWER_TIMEOUT, next.run(request))
+                .await
+                .unwrap_or_else(|_| {
+                    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
+                })
+        }
     };
     let status = response.status();
     // The layer that limits bodies does not speak of problems.
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
         response = Problem::new(status, detail).into_response();
+    }
+    if as_page {
+        response = problem::as_page(response);
     }
     access::harden(status, allowed, response.headers_mut());
     response

@@ -13,6 +13,8 @@ use crate::observe::metrics;
 use crate::observe::view::Seen;
 use crate::observe::view::View;
 use crate::store::db::Store;
+use crate::web::forms::Forms;
+use crate::web::places::Places;
 
 /// Where the server listens and who may read.
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ pub struct AppState {
     pub store: Store,
     /// Where hints come in.
     pub desk: Arc<Desk>,
+    /// The keys of forms.
+    pub forms: Arc<Forms>,
+    /// Places for pages that look on.
+    pub places: Places,
 }
 
 /// The text of the stock series while somebody still reads it.

@@ -44,6 +44,8 @@ async fn site(world: &World, memory: Arc<Memory>) -> SocketAddr {
         counters: Arc::new(Counters::new(&["default".to_owned()], &[]).unwrap()),
         scrapes: Arc::default(),
         desk: Arc::default(),
+        forms: Arc::default(),
+        places: Default::default(),
         store: world.store.clone(),
     };
     let settings = Settings {

@@ -83,6 +83,8 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         counters: Arc::new(Counters::new(&names, &channels).unwrap()),
         scrapes: Arc::default(),
         desk: Arc::default(),
+        forms: Arc::default(),
+        places: Default::default(),
     };
     let bound = server::bind(&settings, state).await.unwrap();
     let cancel = CancellationToken::new();

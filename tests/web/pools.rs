@@ -524,7 +524,7 @@ async fn hostile_names_of_pools_and_their_users_stay_names() {
     hostile.unknown = HOSTILE.to_owned();
     site.view.show_pools(Arc::new(Board { pools: vec![hostile] }));
     let page = site.get("/").await.body;
-    assert!(!page.contains("<script"), "{page}");
+    assert!(!page.contains("<script>"), "{page}");
     assert!(
         page.contains("&#60;script&#62;alert(1)") && page.contains(" +195"),
         "{page}"

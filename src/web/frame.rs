@@ -1,0 +1,210 @@
+//! What all pages share: the head with its links and warnings, who is asking, and the keys of their forms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::observe::items::entries;
+use crate::observe::view::Seen;
+use crate::web::asker::Asker;
+use crate::web::asker::Proof;
+use crate::web::assets;
+use crate::web::forms::Forms;
+use crate::web::params::Params;
+use crate::web::problem::Problem;
+use crate::web::show::At;
+use crate::web::state::AppState;
+
+/// A page goes without what the database does not tell by then.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The parameter of a page that says what came of a form.
+pub const NOTICE: &str = "notice";
+
+/// What came of a form, in words.
+fn notice(key: &str) -> Option<&'static str> {
+    match key {
+        "acked" => Some("Taken on: no reminders until it rises, or until it is overdue."),
+        "ack_ended" => Some("No longer taken on: reminders come again."),
+        "silenced" => Some("Silenced."),
+        "silence_ended" => Some("The silence is over."),
+        "replayed" => Some("It will be sent again now."),
+        "polled" => Some("The shop is asked now."),
+        _ => None,
+    }
+}
+
+/// The pages that the head links to, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    Overview,
+    Alerts,
+    Pools,
+    Deliveries,
+    Sources,
+}
+
+impl Here {
+    const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::Alerts,
+        Self::Pools,
+        Self::Deliveries,
+        Self::Sources,
+    ];
+
+    /// The page's address.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::Alerts => "/alerts",
+            Self::Pools => "/pools",
+            Self::Deliveries => "/deliveries",
+            Self::Sources => "/sources",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Alerts => "Alerts",
+            Self::Pools => "Pools",
+            Self::Deliveries => "Deliveries",
+            Self::Sources => "Sources",
+        }
+    }
+}
+
+/// A link of the head.
+pub struct Link {
+    pub path: &'static str,
+    pub title: &'static str,
+    pub is_here: bool,
+    /// What waits there for somebody; 0 for nothing.
+    pub waiting: u64,
+    /// What it is that waits, for who does not see the badge's place.
+    pub what: &'static str,
+}
+
+/// What stands around a page's own part.
+pub struct Frame {
+    /// The page's name, first in the window's title.
+    pub title: String,
+    pub links: Vec<Link>,
+    pub asker: Asker,
+    pub now: At,
+    /// What came of the form that led here.
+    pub notice: Option<&'static str>,
+    forms: Arc<Forms>,
+    at: Timestamp,
+}
+
+impl Frame {
+    /// The frame of a page for that asker. A database that does not answer takes nothing off the page.
+    pub async fn new(
+        app: &AppState,
+        seen: &Seen,
+        asker: Asker,
+        here: Option<Here>,
+        title: String,
+        params: &Params,
+    ) -> Self {
+        let dead = match timeout(DATABASE_TIMEOUT, app.store.reader().outbox_counts()).await {
+            Ok(Ok(counts)) => counts.iter().map(|count| count.dead).sum(),
+            Ok(Err(_)) | Err(_) => 0,
+        };
+        let now = Timestamp::now();
+        Self {
+            title,
+            links: links(seen, here, dead),
+            asker,
+            now: At(now),
+            notice: params.get(NOTICE).and_then(notice),
+            forms: Arc::clone(&app.forms),
+            at: now,
+        }
+    }
+
+    /// A key for one form of the page.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.forms.issue(&self.asker, self.at)
+    }
+
+    /// Whether there is a sign-in that can be ended.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        self.asker.proof == Proof::Session
+    }
+
+    /// The program's version.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// The style sheet's address.
+    #[must_use]
+    pub fn style(&self) -> String {
+        assets::address("style.css")
+    }
+
+    /// The script's address.
+    #[must_use]
+    pub fn script(&self) -> String {
+        assets::address("script.js")
+    }
+}
+
+fn links(seen: &Seen, here: Option<Here>, dead: u64) -> Vec<Link> {
+    let failing = seen
+        .instances
+        .iter()
+        .filter(|shop| shop.up() == Some(false))
+        .count();
+    let open = seen
+        .instances
+        .iter()
+        .flat_map(|shop| entries(&shop.name, &shop.memory));
+    let open = open.filter(|entry| entry.is_open()).count();
+    let pools = !seen.pools.pools.is_empty();
+    let shown = Here::ALL
+        .into_iter()
+        .filter(|link| pools || *link != Here::Pools || here == Some(Here::Pools));
+    shown
+        .map(|link| Link {
+            path: link.path(),
+            title: link.title(),
+            is_here: here == Some(link),
+            waiting: match link {
+                Here::Alerts => open as u64,
+                Here::Deliveries => dead,
+                Here::Sources => failing as u64,
+                Here::Overview | Here::Pools => 0,
+            },
+            what: match link {
+                Here::Alerts => "open",
+                Here::Deliveries => "given up",
+                Here::Sources => "failing",
+                Here::Overview | Here::Pools => "",
+            },
+        })
+        .collect()
+}
+
+/// A template as an answer.
+pub fn html(template: &impl Template) -> Result<Response, Problem> {
+    let html = template.render().map_err(|error| {
+        tracing::error!(%error, "The page could not be made.");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.")
+    })?;
+    Ok(Html(html).into_response())
+}
