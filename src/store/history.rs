@@ -299,7 +299,7 @@ fn outcome(code: i64) -> Result<&'static str, StoreError> {
     }
 }
 
-fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
+pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     let severity = |column| -> Result<Option<Severity>, StoreError> {
         let rank: Option<i64> = row.try_get(column)?;
         Ok(rank.map(Severity::from_rank))

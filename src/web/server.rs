@@ -54,6 +54,7 @@ use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
+use crate::web::product;
 use crate::web::records;
 use crate::web::scrape;
 use crate::web::state::AppState;
@@ -195,6 +196,7 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/pools", get(lists::pools::page))
         .route("/sources", get(lists::sources::page))
         .route("/do/poll", post(lists::sources::poll))
+        .route("/products/{instance}/{pid}", get(product::product))
         .route("/deliveries", get(deliveries::page))
         .route("/deliveries/{id}", get(deliveries::one))
         .route("/do/replay", post(deliveries::replay))
