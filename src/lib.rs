@@ -330,6 +330,14 @@ pub mod web {
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
     }
     pub mod server;
 }
