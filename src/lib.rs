@@ -137,6 +137,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -221,6 +222,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -310,6 +312,7 @@ pub mod web {
     pub mod body;
     pub mod people;
     pub mod page;
+    pub mod sign_in;
     pub mod server;
 }
 pub mod app;
