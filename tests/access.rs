@@ -8,8 +8,10 @@
 )]
 
 #[path = "support/memory.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod fixture;
 #[path = "support/site.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod harness;
 #[path = "access/visitor.rs"]
 mod visitor;

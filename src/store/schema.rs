@@ -47,8 +47,13 @@ pub(crate) fn embedded() -> Vec<Migration> {
         ),
         migration(
             8,
+            "happenings",
+            include_str!("../../migrations/sqlite/0008_happenings.sql"),
+        ),
+        migration(
+            9,
             "sessions",
-            include_str!("../../migrations/sqlite/0008_sessions.sql"),
+            include_str!("../../migrations/sqlite/0009_sessions.sql"),
         ),
     ]
 }

@@ -47,6 +47,7 @@ use crate::web::access::Door;
 use crate::web::access::headers;
 use crate::web::access::headers::Way;
 use crate::web::access::sessions::Sessions;
+use crate::web::actions;
 use crate::web::alerts;
 use crate::web::assets;
 use crate::web::body;
@@ -61,6 +62,7 @@ use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
+use crate::web::product;
 use crate::web::records;
 use crate::web::scrape;
 use crate::web::sign_in;
@@ -205,6 +207,7 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/products/{instance}/{pid}", get(product::product))
         .route("/assets/{name}", get(assets::asset_file))
         .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))
@@ -226,6 +229,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route(access::SIGN_OUT, post(sign_in::sign_out))
         .route(access::HINTS, post(hints::hint))
         .route(access::POLL, post(hints::poll))
+        .route("/do/ack", post(actions::ack))
+        .route("/do/ack/end", post(actions::end_ack))
+        .route("/do/silence", post(actions::silence))
+        .route("/do/silence/end", post(actions::end_silence))
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)
