@@ -138,6 +138,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -226,6 +227,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -320,6 +322,7 @@ pub mod web {
     pub mod people;
     pub mod actions;
     pub mod page;
+    pub mod sign_in;
     pub mod product_events;
     pub mod product_past;
     pub mod product_choices;
