@@ -297,6 +297,10 @@ pub mod web {
     pub mod show;
     pub mod frame;
     pub mod posted;
+    pub mod addresses;
+    pub mod made;
+    pub mod fields;
+    pub mod actions;
     pub mod live;
     pub mod pools;
     pub mod access;

@@ -37,6 +37,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
 use crate::web::access::Door;
+use crate::web::actions;
 use crate::web::alerts;
 use crate::web::assets;
 use crate::web::body;
@@ -206,6 +207,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/api/v1/silences/{id}", delete(people::end_silence))
         .route(access::HINTS, post(hints::hint))
         .route(access::POLL, post(hints::poll))
+        .route("/do/ack", post(actions::ack))
+        .route("/do/ack/end", post(actions::end_ack))
+        .route("/do/silence", post(actions::silence))
+        .route("/do/silence/end", post(actions::end_silence))
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)
