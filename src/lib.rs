@@ -314,6 +314,12 @@ pub mod web {
     pub mod body;
     pub mod people;
     pub mod page;
+    pub mod lists {
+        pub mod reading;
+        pub mod turning;
+        pub mod reasons;
+        pub mod deliveries;
+    }
     pub mod server;
 }
 pub mod app;
