@@ -125,6 +125,7 @@ pub mod store {
     pub mod memory;
     pub mod pools;
     pub mod history;
+    pub mod past_levels;
     pub mod past;
     pub mod timeline;
     pub mod forecast;
@@ -141,6 +142,10 @@ pub mod store {
 pub mod charts {
     pub mod digits;
     pub mod level;
+    pub mod axis;
+    pub mod steps;
+    pub mod words;
+    pub mod history;
     pub mod png;
 }
 pub mod notify {
@@ -305,7 +310,6 @@ pub mod web {
     pub mod addresses;
     pub mod made;
     pub mod fields;
-    pub mod actions;
     pub mod live;
     pub mod access;
     pub mod scrape;
@@ -321,7 +325,13 @@ pub mod web {
     pub mod trust;
     pub mod rows;
     pub mod next;
+    pub mod actions;
     pub mod page;
+    pub mod product_events;
+    pub mod product_past;
+    pub mod product_choices;
+    pub mod product_head;
+    pub mod product;
     pub mod lists {
         pub mod reading;
         pub mod turning;

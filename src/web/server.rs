@@ -53,6 +53,7 @@ use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
+use crate::web::product;
 use crate::web::records;
 use crate::web::scrape;
 use crate::web::state::AppState;
@@ -190,6 +191,7 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/products/{instance}/{pid}", get(product::product))
         .route("/deliveries", get(deliveries::page))
         .route("/deliveries/{id}", get(deliveries::one))
         .route("/do/replay", post(deliveries::replay))
