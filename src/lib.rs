@@ -299,9 +299,14 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
-    pub mod state;
     pub mod params;
     pub mod overview;
+    pub mod pools;
+    pub mod fold;
+    pub mod filters;
+    pub mod index;
+    pub mod kept;
+    pub mod state;
     pub mod show;
     pub mod frame;
     pub mod posted;
@@ -309,7 +314,6 @@ pub mod web {
     pub mod made;
     pub mod fields;
     pub mod live;
-    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
@@ -320,6 +324,10 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod selection;
+    pub mod trust;
+    pub mod rows;
+    pub mod next;
     pub mod actions;
     pub mod page;
     pub mod sign_in;
