@@ -1,4 +1,4 @@
-//! The combinations of a product on its page: two options as a table of one against the other, anything else as a list.
+//! The combinations of a product on its page: one option against the others as a table, or a list.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ pub enum Shape {
     List(Vec<Cell>),
 }
 
-/// One option against the other.
+/// One option against the others.
 pub struct Table {
     /// The options' names.
     pub across: String,
@@ -180,54 +180,86 @@ fn heat(level: i64, most: i64) -> u8 {
     u8::try_from(share.clamp(0, 2)).unwrap_or(2) + 1
 }
 
-/// The table of two options; `None` where there are not exactly two, or too many choices of both.
+/// The table of one option against the others; `None` where all have but one, not all have the same, or no option has so
+/// few choices that they find room side by side.
 fn table(seen: &Product, all: &[&Line<'_>], cell: impl Fn(&&Line<'_>) -> Cell) -> Option<Table> {
-    let pairs = |line: &Line<'_>| match line.key()?.pairs() {
-        [first, second] => Some((*first, *second)),
-        _ => None,
-    };
-    let ((one, _), (other, _)) = pairs(all.first()?)?;
-    let mut cells: HashMap<(ChoiceId, ChoiceId), Cell> = HashMap::new();
-    let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+    let options: Vec<OptionId> = all
+        .first()?
+        .key()?
+        .pairs()
+        .iter()
+        .map(|(option, _)| *option)
+        .collect();
+    let mut choices: Vec<Vec<ChoiceId>> = vec![Vec::new(); options.len()];
     for line in all {
-        let ((first, a), (second, b)) = pairs(line)?;
-        if (first, second) != (one, other) {
+        let pairs = line.key()?.pairs();
+        if pairs.len() != options.len() || pairs.iter().zip(&options).any(|((own, _), option)| own != option)
+        {
             return None;
         }
-        if !of_one.contains(&a) {
-            of_one.push(a);
+        for ((_, choice), known) in pairs.iter().zip(&mut choices) {
+            if !known.contains(choice) {
+                known.push(*choice);
+            }
         }
-        if !of_other.contains(&b) {
-            of_other.push(b);
+    }
+    let across = across(&choices)?;
+    let mut cells: HashMap<(Vec<ChoiceId>, ChoiceId), Cell> = HashMap::new();
+    let mut rows: Vec<Vec<ChoiceId>> = Vec::new();
+    for line in all {
+        let mut row: Vec<ChoiceId> = line.key()?.pairs().iter().map(|(_, choice)| *choice).collect();
+        let column = row.remove(across);
+        if !rows.contains(&row) {
+            rows.push(row.clone());
         }
-        cells.insert((a, b), cell(line));
+        cells.insert((row, column), cell(line));
     }
-    // What has fewer choices stands across.
-    let turned = of_one.len() < of_other.len();
-    let (across, down) = if turned { (one, other) } else { (other, one) };
-    let (columns, rows) = if turned {
-        (of_one, of_other)
-    } else {
-        (of_other, of_one)
-    };
-    if columns.len() > COLUMNS || rows.len() < 2 {
-        return None;
-    }
-    let at = |column: ChoiceId, row: ChoiceId| if turned { (column, row) } else { (row, column) };
+    let columns = &choices[across];
+    let mut down = options.clone();
+    let across = down.remove(across);
+    let named = |row: &[ChoiceId]| row_name(seen, &down, row);
     let mut built = Vec::new();
-    for row in &rows {
-        let line = columns.iter().map(|column| cells.remove(&at(*column, *row)));
-        built.push((choice_name(seen, down, *row)?, line.collect()));
+    for row in rows {
+        let name = named(&row)?;
+        let line = columns.iter().map(|column| cells.remove(&(row.clone(), *column)));
+        built.push((name, line.collect()));
     }
+    let down = down.iter().map(|option| option_name(seen, *option));
     Some(Table {
         across: option_name(seen, across)?,
-        down: option_name(seen, down)?,
+        down: down.collect::<Option<Vec<String>>>()?.join(", "),
         columns: columns
             .iter()
             .map(|column| choice_name(seen, across, *column))
             .collect::<Option<_>>()?,
         rows: built,
     })
+}
+
+/// Which option stands across: of two the one with fewer choices, of more the one with the most that find room.
+fn across(choices: &[Vec<ChoiceId>]) -> Option<usize> {
+    let room = choices
+        .iter()
+        .enumerate()
+        .filter(|(_, choices)| choices.len() <= COLUMNS);
+    match choices.len() {
+        0 | 1 => None,
+        2 => room.min_by_key(|(_, choices)| choices.len()),
+        _ => room.max_by_key(|(_, choices)| choices.len()),
+    }
+    .map(|(place, _)| place)
+}
+
+/// `64 GB` of one option, `RAM: 64 GB, RAID: Yes` of several.
+fn row_name(seen: &Product, options: &[OptionId], row: &[ChoiceId]) -> Option<String> {
+    if let ([option], [choice]) = (options, row) {
+        return choice_name(seen, *option, *choice);
+    }
+    let names = options.iter().zip(row).map(|(option, choice)| {
+        let (option, choice) = (option_name(seen, *option)?, choice_name(seen, *option, *choice)?);
+        Some(format!("{option}: {choice}"))
+    });
+    Some(names.collect::<Option<Vec<String>>>()?.join(", "))
 }
 
 fn option_name(seen: &Product, id: OptionId) -> Option<String> {
