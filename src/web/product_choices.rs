@@ -68,9 +68,8 @@ pub struct Cell {
     pub level: String,
     /// What that means, in a word.
     pub words: &'static str,
-    /// The class of its tone, and how strong that is: 0 to 3.
-    pub tone: &'static str,
-    pub heat: u8,
+    /// The class of its ground: the less there is, the stronger.
+    pub heat: &'static str,
     /// It is what its product is.
     pub derived: bool,
     pub chosen: bool,
@@ -81,12 +80,7 @@ pub struct Cell {
 #[must_use]
 pub fn choices(lines: &[Line<'_>], wanted: &Wanted<'_>) -> Option<Choices> {
     let all: Vec<&Line<'_>> = lines.iter().filter(|line| line.key().is_some()).collect();
-    let most = all
-        .iter()
-        .filter_map(|line| line.entry.level())
-        .max()
-        .unwrap_or(1);
-    let cell = |line: &&Line<'_>| cell(line, wanted, most);
+    let cell = |line: &&Line<'_>| cell(line, wanted);
     let product = all.first()?.entry.product;
     let table = product
         .seen
@@ -136,20 +130,20 @@ fn page_address(any: Option<&Line<'_>>, wanted: &Wanted<'_>, page: usize) -> Str
     format!("{base}{joint}cp={page}{query}{}#combinations", wanted.range)
 }
 
-fn cell(line: &Line<'_>, wanted: &Wanted<'_>, most: i64) -> Cell {
+fn cell(line: &Line<'_>, wanted: &Wanted<'_>) -> Cell {
     let entry = &line.entry;
     let key = line.key().map(ToString::to_string).unwrap_or_default();
     let state = entry.state();
     let severity = entry.severity();
     let level = entry.level();
-    let (tone, words) = match (state, severity) {
-        ("gone", _) => ("not_controlled", "gone"),
-        ("not_controlled", _) => ("not_controlled", "not counted"),
-        ("unknown", _) => ("unknown", "unknown"),
-        (_, Some(Severity::Out)) => ("out", "out"),
-        (_, Some(Severity::Critical)) => ("critical", "critical"),
-        (_, Some(Severity::Low)) => ("low", "low"),
-        (_, Some(Severity::Ok) | None) => ("ok", "ok"),
+    let (heat, words) = match (state, severity) {
+        ("gone", _) => ("heat-0", "gone"),
+        ("not_controlled", _) => ("heat-0", "not counted"),
+        ("unknown", _) => ("heat-unknown", "unknown"),
+        (_, Some(Severity::Out)) => ("heat-4", "out"),
+        (_, Some(Severity::Critical)) => ("heat-3", "critical"),
+        (_, Some(Severity::Low)) => ("heat-2", "low"),
+        (_, Some(Severity::Ok) | None) => (plenty(level, entry.thresholds().low), "ok"),
     };
     let mut address = addresses::product(entry.instance, entry.product.id, Some(&key));
     address.push_str(wanted.range);
@@ -162,22 +156,19 @@ fn cell(line: &Line<'_>, wanted: &Wanted<'_>, most: i64) -> Cell {
             (_, None) => "–".to_owned(),
         },
         words,
-        tone,
-        heat: match (tone, level) {
-            ("ok", Some(level)) => heat(level, most),
-            (_, Some(_)) => 3,
-            (_, None) => 0,
-        },
+        heat,
         derived: line.derived.is_some(),
         chosen: wanted.chosen.is_some() && wanted.chosen == line.key(),
         address,
     }
 }
 
-/// How much there is, beside the one of which there is most.
-fn heat(level: i64, most: i64) -> u8 {
-    let share = i128::from(level.max(0)) * 3 / i128::from(most.max(1));
-    u8::try_from(share.clamp(0, 2)).unwrap_or(2) + 1
+/// Whether what is left is near to being low.
+fn plenty(level: Option<i64>, low: i64) -> &'static str {
+    match level {
+        Some(level) if level <= low.saturating_mul(2) => "heat-1",
+        Some(_) | None => "heat-0",
+    }
 }
 
 /// The table of one option against the others; `None` where all have but one, not all have the same, or no option has so
