@@ -324,6 +324,12 @@ pub mod web {
     pub mod product_choices;
     pub mod product_head;
     pub mod product;
+    pub mod lists {
+        pub mod reading;
+        pub mod turning;
+        pub mod reasons;
+        pub mod deliveries;
+    }
     pub mod server;
 }
 pub mod app;

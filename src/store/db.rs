@@ -18,10 +18,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 
+use tokio::sync::watch;
+
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::files::Identity;
+use crate::store::place;
 use crate::store::reader::Reader;
 use crate::store::reader::options;
 use crate::store::reader::reading_pool;
@@ -63,6 +66,8 @@ pub struct Store {
     reader: Reader,
     writer: SqlitePool,
     file: Arc<OpenFile>,
+    /// Counts the times that dead letters were made due again here.
+    replays: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug)]
@@ -109,6 +114,7 @@ impl Store {
                 doubtful: AtomicBool::new(false),
                 _lock: None,
             }),
+            replays: Arc::default(),
         })
     }
 
@@ -141,6 +147,7 @@ impl Store {
                 doubtful: AtomicBool::new(false),
                 _lock: Some(prepared.lock),
             }),
+            replays: Arc::default(),
         };
         Ok(Opened {
             store,
@@ -154,6 +161,33 @@ impl Store {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Hears of dead letters that were made due again through this store (of what other processes do it hears nothing).
+    #[must_use]
+    pub fn replays(&self) -> watch::Receiver<u64> {
+        self.replays.subscribe()
+    }
+
+    pub(crate) fn tell_of_replays(&self, count: u64) {
+        if count > 0 {
+            self.replays
+                .send_modify(|replays| *replays = replays.wrapping_add(1));
+        }
+    }
+
+    /// The size of the database's files together, in bytes, and what is free on their disk; each where it can be told.
+    #[must_use]
+    pub fn space(&self) -> (Option<u64>, Option<u64>) {
+        let path = &self.file.path;
+        let sizes =
+            ["", "-wal"].map(|end| std::fs::metadata(files::beside(path, end)).map(|file| file.len()));
+        let size = match sizes {
+            [Ok(file), wal] => Some(file + wal.unwrap_or_default()),
+            [Err(_), _] => None,
+        };
+        let free = place::free(path.parent().unwrap_or(path));
+        (size, free)
     }
 
     /// Waits for the write before, then for the database's write lock. Dropped without a commit, nothing is recorded.

@@ -45,9 +45,14 @@ pub fn folder(database: &Path) -> Result<(PathBuf, u64), Unfit> {
     if database.is_file() && rustix::fs::access(database, rustix::fs::Access::WRITE_OK).is_err() {
         return Err(Unfit::NotWritable(database.to_owned()));
     }
-    let free =
-        rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-    Ok((folder.to_owned(), free))
+    Ok((folder.to_owned(), free(folder).unwrap_or(u64::MAX)))
+}
+
+/// How many bytes are free on the folder's disk, where that can be told.
+#[must_use]
+pub fn free(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The database's mode, where others on this host may read or write it.

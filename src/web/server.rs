@@ -45,6 +45,7 @@ use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
 use crate::web::people;
@@ -191,6 +192,9 @@ fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
         .route("/products/{instance}/{pid}", get(product::product))
+        .route("/deliveries", get(deliveries::page))
+        .route("/deliveries/{id}", get(deliveries::one))
+        .route("/do/replay", post(deliveries::replay))
         .route("/assets/{name}", get(assets::asset_file))
         .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))
