@@ -296,9 +296,14 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
-    pub mod state;
     pub mod params;
     pub mod overview;
+    pub mod pools;
+    pub mod fold;
+    pub mod filters;
+    pub mod index;
+    pub mod kept;
+    pub mod state;
     pub mod show;
     pub mod frame;
     pub mod posted;
@@ -306,7 +311,6 @@ pub mod web {
     pub mod made;
     pub mod fields;
     pub mod live;
-    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
@@ -317,6 +321,10 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod selection;
+    pub mod trust;
+    pub mod rows;
+    pub mod next;
     pub mod actions;
     pub mod page;
     pub mod product_events;
@@ -329,6 +337,14 @@ pub mod web {
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
     }
     pub mod server;
 }

@@ -590,6 +590,7 @@ async fn a_taken_port_is_named() {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store,
     };
@@ -1008,6 +1009,7 @@ async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_writt
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store,
     };

@@ -85,6 +85,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
     };
     let bound = server::bind(&settings, state).await.unwrap();
