@@ -280,6 +280,7 @@ pub mod observe {
     pub mod said;
     pub mod text;
     pub mod process;
+    pub mod database;
     pub mod metrics;
     pub mod redact;
     pub mod log;
