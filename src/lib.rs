@@ -75,6 +75,7 @@ pub mod simulator {
     pub mod shop;
     pub mod samples;
     pub mod story;
+    pub mod past;
     pub mod faults;
     pub mod api;
     pub mod http;
