@@ -460,7 +460,12 @@ impl Generation {
     async fn shown(&self, store: &Store) -> Result<Vec<Instance>, StoreError> {
         let mut shown = Vec::with_capacity(self.shops.len());
         for (shop, _) in &self.shops {
-            shown.push(Instance::new(&shop.name, shop.memory(store, &self.rules).await?));
+            let instance = Instance::new(&shop.name, shop.memory(store, &self.rules).await?);
+            let mut configured = self.config.instances.iter();
+            shown.push(match configured.find(|instance| instance.name == shop.name) {
+                Some(configured) => instance.asked(&configured.schedule),
+                None => instance,
+            });
         }
         Ok(shown)
     }

@@ -11,6 +11,8 @@
 mod fixture;
 #[path = "support/site.rs"]
 mod harness;
+#[path = "web/lists.rs"]
+mod listed;
 #[path = "web/pools.rs"]
 mod pools;
 

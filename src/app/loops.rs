@@ -50,6 +50,8 @@ use crate::web::hints;
 
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked whether every shop was asked, before the first report can be made.
+const REPORT_READY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a report is due.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether there are refused hints to tell of.
@@ -90,7 +92,8 @@ impl Loops {
         for (place, (_, nudge)) in nudges.iter().enumerate() {
             let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
             let counters = Arc::clone(&lasting.counters);
-            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
+            let shown = (counters, Arc::clone(&lasting.view));
+            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), shown, cancel.clone()));
         }
         let instances = config.instances.iter().enumerate();
         let checks: Arc<[Check]> = instances
@@ -320,6 +323,8 @@ impl Poll {
         log_poll(shop, checked);
         self.count(checked);
         let failed = matches!(checked.outcome, Outcome::Failed(_));
+        let after = self.after(checked, now);
+        self.expect(after);
         // A run of answers that are not credible is no shorter for hints.
         self.wanted.ended(checked.memory.source.failures == 0);
         // Another shop's loop may have refreshed this one meanwhile: what was committed last is shown.
@@ -337,9 +342,22 @@ impl Poll {
             }
         };
         self.check.shop.show(&checked.memory, show).await;
-        self.pulse.polled(checked.outcome, &self.view.seen());
+        let patience = self.check.rules.patience();
+        self.pulse
+            .polled(checked.outcome, &self.view.seen(), patience, now);
         self.nudge(checked);
-        self.after(checked, now)
+        after
+    }
+
+    /// Says when the next poll is, as far as this one decides it.
+    fn expect(&self, after: After) {
+        let now = Timestamp::now();
+        let next_by = match after {
+            After::OnSchedule => self.schedule.next_after(now),
+            After::In(wait) => now.checked_add(wait).ok(),
+            After::Unmoved => return,
+        };
+        self.view.expect(&self.check.shop.name, next_by);
     }
 
     fn count(&self, checked: &Checked) {
@@ -479,10 +497,11 @@ fn log_headlines(shop: &str, checked: &Checked) {
 async fn deliver_loop(
     deliver: Deliver,
     nudge: Arc<Notify>,
-    counters: Arc<Counters>,
+    (counters, view): (Arc<Counters>, Arc<View>),
     cancel: CancellationToken,
 ) {
     let channel = deliver.channel().name().to_owned();
+    let mut replays = deliver.store.replays();
     let mut disabled = false;
     while !cancel.is_cancelled() {
         let wait = match deliver.run(&Timestamp::now, &random, &cancel).await {
@@ -493,6 +512,9 @@ async fn deliver_loop(
                         &channel,
                         attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()),
                     );
+                }
+                if !delivered.attempts.is_empty() {
+                    view.touch();
                 }
                 if deliver.is_disabled() && !disabled {
                     disabled = true;
@@ -516,6 +538,7 @@ async fn deliver_loop(
         tokio::select! {
             () = cancel.cancelled() => {}
             () = nudge.notified() => {}
+            _ = replays.changed() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -607,7 +630,8 @@ async fn report_loop(
     counters.forget_reports();
     while !cancel.is_cancelled() {
         // Not before every shop was asked since the start: a report shows how things stand.
-        if view.seen().not_attempted().next().is_none() {
+        let ready = view.seen().not_attempted().next().is_none();
+        if ready {
             for plan in &reporting.plans {
                 if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
                     let report = plan.outline.name.as_str();
@@ -617,7 +641,7 @@ async fn report_loop(
         }
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(REPORT_EVERY) => {}
+            () = tokio::time::sleep(if ready { REPORT_EVERY } else { REPORT_READY }) => {}
         }
     }
 }

@@ -19,6 +19,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 
+use tokio::sync::watch;
+
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::files;
@@ -66,6 +68,8 @@ pub struct Store {
     reader: Reader,
     writer: SqlitePool,
     file: Arc<OpenFile>,
+    /// Counts the times that dead letters were made due again here.
+    replays: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug)]
@@ -128,6 +132,7 @@ impl Store {
                 failed: AtomicU64::new(0),
                 _lock: None,
             }),
+            replays: Arc::default(),
         })
     }
 
@@ -161,6 +166,7 @@ impl Store {
                 failed: AtomicU64::new(0),
                 _lock: Some(prepared.lock),
             }),
+            replays: Arc::default(),
         };
         Ok(Opened {
             store,
@@ -174,6 +180,26 @@ impl Store {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Hears of dead letters that were made due again through this store (of what other processes do it hears nothing).
+    #[must_use]
+    pub fn replays(&self) -> watch::Receiver<u64> {
+        self.replays.subscribe()
+    }
+
+    pub(crate) fn tell_of_replays(&self, count: u64) {
+        if count > 0 {
+            self.replays
+                .send_modify(|replays| *replays = replays.wrapping_add(1));
+        }
+    }
+
+    /// The size of the database's files together, in bytes, and what is free on their disk; each where it can be told.
+    #[must_use]
+    pub fn space(&self) -> (Option<u64>, Option<u64>) {
+        let Condition { bytes, disk, .. } = self.condition();
+        (bytes, disk.map(|disk| disk.free))
     }
 
     /// Waits for the write before, then for the database's write lock. Dropped without a commit, nothing is recorded.

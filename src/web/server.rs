@@ -37,6 +37,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
 use crate::web::access::Door;
+use crate::web::actions;
 use crate::web::alerts;
 use crate::web::assets;
 use crate::web::body;
@@ -44,6 +45,7 @@ use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
 use crate::web::people;
@@ -51,6 +53,7 @@ use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
+use crate::web::product;
 use crate::web::records;
 use crate::web::scrape;
 use crate::web::state::AppState;
@@ -188,6 +191,10 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/products/{instance}/{pid}", get(product::product))
+        .route("/deliveries", get(deliveries::page))
+        .route("/deliveries/{id}", get(deliveries::one))
+        .route("/do/replay", post(deliveries::replay))
         .route("/assets/{name}", get(assets::asset_file))
         .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))
@@ -206,6 +213,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/api/v1/silences/{id}", delete(people::end_silence))
         .route(access::HINTS, post(hints::hint))
         .route(access::POLL, post(hints::poll))
+        .route("/do/ack", post(actions::ack))
+        .route("/do/ack/end", post(actions::end_ack))
+        .route("/do/silence", post(actions::silence))
+        .route("/do/silence/end", post(actions::end_silence))
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)
