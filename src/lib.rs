@@ -293,6 +293,14 @@ pub mod web {
     pub mod places;
     pub mod state;
     pub mod params;
+    pub mod answers {
+        pub mod accept;
+        pub mod sheet;
+        pub mod reply;
+        pub mod paging;
+        pub mod wanted;
+        pub mod order;
+    }
     pub mod overview;
     pub mod show;
     pub mod frame;
@@ -309,6 +317,12 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod api {
+        pub mod deliveries;
+        pub mod tidy;
+        pub mod openapi;
+        pub mod routes;
+    }
     pub mod page;
     pub mod server;
 }

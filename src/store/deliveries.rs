@@ -63,6 +63,13 @@ pub struct Delivery {
     pub receipt: Option<String>,
 }
 
+/// Which deliveries; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeliveryFilter<'a> {
+    pub state: Option<DeliveryState>,
+    pub channel: Option<&'a str>,
+}
+
 /// What a channel has in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxCount {
@@ -167,17 +174,44 @@ impl Reader {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
+        let filter = DeliveryFilter {
+            state,
+            ..DeliveryFilter::default()
+        };
+        self.deliveries_of(filter, before, limit).await
+    }
+
+    /// Deliveries, newest first, before the one given.
+    pub async fn deliveries_of(
+        &self,
+        filter: DeliveryFilter<'_>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
         let rows = sqlx::query(
             "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
              JOIN messages m ON m.number = o.message WHERE o.id < ?1 AND (?2 IS NULL OR o.state = ?2) \
-             ORDER BY o.id DESC LIMIT ?3",
+             AND (?4 IS NULL OR o.channel = ?4) ORDER BY o.id DESC LIMIT ?3",
         )
         .bind(before.unwrap_or(i64::MAX))
-        .bind(state.map(DeliveryState::as_str))
+        .bind(filter.state.map(DeliveryState::as_str))
         .bind(limit_of(limit))
+        .bind(filter.channel)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(delivery).collect()
+    }
+
+    /// One delivery; `None` where there is none of that number.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
+        let row = sqlx::query(
+            "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
+             JOIN messages m ON m.number = o.message WHERE o.id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(delivery).transpose()
     }
 }
 

@@ -34,6 +34,9 @@ pub const ACKS: &str = "/api/v1/acks";
 /// What is not to be told of.
 pub const SILENCES: &str = "/api/v1/silences";
 
+/// Messages and what became of them.
+pub const DELIVERIES: &str = "/api/v1/deliveries";
+
 /// What the forms of pages are sent to.
 pub const FORMS: &str = "/do/";
 
@@ -211,6 +214,8 @@ pub fn allowed(path: &str) -> &'static str {
         "POST"
     } else if [ACKS, SILENCES].contains(&path) {
         "GET, HEAD, POST"
+    } else if below(DELIVERIES) && path.ends_with("/replay") {
+        "POST"
     } else if below(ACKS) || below(SILENCES) {
         "DELETE"
     } else {

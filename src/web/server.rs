@@ -14,9 +14,7 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::routing::delete;
 use axum::routing::get;
-use axum::routing::post;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -37,25 +35,21 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
 use crate::web::access::Door;
-use crate::web::alerts;
+use crate::web::api::routes;
 use crate::web::assets;
 use crate::web::body;
-use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
 use crate::web::live;
 use crate::web::page;
-use crate::web::people;
 use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
-use crate::web::records;
 use crate::web::scrape;
 use crate::web::state::AppState;
 use crate::web::state::Settings;
-use crate::web::stock;
 
 /// A request's head must be whole by then; an idle connection is closed then, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -193,19 +187,7 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/api/v1/stock", get(stock::stock))
-        .route("/api/v1/pools", get(stock::pools))
-        .route("/api/v1/alerts", get(alerts::alerts))
-        .route("/api/v1/events", get(events::events))
-        .route("/api/v1/polls", get(records::polls))
-        .route("/api/v1/deliveries", get(records::deliveries))
-        .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
-        .route(access::ACKS, get(people::acks).post(people::make_ack))
-        .route("/api/v1/acks/{id}", delete(people::end_ack))
-        .route(access::SILENCES, get(people::silences).post(people::make_silence))
-        .route("/api/v1/silences/{id}", delete(people::end_silence))
-        .route(access::HINTS, post(hints::hint))
-        .route(access::POLL, post(hints::poll))
+        .merge(routes::router())
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)
@@ -249,6 +231,7 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
         let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
         response = Problem::new(status, detail).into_response();
     }
+    response = problem::whole(response);
     if as_page {
         response = problem::as_page(response);
     }
