@@ -458,7 +458,13 @@ impl Generation {
     async fn shown(&self, store: &Store) -> Result<Vec<Instance>, StoreError> {
         let mut shown = Vec::with_capacity(self.shops.len());
         for (shop, _) in &self.shops {
-            shown.push(Instance::new(&shop.name, shop.memory(store, &self.rules).await?));
+            let configured = self.config.instances.iter();
+            let schedule = configured
+                .filter(|instance| *instance.name == *shop.name)
+                .map(|instance| instance.schedule.clone())
+                .next();
+            let memory = shop.memory(store, &self.rules).await?;
+            shown.push(Instance::new(&shop.name, memory).on(schedule));
         }
         Ok(shown)
     }

@@ -125,6 +125,7 @@ pub mod store {
     pub mod memory;
     pub mod pools;
     pub mod history;
+    pub mod past_levels;
     pub mod past;
     pub mod timeline;
     pub mod forecast;
@@ -141,6 +142,10 @@ pub mod store {
 pub mod charts {
     pub mod digits;
     pub mod level;
+    pub mod axis;
+    pub mod steps;
+    pub mod words;
+    pub mod history;
     pub mod png;
 }
 pub mod notify {
@@ -305,6 +310,9 @@ pub mod web {
     pub mod show;
     pub mod frame;
     pub mod posted;
+    pub mod addresses;
+    pub mod made;
+    pub mod fields;
     pub mod live;
     pub mod pools;
     pub mod access;
@@ -319,11 +327,21 @@ pub mod web {
     pub mod people;
     pub mod api {
         pub mod deliveries;
+        pub mod product;
+        pub mod sources;
+        pub mod summary;
+        pub mod windows;
         pub mod tidy;
         pub mod openapi;
         pub mod routes;
     }
+    pub mod actions;
     pub mod page;
+    pub mod product_events;
+    pub mod product_past;
+    pub mod product_choices;
+    pub mod product_head;
+    pub mod product;
     pub mod server;
 }
 pub mod app;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::alerting::decision::Outcome;
+use crate::domain::source::Cause;
 use crate::notify::heartbeat::Beat;
 use crate::notify::heartbeat::Heartbeat;
 use crate::observe::counters::Counters;
@@ -31,10 +32,10 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// A poll ended so, and is recorded. A shop that is down makes the monitor blind, whichever other one was read; a
-    /// poll that failed before that says nothing.
-    pub fn polled(&self, outcome: Outcome, seen: &Seen) {
-        match blind(seen) {
+    /// A poll ended so, and is recorded. A shop that is down makes the monitor blind, whichever other one was read, and
+    /// whether or not staff want to hear of it; a poll that failed before that says nothing.
+    pub fn polled(&self, outcome: Outcome, seen: &Seen, patience: (Duration, u32), now: Timestamp) {
+        match blind(seen, patience, now) {
             Some(reason) => self.say(Beat::Blind(reason)),
             None if outcome == Outcome::Accepted => self.say(Beat::Good),
             None => {}
@@ -67,9 +68,14 @@ impl Pulse {
 }
 
 /// Which shops are down, in a line.
-fn blind(seen: &Seen) -> Option<String> {
+fn blind(seen: &Seen, patience: (Duration, u32), now: Timestamp) -> Option<String> {
     let down = |instance: &Instance| {
-        let (since, cause) = instance.memory.source.down?;
+        let source = &instance.memory.source;
+        let since = source.unread_since(patience, now)?;
+        let last = instance.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
+        let cause = source
+            .down
+            .map_or(last.unwrap_or(Cause::Suspect), |(_, cause)| cause);
         Some(format!(
             "{} cannot be read since {since:.0}: {}",
             instance.name,

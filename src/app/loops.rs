@@ -50,6 +50,8 @@ use crate::web::hints;
 
 /// How often reminders look at the clock.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked whether every shop was asked, before the first report can be made.
+const REPORT_READY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a report is due.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether there are refused hints to tell of.
@@ -327,7 +329,9 @@ impl Poll {
             }
         };
         self.check.shop.show(&checked.memory, show).await;
-        self.pulse.polled(checked.outcome, &self.view.seen());
+        let patience = self.check.rules.patience();
+        self.pulse
+            .polled(checked.outcome, &self.view.seen(), patience, now);
         self.nudge(checked);
         self.after(checked, now)
     }
@@ -597,7 +601,8 @@ async fn report_loop(
     counters.forget_reports();
     while !cancel.is_cancelled() {
         // Not before every shop was asked since the start: a report shows how things stand.
-        if view.seen().not_attempted().next().is_none() {
+        let ready = view.seen().not_attempted().next().is_none();
+        if ready {
             for plan in &reporting.plans {
                 if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
                     let report = plan.outline.name.as_str();
@@ -607,7 +612,7 @@ async fn report_loop(
         }
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(REPORT_EVERY) => {}
+            () = tokio::time::sleep(if ready { REPORT_EVERY } else { REPORT_READY }) => {}
         }
     }
 }

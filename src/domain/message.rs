@@ -215,7 +215,7 @@ pub struct ProductEvent {
 }
 
 /// What a source (one WHMCS) lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
     /// No product carries a stock field any more.

@@ -103,9 +103,8 @@ impl Deliver {
         }
         let name = self.channel().name();
         let mut claims = self.store.claim(name, clock(), LEASE, BATCH).await?;
-        if self.channel().last_word_counts() {
-            claims.sort_by_key(|claim| claim.delivery);
-        }
+        // Replays and retries fall due in any order; the last word has to be the last.
+        claims.sort_by_key(|claim| claim.delivery);
         let claimed = claims.len();
         let (outcomes, settlements) = mpsc::unbounded_channel();
         let sending = self.send_all(claims, clock, jitter, cancel, outcomes);

@@ -42,6 +42,8 @@ use crate::store::history::LevelQuery;
 use crate::store::reader::Reader;
 use crate::store::value::InstanceId;
 
+/// What was queued so shortly before is under way: another report of the same hour, say.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
 /// The most pictures in a report.
 const CHARTS: usize = 12;
 /// The most points read for one, and drawn in it.
@@ -105,7 +107,8 @@ fn concerned<'a>(outline: &Outline, ground: Ground<'a>) -> impl Iterator<Item = 
 
 /// What does not concern a single shop.
 async fn health(outline: &Outline, span: Span, ground: Ground<'_>) -> Result<Health, StoreError> {
-    let (pending, dead_letters) = ground.reader.undelivered(span.from).await?;
+    let queued_by = span.now.checked_sub(UNDER_WAY).unwrap_or(span.now);
+    let (pending, dead_letters) = ground.reader.undelivered(span.from, queued_by).await?;
     let soon = outline::ends(outline.period, span.now);
     let silences = ground.reader.silences(Some(span.now)).await?.into_iter();
     let ending = silences.filter(|silence| silence.ends_at <= soon);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::forecast::observed;
 use crate::scheduler::Schedule;
+use crate::store::forecast::CLOSE;
 
 /// So many polls in a row that were due and read nothing are a gap.
 const MISSED: usize = 3;
@@ -19,7 +20,8 @@ pub type Gap = (Timestamp, Option<Timestamp>);
 
 /// The gaps up to `until`, of a shop that was first asked at `first` and read at those times (ascending, milliseconds
 /// since 1970). They are judged by the polls that were due; where polls were made by quite another schedule than the
-/// present one, by what was usual then.
+/// present one, by what was usual then. Of polls closer together than [`CLOSE`] only some are known: what is hardly
+/// longer than that is no gap.
 #[must_use]
 pub fn gaps(first: Option<Timestamp>, read: &[i64], schedule: &Schedule, until: Timestamp) -> Vec<Gap> {
     let Some(last) = read.last() else {
@@ -63,6 +65,9 @@ fn is_gap(
     due: usize,
 ) -> bool {
     let lasted = to.as_millisecond() - from.as_millisecond();
+    if lasted < 2 * CLOSE {
+        return false;
+    }
     let before = intervals(&read[place.saturating_sub(NEAR)..=place]);
     let after = read.get(place + 1..).unwrap_or_default();
     let after = intervals(&after[..after.len().min(NEAR + 1)]);
@@ -157,6 +162,47 @@ mod tests {
                 format!("{} to {}", hours(from), to.map_or("now".to_owned(), hours))
             })
             .collect()
+    }
+
+    #[test]
+    fn polls_that_are_so_quick_that_only_some_are_known_leave_no_gaps() {
+        // Polled each second and each three; one in ten seconds is known.
+        for (every, known) in [("every 1s", 10), ("every 3s", 12)] {
+            let schedule = schedule(every);
+            let begin = at("2026-11-02T08:00:00Z").as_millisecond();
+            let read: Vec<i64> = (0..30).map(|nth| begin + nth * known * 1000).collect();
+            let until = at("2026-11-02T08:06:00Z");
+            assert!(
+                gaps(
+                    moment(begin),
+                    &read[..5],
+                    &schedule,
+                    moment(read[4] + 9000).unwrap()
+                )
+                .is_empty()
+            );
+            assert!(
+                gaps(
+                    moment(begin),
+                    &read,
+                    &schedule,
+                    until.min(moment(read[29] + 9000).unwrap())
+                )
+                .is_empty()
+            );
+            let mut interrupted = read;
+            interrupted.drain(10..20);
+            assert_eq!(
+                gaps(
+                    moment(begin),
+                    &interrupted,
+                    &schedule,
+                    moment(interrupted[19]).unwrap()
+                )
+                .len(),
+                1
+            );
+        }
     }
 
     #[test]

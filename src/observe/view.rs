@@ -12,6 +12,7 @@ use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
+use crate::scheduler::Schedule;
 
 /// The state that pages, API and metrics are made from. A reader clones one `Arc` and never waits for a poll.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ pub struct Instance {
     pub memory: Arc<Memory>,
     /// The last poll since the start; `None` before the first one ended.
     pub last_poll: Option<LastPoll>,
+    /// When it is to be read, where that is known.
+    pub schedule: Option<Schedule>,
 }
 
 /// How the last poll ended.
@@ -64,7 +67,14 @@ impl Instance {
             name: Arc::from(name),
             memory,
             last_poll: None,
+            schedule: None,
         }
+    }
+
+    /// The same, to be read on that schedule.
+    #[must_use]
+    pub fn on(self, schedule: Option<Schedule>) -> Self {
+        Self { schedule, ..self }
     }
 
     /// Whether the last poll was accepted; `None` before the first one ended.
@@ -166,7 +176,10 @@ impl View {
                 .into_iter()
                 .map(|fresh| {
                     let kept = before.iter().find(|known| known.name == fresh.name);
-                    kept.cloned().unwrap_or(fresh)
+                    match kept {
+                        Some(kept) => kept.clone().on(fresh.schedule),
+                        None => fresh,
+                    }
                 })
                 .collect();
             seen.channels = channels.iter().map(|name| Arc::from(name.as_str())).collect();

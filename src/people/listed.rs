@@ -146,7 +146,9 @@ fn state(silence: &Silence, now: Timestamp) -> &'static str {
 }
 
 impl MatcherItem {
-    fn of(matcher: &Matcher) -> Self {
+    /// As it can be given back.
+    #[must_use]
+    pub fn of(matcher: &Matcher) -> Self {
         let all = |patterns: &[Pattern]| patterns.iter().map(PatternItem::of).collect();
         let options = matcher.options.iter();
         Self {

@@ -138,12 +138,17 @@ impl Reader {
         })
     }
 
-    /// How many deliveries wait, and how many were given up from `since` on.
-    pub async fn undelivered(&self, since: Timestamp) -> Result<(u64, u64), StoreError> {
+    /// How many deliveries wait that were queued by `queued_by`, and how many were given up from `since` on.
+    pub async fn undelivered(
+        &self,
+        since: Timestamp,
+        queued_by: Timestamp,
+    ) -> Result<(u64, u64), StoreError> {
         let (pending, dead): (i64, i64) = sqlx::query_as(
-            "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending'), \
+            "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending' AND queued_at <= ?), \
              (SELECT count(*) FROM outbox WHERE state = 'dead' AND settled_at >= ?)",
         )
+        .bind(queued_by.as_millisecond())
         .bind(since.as_millisecond())
         .fetch_one(&self.pool)
         .await?;

@@ -30,8 +30,8 @@ const OF_POOLS: &str = "SELECT json_group_array(json_array(id, observed_at, outc
      AND EXISTS (SELECT 1 FROM pool_parts t WHERE t.instance_id = polls.instance_id) ORDER BY id DESC LIMIT ?3)";
 /// Rows read at once.
 const ROWS: usize = 4000;
-/// Polls closer together than this tell no more of when the shop was observed.
-const CLOSE: i64 = 10_000;
+/// Polls closer together than this (milliseconds) tell no more of when the shop was observed.
+pub const CLOSE: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 
 /// When a shop was looked at, and since which poll.

@@ -319,7 +319,7 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
     })
 }
 
-fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
+pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     let severity = |column| -> Result<Option<Severity>, StoreError> {
         let rank: Option<i64> = row.try_get(column)?;
         Ok(rank.map(Severity::from_rank))

@@ -45,6 +45,11 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "lookups",
             include_str!("../../migrations/sqlite/0007_lookups.sql"),
         ),
+        migration(
+            8,
+            "happenings",
+            include_str!("../../migrations/sqlite/0008_happenings.sql"),
+        ),
     ]
 }
 

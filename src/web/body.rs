@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Matcher;
-use crate::people::draft::Fault;
 use crate::people::when;
 use crate::people::when::Day;
 use crate::people::when::NoTime;
@@ -169,10 +168,4 @@ fn pattern(value: &Value) -> Option<Pattern> {
         Value::String(text) if !text.trim().is_empty() => Some(Pattern::text(text.trim())),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-/// A fault of what is asked for, by the field that is to blame.
-#[must_use]
-pub fn faulty(fault: Fault) -> Problem {
-    Problem::parameter(fault.field, fault.problem)
 }

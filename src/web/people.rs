@@ -12,16 +12,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::alerting::state::Memory;
 use crate::domain::people::Matcher;
 use crate::observe::said;
 use crate::observe::view::Seen;
 use crate::people::draft;
-use crate::people::listed;
 use crate::people::listed::AckItem;
 use crate::people::listed::SilenceItem;
-use crate::people::target;
-use crate::people::target::Wanted;
 use crate::people::when::Day;
 use crate::web::answers::paging::Paging;
 use crate::web::answers::reply::List;
@@ -30,11 +26,12 @@ use crate::web::answers::sheet::Row;
 use crate::web::answers::wanted::NewAck;
 use crate::web::answers::wanted::NewSilence;
 use crate::web::body::Fields;
-use crate::web::body::faulty;
+use crate::web::made;
+use crate::web::made::faulty;
+use crate::web::made::shops;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
-use crate::web::problem::unwritable;
 use crate::web::records::page;
 use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
@@ -114,26 +111,7 @@ pub async fn make_ack(
         now,
     );
     let new = new.map_err(faulty)?;
-    let pools = listed::pools(app.store.reader()).await.map_err(unreadable)?;
-    let wanted = Wanted {
-        text: fields.needed("alert_id")?,
-        instance: None,
-        combination: None,
-    };
-    let series = target::find(&shops(&seen), &pools, &wanted).map_err(|unclear| Problem {
-        parameter: Some("alert_id".into()),
-        ..Problem::not_found(unclear.to_string())
-    })?;
-    let instance = match &series.instance {
-        Some(shop) => app.store.reader().instance(shop).await,
-        None => app.store.reader().pools().await,
-    };
-    let Some(instance) = instance.map_err(unreadable)? else {
-        return Err(Problem::not_found("Its shop was never read."));
-    };
-    let made = app.store.add_ack(instance, series.number, &new, now).await;
-    let id = made.map_err(unwritable)?.id;
-    app.view.touch();
+    let made::MadeAck { id, instance } = made::ack(&app, fields.needed("alert_id")?, &new, now).await?;
     let reader = app.store.reader();
     let made = reader
         .acks_before(Some(instance), false, id.checked_add(1), 1)
@@ -173,15 +151,8 @@ pub async fn acks(State(app): State<AppState>, params: Params, reply: Reply) -> 
     (status = 404, description = "There is no ack of that number in force."),
 ))]
 pub async fn end_ack(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let ended = match id.parse() {
-        Ok(id) => app
-            .store
-            .end_ack(id, Timestamp::now())
-            .await
-            .map_err(unwritable)?,
-        Err(_) => false,
-    };
-    ended_or(&app, ended, "There is no ack of that number in force.")
+    made::end_ack(&app, &id, Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Keeps what the matcher is for from being told of for a while.
@@ -208,9 +179,7 @@ pub async fn make_silence(
         fields.needed("comment")?,
         now,
     );
-    let made = app.store.add_silence(&new.map_err(faulty)?, now).await;
-    let made = made.map_err(unwritable)?;
-    app.view.touch();
+    let made = made::silence(&app, &new.map_err(faulty)?, now).await?;
     let mut matches = matched(&seen, &made.matcher);
     let matches_total = matches.len();
     matches.truncate(NAMED);
@@ -255,41 +224,13 @@ pub async fn silences(
     (status = 404, description = "There is no silence of that number that could be ended."),
 ))]
 pub async fn end_silence(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let ended = match id.parse() {
-        Ok(id) => app
-            .store
-            .end_silence(id, Timestamp::now())
-            .await
-            .map_err(unwritable)?,
-        Err(_) => false,
-    };
-    ended_or(
-        &app,
-        ended,
-        "There is no silence of that number that could be ended.",
-    )
-}
-
-fn ended_or(app: &AppState, ended: bool, problem: &'static str) -> Result<Response, Problem> {
-    if ended {
-        app.view.touch();
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(Problem {
-            parameter: Some("id".into()),
-            ..Problem::not_found(problem)
-        })
-    }
+    made::end_silence(&app, &id, Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn all(params: &Params) -> Result<bool, Problem> {
     let all = params.chosen("all", "true or false", |text| text.parse().ok())?;
     Ok(all.unwrap_or_default())
-}
-
-fn shops(seen: &Seen) -> Vec<(&str, &Memory)> {
-    let shops = seen.instances.iter();
-    shops.map(|shop| (&*shop.name, &*shop.memory)).collect()
 }
 
 /// The ids of the alerts that it is for now.

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
+use axum::routing::post;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -35,6 +36,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
 use crate::web::access::Door;
+use crate::web::actions;
 use crate::web::api::routes;
 use crate::web::assets;
 use crate::web::body;
@@ -47,6 +49,7 @@ use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
+use crate::web::product;
 use crate::web::scrape;
 use crate::web::state::AppState;
 use crate::web::state::Settings;
@@ -182,12 +185,17 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/products/{instance}/{pid}", get(product::product))
         .route("/assets/{name}", get(assets::asset_file))
         .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(routes::router())
+        .route("/do/ack", post(actions::ack))
+        .route("/do/ack/end", post(actions::end_ack))
+        .route("/do/silence", post(actions::silence))
+        .route("/do/silence/end", post(actions::end_silence))
         .fallback(nothing_here)
         .with_state(state);
     guarded(routes, door)

@@ -250,6 +250,21 @@ fn only_a_mute_of_a_whole_shop_holds_back_that_it_is_down() {
 }
 
 #[test]
+fn after_a_silence_over_a_shop_that_is_not_read_nobody_is_reminded_of_what_nobody_knows() {
+    let mut shop = Shop::open(plain_rules(), &[(1, 20)]);
+    shop.shows(1, 0);
+    mute(&mut shop, "5", Matcher::default());
+    for _ in 0..4 {
+        shop.fails(minutes(6), Cause::Timeout);
+    }
+    unmute(&mut shop, "5");
+    shop.wait(minutes(24 * 60));
+    assert_eq!(reminded(&mut shop, "mail"), NOTHING);
+    shop.later(minutes(1));
+    assert_eq!(reminded(&mut shop, "mail"), ["1 reminder out"]);
+}
+
+#[test]
 fn a_baseline_is_told_all_the_same_and_what_is_open_counts_as_told() {
     let mut shop = Shop::new(plain_rules());
     shop.stock(1, 0);

@@ -116,6 +116,21 @@ fn a_drop_across_a_gap_counts_with_the_time_of_the_gap() {
 }
 
 #[test]
+fn what_sells_often_keeps_its_rate_over_a_gap_wherever_it_lies() {
+    // Twelve single ones a day, and nobody looked for days: the fall over them is no bulk order.
+    for (length, ended_ago) in [(4.0, 8.0), (2.6, 0.05), (4.0, 1.0), (6.0, 0.5)] {
+        let (to, from) = (35.0 - ended_ago, 35.0 - ended_ago - length);
+        let steps = falling(1000, 2.0, 35.0);
+        let seen: Vec<Step> = steps
+            .into_iter()
+            .filter(|step| !(at(from)..at(to)).contains(&step.at))
+            .collect();
+        let observed = hourly_without(35.0, from, to);
+        near(sell_rate(&seen, &observed, at(35.0)), 12.0);
+    }
+}
+
+#[test]
 fn a_gap_over_which_nothing_fell_leaves_the_denominator() {
     let steps = [falling(200, 8.0, 12.0), vec![step(20.0, 163), step(22.0, 160)]].concat();
     let rate = window(&steps, &hourly_without(28.0, 12.0, 16.0), at(28.0), 28).expect("a rate");

@@ -189,7 +189,7 @@ fn a_calm_week_says_that_all_is_well_and_where_there_is_nothing() {
 
     WILL RUN OUT BEFORE A RESTOCK
     -----------------------------
-    None: everything that sells lasts until it can be restocked.
+    None: nothing is known to run out before it can be restocked.
 
     ORDERED AND WAITING
     -------------------
@@ -201,7 +201,7 @@ fn a_calm_week_says_that_all_is_well_and_where_there_is_nothing() {
 
     IN STOCK AND NOT SELLING
     ------------------------
-    None: everything in stock sells.
+    None: nothing in stock is known to have stood that long without a sale.
 
     POOLS
     -----

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -344,7 +343,6 @@ fn not_accepted(
     let source = &mut decision.next.source;
     source.failures = source.failures.saturating_add(1);
     let since = *source.failing_since.get_or_insert(now);
-    let failures = source.failures;
     if outcome == Outcome::Suspect && before.source.suspect.is_none() {
         source_event(
             policy,
@@ -353,12 +351,10 @@ fn not_accepted(
             now,
         );
     }
-    let after = SignedDuration::try_from(policy.rules.source_down_after).unwrap_or(SignedDuration::MAX);
     let mut mutes = policy.people.mutes.iter();
     let muted = mutes.any(|mute| mute.matcher.matches_source(policy.instance));
-    let long_enough =
-        !muted && now.duration_since(since) >= after && failures >= policy.rules.source_down_polls;
-    if long_enough && before.source.down.is_none() {
+    let unread = decision.next.source.unread_since(policy.rules.patience(), now);
+    if unread.is_some() && !muted && before.source.down.is_none() {
         let cause = outcome.cause().unwrap_or(Cause::Suspect);
         decision.next.source.down = Some((since, cause));
         source_event(policy, &mut decision, EventKind::SourceDown(cause), now);

@@ -201,7 +201,7 @@ fn all_pools(
 ) -> Option<Reminded> {
     let readable = |name: &str| {
         let rule = rule_of(shared, name);
-        let mut up = shops.iter().filter(|shop| shop.memory.source.down.is_none());
+        let mut up = shops.iter().filter(|shop| is_read(round, shop, now));
         let concerned = |rule: &PoolRule, name: &str| match shared.pools.shop(name) {
             Some(shop) => shop.is_concerned(rule),
             None => rule.concerns(name),
@@ -223,13 +223,19 @@ fn all_pools(
     reminded.if_any()
 }
 
+/// Of a shop that is not read nobody knows whether it is still so, also where a silence holds that back.
+fn is_read(round: Round<'_>, shop: &Shop<'_>, now: Timestamp) -> bool {
+    let source = &shop.memory.source;
+    source.unread_since(round.rules.patience(), now).is_none()
+}
+
 fn one_shop(
     round: Round<'_>,
     mut telling: Telling<'_>,
     shop: &Shop<'_>,
     alerts: &mut [Vec<Alert>],
 ) -> Option<Reminded> {
-    if shop.memory.source.down.is_some() {
+    if !is_read(round, shop, telling.now()) {
         return None;
     }
     let mut reminded = Reminded::of(shop.memory);

@@ -221,6 +221,12 @@ pub mod defaults {
 }
 
 impl Rules {
+    /// How long a shop may not be read, and how many polls may fail, before it counts as down.
+    #[must_use]
+    pub fn patience(&self) -> (Duration, u32) {
+        (self.source_down_after, self.source_down_polls)
+    }
+
     /// Rules with the global thresholds `low` and `critical`, telling the given channels.
     #[must_use]
     pub fn new(low: i64, critical: i64, rules: Vec<Rule>, channels: Vec<ChannelPolicy>) -> Self {

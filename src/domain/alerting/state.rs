@@ -1,7 +1,9 @@
 //! What is remembered between two looks: of a series, of a product, of a whole shop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::domain::alerting::rules::Effective;
@@ -275,6 +277,19 @@ pub struct SourceState {
     /// A hash of the mutes that were in force at the last accepted look at the whole catalogue; 0 where none was, and
     /// after a start.
     pub mutes: u64,
+}
+
+impl SourceState {
+    /// Since when the shop is not read, where that is long enough to count as down: said so, or held back by a silence.
+    /// `patience` is how long it may be so, and how many polls may fail.
+    #[must_use]
+    pub fn unread_since(&self, patience: (Duration, u32), now: Timestamp) -> Option<Timestamp> {
+        let (after, polls) = patience;
+        let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
+        let long_enough = |since: &Timestamp| now.duration_since(*since) >= after && self.failures >= polls;
+        let announced = self.down.map(|(since, _)| since);
+        announced.or_else(|| self.failing_since.filter(long_enough))
+    }
 }
 
 /// Everything remembered of one instance: what a decision is made against, and what pages and metrics show.

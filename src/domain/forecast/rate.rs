@@ -83,6 +83,10 @@ struct Drop {
     size: f64,
     /// The days over which it may have fallen without anybody looking, at least 1.
     over: f64,
+    /// The same as it was, 0 where somebody looked.
+    blind: f64,
+    /// As how many drops of somebody looking it counts, at least 1.
+    sales: f64,
     /// The day, counted from the window's start.
     day: usize,
 }
@@ -159,6 +163,8 @@ impl Seen<'_> {
         self.drops.push(Drop {
             size,
             over: days(at - since.max(self.from)).max(1.0),
+            blind: days(at - since.max(self.from)),
+            sales: 1.0,
             day: usize::try_from((at - 1 - self.from) / DAY)
                 .unwrap_or_default()
                 .min(last_day),
@@ -170,6 +176,7 @@ impl Seen<'_> {
         if self.drops.len() < MIN_DROPS || observed_days < MIN_DAYS {
             return None;
         }
+        count_sales(&mut self.drops, observed_days);
         cut_bulk(&mut self.drops);
         let sold: f64 = self.drops.iter().map(|drop| drop.size).sum();
         let per_day = sold / observed_days;
@@ -192,7 +199,7 @@ impl Seen<'_> {
         let of_drops: f64 = self
             .drops
             .iter()
-            .map(|drop| drop.size * drop.size / drop.over)
+            .map(|drop| drop.size * drop.size / drop.sales)
             .sum();
         let mut by_day = vec![0.0; self.time.len()];
         for drop in &self.drops {
@@ -218,9 +225,26 @@ impl Seen<'_> {
     }
 }
 
-/// One bulk order counts no more than the next largest drop. What fell over days unseen is measured by the day.
+/// A drop that nobody saw falling stands for as many sales as there are otherwise in such a time; where none was seen
+/// otherwise, for one a day.
+fn count_sales(drops: &mut [Drop], observed_days: f64) {
+    let seen = drops.iter().filter(|drop| drop.blind == 0.0).count();
+    let looked = observed_days - drops.iter().map(|drop| drop.blind).sum::<f64>();
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand drops")]
+    let per_day = seen as f64 / looked;
+    for drop in drops {
+        let usual = if seen > 0 && looked > 0.0 {
+            per_day * drop.blind
+        } else {
+            drop.over
+        };
+        drop.sales = usual.max(1.0);
+    }
+}
+
+/// One bulk order counts no more than the next largest drop. What fell unseen is measured by the sales it stands for.
 fn cut_bulk(drops: &mut [Drop]) {
-    let measure = |drop: &Drop| drop.size / drop.over;
+    let measure = |drop: &Drop| drop.size / drop.sales;
     drops.sort_by(|a, b| measure(a).total_cmp(&measure(b)));
     let Some((largest, others)) = drops.split_last_mut() else {
         return;
@@ -229,7 +253,7 @@ fn cut_bulk(drops: &mut [Drop]) {
         return;
     };
     if measure(largest) > BULK * measure(usual) {
-        largest.size = measure(next) * largest.over;
+        largest.size = measure(next) * largest.sales;
     }
 }
 

@@ -231,7 +231,7 @@ fn part(report: &Report, section: &Section, lines: &mut Lines<'_>) -> Part {
                 })
                 .into_iter()
                 .collect(),
-            none: "None: everything that sells lasts until it can be restocked.",
+            none: "None: nothing is known to run out before it can be restocked.",
             ..listed(
                 "Will run out before a restock",
                 all,
@@ -257,7 +257,7 @@ fn part(report: &Report, section: &Section, lines: &mut Lines<'_>) -> Part {
         Section::Changed(changed) => changed_part(lines, changed, beyond(Topic::Changed)),
         Section::Idle { lines: all } => Part {
             compact: true,
-            none: "None: everything in stock sells.",
+            none: "None: nothing in stock is known to have stood that long without a sale.",
             ..listed(
                 "In stock and not selling",
                 all,

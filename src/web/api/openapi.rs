@@ -9,7 +9,11 @@ use utoipa::OpenApi;
 use crate::web::alerts;
 use crate::web::answers::reply::Reply;
 use crate::web::api::deliveries;
+use crate::web::api::product;
+use crate::web::api::sources;
+use crate::web::api::summary;
 use crate::web::api::tidy;
+use crate::web::api::windows;
 use crate::web::events;
 use crate::web::hints;
 use crate::web::params::Params;
@@ -28,7 +32,7 @@ use crate::web::stock;
         license(name = "MIT", identifier = "MIT"),
     ),
     paths(
-        description, stock::stock, stock::pools, alerts::alerts, events::events, records::polls, records::history,
+        description, summary::summary, stock::stock, stock::pools, product::product, sources::sources, windows::windows, alerts::alerts, events::events, records::polls, records::history,
         deliveries::deliveries, deliveries::delivery, deliveries::replay, people::acks, people::make_ack,
         people::end_ack, people::silences, people::make_silence, people::end_silence, hints::hint, hints::poll,
     ),

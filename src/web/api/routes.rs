@@ -10,6 +10,10 @@ use crate::web::access;
 use crate::web::alerts;
 use crate::web::api::deliveries;
 use crate::web::api::openapi;
+use crate::web::api::product;
+use crate::web::api::sources;
+use crate::web::api::summary;
+use crate::web::api::windows;
 use crate::web::events;
 use crate::web::hints;
 use crate::web::people;
@@ -30,6 +34,10 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/deliveries", get(deliveries::deliveries)),
         ("/api/v1/deliveries/{id}", get(deliveries::delivery)),
         ("/api/v1/deliveries/{id}/replay", post(deliveries::replay)),
+        ("/api/v1/summary", get(summary::summary)),
+        ("/api/v1/sources", get(sources::sources)),
+        ("/api/v1/windows", get(windows::windows)),
+        ("/api/v1/products/{instance}/{pid}", get(product::product)),
         ("/api/v1/products/{instance}/{pid}/history", get(records::history)),
         (access::ACKS, get(people::acks).post(people::make_ack)),
         ("/api/v1/acks/{id}", delete(people::end_ack)),

@@ -13,6 +13,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("Delivery.medium", &["email", "webhook"]),
     ("Poll.outcome", &["accepted", "suspect", "failed"]),
     ("SilenceItem.state", &["waiting", "in_force", "over", "ended"]),
+    ("Source.state", &["up", "failing", "down", "waiting"]),
+    ("Trust.state", &["full", "partial", "none"]),
     ("Promise.poll", &["now", "later", "with_the_next_poll"]),
     (
         "get /api/v1/stock state",

@@ -1,0 +1,156 @@
+//! What happened to a product, in words.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::charts::history::Kind;
+use crate::charts::history::Mark;
+use crate::domain::alerting::state::Tracked;
+use crate::domain::people::Silence;
+use crate::domain::stand::Severity;
+use crate::notify::clean;
+use crate::notify::people;
+use crate::notify::words;
+use crate::store::history::RecordedEvent;
+use crate::web::show::Ago;
+use crate::web::show::At;
+
+/// How much of particulars is shown, in characters.
+const DETAIL: usize = 700;
+
+/// A line of what happened.
+pub struct Row {
+    pub id: i64,
+    pub at: At,
+    pub ago: Ago,
+    pub kind: Kind,
+    pub words: String,
+    /// Who and why, a name or note of people among it; "" where there is nothing to say.
+    pub detail: String,
+    /// The combination it is about, as its key and as people call it.
+    pub combination: Option<(String, String)>,
+}
+
+/// The event as a line; the combination is called as the product calls it now.
+#[must_use]
+pub fn row(event: &RecordedEvent, product: &Tracked, now: Timestamp) -> Row {
+    let (kind, words) = said(event);
+    Row {
+        id: event.id,
+        at: At(event.at),
+        ago: Ago { at: event.at, now },
+        kind,
+        words,
+        detail: detail(event),
+        combination: event.combination.as_ref().map(|key| {
+            let known = product.combinations.iter();
+            let label = known
+                .filter(|combination| combination.key.to_string() == *key)
+                .map(|combination| combination.label.to_string())
+                .next();
+            (key.clone(), label.unwrap_or_else(|| key.clone()))
+        }),
+    }
+}
+
+/// The event as a sign of a picture.
+#[must_use]
+pub fn mark(event: &RecordedEvent) -> Mark {
+    let (kind, words) = said(event);
+    let detail = detail(event);
+    Mark {
+        at: event.at,
+        kind,
+        words: if detail.is_empty() {
+            words
+        } else {
+            format!("{words}: {}", clean::line(&detail, 160))
+        },
+    }
+}
+
+/// A silence as signs of a picture: when it began, and when somebody ended it.
+#[must_use]
+pub fn silence_marks(silence: &Silence, zone: &TimeZone, now: Timestamp) -> Vec<Mark> {
+    let mark = |at, words| Mark {
+        at,
+        kind: Kind::Silence,
+        words,
+    };
+    let begun = mark(
+        silence.starts_at,
+        people::silenced(&silence.mute().silenced(), zone, now),
+    );
+    let ended = silence
+        .ended_at
+        .map(|at| mark(at, "the silence was ended".to_owned()));
+    [Some(begun), ended].into_iter().flatten().collect()
+}
+
+fn said(event: &RecordedEvent) -> (Kind, String) {
+    let words = |words: &str| (Kind::Other, words.to_owned());
+    match event.kind.as_str() {
+        "severity" => moved(event),
+        "new" => words("first seen in the catalogue"),
+        "gone" => words("no longer in the catalogue"),
+        "returned" => words("in the catalogue again"),
+        "renamed" => words("renamed"),
+        "options_changed" => words("its options changed"),
+        "control_on" => words("WHMCS counts its stock from now on"),
+        "control_off" => words("WHMCS no longer counts its stock"),
+        "acked" => (Kind::People, "taken on".to_owned()),
+        "ack_ended" => (Kind::People, ended(event.reason.as_deref())),
+        "overdue" => (Kind::People, "what was ordered is overdue".to_owned()),
+        "escalated" => (Kind::People, "nobody had taken it on: told to more".to_owned()),
+        "flapping" => words("goes to and fro too often: only the worst is told"),
+        "calm" => words("calm again"),
+        other => (Kind::Other, clean::line(&other.replace('_', " "), 60)),
+    }
+}
+
+/// `out (was low), 0 left`
+fn moved(event: &RecordedEvent) -> (Kind, String) {
+    let (from, to) = (
+        event.severity_from.unwrap_or_default(),
+        event.severity_to.unwrap_or_default(),
+    );
+    let kind = match to {
+        Severity::Out => Kind::Out,
+        _ if to < from => Kind::Better,
+        Severity::Low | Severity::Critical => Kind::Worse,
+        Severity::Ok => Kind::Better,
+    };
+    let left = event
+        .level
+        .map_or_else(String::new, |level| format!(", {}", words::left(Some(level))));
+    let was = if from == to {
+        String::new()
+    } else {
+        format!(" (was {})", from.as_str())
+    };
+    let why = match event.reason.as_deref() {
+        Some("rule_changed") => "; the rules changed, not the stock",
+        Some("withdrawn") => "; no longer watched",
+        Some(_) | None => "",
+    };
+    (kind, format!("{}{was}{left}{why}", to.as_str()))
+}
+
+fn ended(why: Option<&str>) -> String {
+    let why = match why {
+        Some("recovered") => "it is well again",
+        Some("arrived") => "what was ordered has arrived",
+        Some("withdrawn") => "it is gone or no longer watched",
+        Some("replaced") => "somebody took it on anew",
+        Some("ended") => "somebody ended that",
+        Some(_) | None => return "no longer taken on".to_owned(),
+    };
+    format!("no longer taken on: {why}")
+}
+
+fn detail(event: &RecordedEvent) -> String {
+    event
+        .detail
+        .as_deref()
+        .map_or_else(String::new, |detail| clean::line(detail, DETAIL))
+}
