@@ -86,7 +86,7 @@ async fn a_shop_that_cannot_be_read_says_why_and_how_to_mend_it() {
         "Manage API Credentials",
         "GetProducts: credentials",
         "Last 24 hours: 0 polls accepted, 3 failed",
-        "Last 24 hours: 1 polls accepted",
+        "Last 24 hours: 1 poll accepted",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
