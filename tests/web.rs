@@ -13,6 +13,10 @@ mod fixture;
 mod harness;
 #[path = "web/lists.rs"]
 mod listed;
+#[path = "web/lists_alerts.rs"]
+mod listed_alerts;
+#[path = "web/lists_sources.rs"]
+mod listed_sources;
 #[path = "web/pools.rs"]
 mod pools;
 
