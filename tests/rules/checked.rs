@@ -149,15 +149,58 @@ fn every_alert_is_tested_as_it_fires_and_as_it_does_not_and_every_record_has_its
             !is_alert || name == "Watchdog" || of_it(false),
             "{name} has no test of its silence"
         );
-        // How long it takes: on one side of it there is nothing yet.
-        if let Some(time) = rule["for"].as_str() {
-            let tests = names("deploy/prometheus/tests", ".yml").into_iter();
-            let tests: String = tests
-                .map(|file| read(&format!("deploy/prometheus/tests/{file}.yml")))
-                .collect();
-            let pending = tests.contains(&format!("ALERTS{{alertname=\"{name}\""));
-            assert!(pending || of_it(false), "{name} has no test of its {time}");
+    }
+}
+
+/// What promtool's tests say of other rules than ours.
+fn failures(change: impl Fn(&mut Value)) -> String {
+    let copy = tempfile::tempdir().unwrap();
+    for folder in ["rules", "tests"] {
+        fs::create_dir(copy.path().join(folder)).unwrap();
+    }
+    let tests = names("deploy/prometheus/tests", ".yml");
+    let tests: Vec<String> = tests.iter().map(|name| format!("tests/{name}.yml")).collect();
+    for file in &tests {
+        fs::copy(folder().join(file), copy.path().join(file)).unwrap();
+    }
+    let mut file = yaml(RULES);
+    let groups = file["groups"].as_array_mut().unwrap().iter_mut();
+    groups
+        .flat_map(|group| group["rules"].as_array_mut().unwrap())
+        .filter(|rule| rule["alert"].is_string())
+        .for_each(change);
+    let rules = copy.path().join("rules/whmcs-stock-monitor.rules.yml");
+    fs::write(rules, file.to_string()).unwrap();
+    let output = Command::new("promtool")
+        .args(["test", "rules"])
+        .args(tests)
+        .current_dir(copy.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn the_tests_find_out_an_alert_that_never_fires_and_one_that_does_not_wait() {
+    if !is_there("promtool") {
+        return;
+    }
+    let silent = failures(|rule| rule["expr"] = "vector(1) < 0".into());
+    for name in alerts() {
+        assert!(
+            silent.contains(&format!("alertname: {name},")),
+            "{name}: {silent}"
+        );
+    }
+    let hasty = failures(|rule| {
+        if rule["for"].is_string() {
+            rule["for"] = "0s".into();
         }
+    });
+    let waiting = rules().into_iter().filter(|(_, rule)| rule["for"].is_string());
+    for (name, rule) in waiting {
+        assert!(hasty.contains(&name), "{name} waits for {}: {hasty}", rule["for"]);
     }
 }
 
