@@ -595,6 +595,7 @@ async fn a_taken_port_is_named() {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store,
     };
@@ -1013,6 +1014,7 @@ async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_writt
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store,
     };
