@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod metrics;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -227,6 +228,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod metrics;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -283,6 +285,7 @@ pub mod observe {
     pub mod process;
     pub mod database;
     pub mod metrics;
+    pub mod openmetrics;
     pub mod redact;
     pub mod log;
 }
@@ -310,6 +313,7 @@ pub mod web {
     pub mod live;
     pub mod pools;
     pub mod access;
+    pub mod negotiation;
     pub mod scrape;
     pub mod health;
     pub mod stock;
