@@ -167,6 +167,7 @@ async fn run_on(
         store: lasting.store.clone(),
         desk: Arc::clone(&lasting.desk),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Places::default(),
     };
     let settings = web_settings(&generation.config);

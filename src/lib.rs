@@ -140,6 +140,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -229,6 +230,7 @@ pub mod config {
     pub mod capacities;
     pub mod maintenance;
     pub mod metrics;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -301,9 +303,22 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
-    pub mod state;
     pub mod params;
+    pub mod answers {
+        pub mod accept;
+        pub mod sheet;
+        pub mod reply;
+        pub mod paging;
+        pub mod wanted;
+        pub mod order;
+    }
     pub mod overview;
+    pub mod pools;
+    pub mod fold;
+    pub mod filters;
+    pub mod index;
+    pub mod kept;
+    pub mod state;
     pub mod show;
     pub mod frame;
     pub mod posted;
@@ -311,7 +326,6 @@ pub mod web {
     pub mod made;
     pub mod fields;
     pub mod live;
-    pub mod pools;
     pub mod access;
     pub mod negotiation;
     pub mod scrape;
@@ -323,8 +337,23 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod selection;
+    pub mod trust;
+    pub mod rows;
+    pub mod next;
+    pub mod api {
+        pub mod deliveries;
+        pub mod product;
+        pub mod sources;
+        pub mod summary;
+        pub mod windows;
+        pub mod tidy;
+        pub mod openapi;
+        pub mod routes;
+    }
     pub mod actions;
     pub mod page;
+    pub mod sign_in;
     pub mod product_events;
     pub mod product_past;
     pub mod product_choices;
@@ -335,6 +364,14 @@ pub mod web {
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
     }
     pub mod server;
 }

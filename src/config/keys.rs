@@ -69,6 +69,8 @@ pub const REPORT_PERIOD: Key = key("REPORT_PERIOD", Kind::Plain, None);
 pub const REPORT_EMAIL_TO: Key = key("REPORT_EMAIL_TO", Kind::Plain, None);
 pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:9717"));
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
+pub const HTTP_READ_TOKEN: Key = key("HTTP_READ_TOKEN", Kind::Secret, None);
+pub const HTTP_ALLOWED_HOSTS: Key = key("HTTP_ALLOWED_HOSTS", Kind::Plain, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_COMBINATIONS: Key = key("METRICS_COMBINATIONS", Kind::Plain, Some("all"));
@@ -118,6 +120,8 @@ pub const ALL: [&Key; 46] = [
     &REPORT_EMAIL_TO,
     &HTTP_LISTEN,
     &HTTP_TOKEN,
+    &HTTP_READ_TOKEN,
+    &HTTP_ALLOWED_HOSTS,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,
     &METRICS_COMBINATIONS,

@@ -49,6 +49,61 @@ pub struct Poll {
     pub attempts: Vec<Attempt>,
 }
 
+/// How a poll went, without particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub at: Timestamp,
+    pub duration: Duration,
+    /// `accepted`, `suspect` or `failed`.
+    pub outcome: &'static str,
+    /// Only some products were looked at.
+    pub part: bool,
+}
+
+/// Which polls; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PollFilter {
+    pub instance: Option<InstanceId>,
+    pub outcome: Option<PollOutcome>,
+}
+
+/// How a poll ended, without the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollOutcome {
+    Accepted,
+    Suspect,
+    Failed,
+}
+
+impl PollOutcome {
+    /// All of them, as they are numbered in the database.
+    const ALL: [Self; 3] = [Self::Accepted, Self::Suspect, Self::Failed];
+
+    /// `accepted`, `suspect` or `failed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Suspect => "suspect",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+
+    fn number(self) -> i64 {
+        match self {
+            Self::Accepted => 0,
+            Self::Suspect => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
 /// Which events; what is `None` does not matter.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventFilter<'a> {
@@ -56,6 +111,8 @@ pub struct EventFilter<'a> {
     pub product: Option<ProductId>,
     /// As in [`crate::domain::alerting::decision::EventKind::as_str`].
     pub kind: Option<&'a str>,
+    /// What it became, of those of kind `severity`.
+    pub severity: Option<Severity>,
 }
 
 /// An event, as it is listed.
@@ -128,16 +185,61 @@ impl Reader {
         before: Option<PollId>,
         limit: usize,
     ) -> Result<Vec<Poll>, StoreError> {
+        let filter = PollFilter {
+            instance,
+            ..PollFilter::default()
+        };
+        self.polls_of(filter, before, limit).await
+    }
+
+    /// Polls, newest first, before the one given.
+    pub async fn polls_of(
+        &self,
+        filter: PollFilter,
+        before: Option<PollId>,
+        limit: usize,
+    ) -> Result<Vec<Poll>, StoreError> {
         let rows = sqlx::query(
             "SELECT p.*, i.name AS instance FROM polls p JOIN instances i ON i.id = p.instance_id \
-             WHERE p.id < ?1 AND (?2 IS NULL OR p.instance_id = ?2) ORDER BY p.id DESC LIMIT ?3",
+             WHERE p.id < ?1 AND (?2 IS NULL OR p.instance_id = ?2) AND (?4 IS NULL OR p.outcome = ?4) \
+             ORDER BY p.id DESC LIMIT ?3",
         )
         .bind(before.map_or(i64::MAX, |poll| poll.0))
-        .bind(instance.map(|instance| instance.0))
+        .bind(filter.instance.map(|instance| instance.0))
         .bind(limit_of(limit))
+        .bind(filter.outcome.map(PollOutcome::number))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(poll).collect()
+    }
+
+    /// How the shop's polls went, oldest first, from the last accepted look at all its products before `since` on (from
+    /// the first poll on where there was none); of more than `limit` the newest.
+    pub async fn looks_since(
+        &self,
+        instance: InstanceId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Look>, StoreError> {
+        let rows: Vec<(i64, i64, i64, bool)> = sqlx::query_as(
+            "SELECT observed_at, duration_ms, outcome, part FROM polls WHERE instance_id = ?1 AND id >= coalesce( \
+             (SELECT id FROM polls WHERE instance_id = ?1 AND outcome = 0 AND part = 0 AND observed_at <= ?2 \
+             ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC LIMIT ?3",
+        )
+        .bind(instance.0)
+        .bind(since.as_millisecond())
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let look = |(at, duration, how, part): (i64, i64, i64, bool)| {
+            Ok(Look {
+                at: timestamp(at)?,
+                duration: Duration::from_millis(duration.unsigned_abs()),
+                outcome: outcome(how)?,
+                part,
+            })
+        };
+        rows.into_iter().rev().map(look).collect()
     }
 
     /// Events, newest first, before the one given; those of pools where no shop is asked for.
@@ -154,7 +256,7 @@ impl Reader {
              AND p.product_id = e.product_id) END AS pool \
              FROM events e LEFT JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
-             AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
+             AND (?4 IS NULL OR e.kind = ?4) AND (?7 IS NULL OR e.severity_to = ?7) ORDER BY e.id DESC LIMIT ?5",
         )
         .bind(before.unwrap_or(i64::MAX))
         .bind(filter.instance.map(|instance| instance.0))
@@ -162,6 +264,7 @@ impl Reader {
         .bind(filter.kind)
         .bind(limit_of(limit))
         .bind(POOLS)
+        .bind(filter.severity.map(Severity::rank))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(event).collect()
@@ -229,7 +332,6 @@ impl Reader {
 }
 
 fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
-    let outcome: i64 = row.try_get("outcome")?;
     let duration: i64 = row.try_get("duration_ms")?;
     let products: Option<i64> = row.try_get("products")?;
     let changes: i64 = row.try_get("changes")?;
@@ -241,12 +343,7 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
         instance: row.try_get("instance")?,
         observed_at: timestamp(row.try_get("observed_at")?)?,
         duration: Duration::from_millis(duration.unsigned_abs()),
-        outcome: match outcome {
-            0 => "accepted",
-            1 => "suspect",
-            2 => "failed",
-            other => return Err(StoreError::BadData(format!("a poll's outcome {other}"))),
-        },
+        outcome: outcome(row.try_get("outcome")?)?,
         part: row.try_get("part")?,
         cause: named.map(cause).transpose()?,
         detail: detail.unwrap_or_default(),
@@ -254,6 +351,15 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
         changes: changes.unsigned_abs(),
         attempts: attempts.map(json).transpose()?.unwrap_or_default(),
     })
+}
+
+fn outcome(code: i64) -> Result<&'static str, StoreError> {
+    match code {
+        0 => Ok("accepted"),
+        1 => Ok("suspect"),
+        2 => Ok("failed"),
+        other => Err(StoreError::BadData(format!("a poll's outcome {other}"))),
+    }
 }
 
 pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
