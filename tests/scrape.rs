@@ -116,6 +116,17 @@ async fn a_real_prometheus_takes_a_hundred_thousand_series_as_openmetrics() {
 }
 
 #[tokio::test]
+async fn a_hundred_thousand_series_travel_as_a_tenth_of_their_text() {
+    let site = site(settings(None), vec![("default", shop(14_300))]).await;
+    let plain = site.get("/metrics").await.body.len();
+    let asked =
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    let bytes = site.raw(asked).await.len();
+    eprintln!("{plain} bytes, compressed {bytes}");
+    assert!(bytes * 10 < plain, "{bytes} of {plain}");
+}
+
+#[tokio::test]
 async fn both_formats_tell_the_same_and_each_says_which_it_is() {
     let site = site(settings(None), vec![("default", shop(5))]).await;
     let open = scraped(&site, PROMETHEUS).await;
