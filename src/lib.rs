@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod metrics;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -228,6 +229,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod metrics;
     pub mod access;
     pub mod daemon;
     pub mod reports;
@@ -285,6 +287,7 @@ pub mod observe {
     pub mod process;
     pub mod database;
     pub mod metrics;
+    pub mod openmetrics;
     pub mod redact;
     pub mod log;
 }
@@ -324,6 +327,7 @@ pub mod web {
     pub mod fields;
     pub mod live;
     pub mod access;
+    pub mod negotiation;
     pub mod scrape;
     pub mod health;
     pub mod stock;

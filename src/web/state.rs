@@ -84,7 +84,16 @@ pub struct AppState {
 
 /// The text of the stock series while somebody still reads it.
 #[derive(Debug, Default)]
-pub struct Scrapes(Mutex<(Weak<Seen>, Weak<String>)>);
+pub struct Scrapes(Mutex<Scraped>);
+
+/// The last moment that was written down.
+#[derive(Debug, Default)]
+struct Scraped {
+    seen: Weak<Seen>,
+    text: Weak<String>,
+    /// Whether combinations went without series; that is said once.
+    without: bool,
+}
 
 /// A text that all its readers share.
 #[derive(Debug)]
@@ -100,13 +109,30 @@ impl Scrapes {
     /// The stock series of the moment.
     pub async fn stock(&self, seen: &Arc<Seen>) -> Shared {
         let mut last = self.0.lock().await;
-        if Weak::as_ptr(&last.0) == Arc::as_ptr(seen)
-            && let Some(text) = last.1.upgrade()
+        if Weak::as_ptr(&last.seen) == Arc::as_ptr(seen)
+            && let Some(text) = last.text.upgrade()
         {
             return Shared(text);
         }
-        let text = Arc::new(metrics::stock(seen));
-        *last = (Arc::downgrade(seen), Arc::downgrade(&text));
+        let (text, omitted) = metrics::scrape(seen);
+        last.tell(omitted, seen.combinations.most);
+        let text = Arc::new(text);
+        last.seen = Arc::downgrade(seen);
+        last.text = Arc::downgrade(&text);
         Shared(text)
+    }
+}
+
+impl Scraped {
+    fn tell(&mut self, omitted: usize, most: usize) {
+        if omitted > 0 && !self.without {
+            tracing::warn!(
+                combinations = omitted,
+                most,
+                "The metrics go without the combinations: there are more than METRICS_MAX_COMBINATIONS. Raise it, or name \
+                 those you need (METRICS_COMBINATIONS=listed)."
+            );
+        }
+        self.without = omitted > 0;
     }
 }
