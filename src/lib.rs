@@ -227,6 +227,8 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod server_tls;
+    pub mod web_file;
     pub mod access;
     pub mod daemon;
     pub mod reports;
@@ -298,6 +300,7 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
+    pub mod crowd;
     pub mod state;
     pub mod params;
     pub mod overview;
@@ -310,6 +313,7 @@ pub mod web {
     pub mod live;
     pub mod pools;
     pub mod access;
+    pub mod renewal;
     pub mod scrape;
     pub mod health;
     pub mod stock;
