@@ -75,6 +75,7 @@ pub mod simulator {
     pub mod shop;
     pub mod samples;
     pub mod story;
+    pub mod past;
     pub mod faults;
     pub mod api;
     pub mod http;
@@ -284,6 +285,7 @@ pub mod observe {
     pub mod said;
     pub mod text;
     pub mod process;
+    pub mod database;
     pub mod metrics;
     pub mod redact;
     pub mod log;
@@ -304,6 +306,12 @@ pub mod web {
     pub mod state;
     pub mod params;
     pub mod overview;
+    pub mod pools;
+    pub mod fold;
+    pub mod filters;
+    pub mod index;
+    pub mod kept;
+    pub mod state;
     pub mod show;
     pub mod frame;
     pub mod posted;
@@ -311,7 +319,6 @@ pub mod web {
     pub mod made;
     pub mod fields;
     pub mod live;
-    pub mod pools;
     pub mod access;
     pub mod renewal;
     pub mod scrape;
@@ -323,6 +330,10 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod selection;
+    pub mod trust;
+    pub mod rows;
+    pub mod next;
     pub mod actions;
     pub mod page;
     pub mod sign_in;
@@ -331,6 +342,20 @@ pub mod web {
     pub mod product_choices;
     pub mod product_head;
     pub mod product;
+    pub mod lists {
+        pub mod reading;
+        pub mod turning;
+        pub mod reasons;
+        pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
+    }
     pub mod server;
 }
 pub mod app;

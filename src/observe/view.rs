@@ -12,6 +12,7 @@ use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
+use crate::scheduler::Schedule;
 
 /// The state that pages, API and metrics are made from. A reader clones one `Arc` and never waits for a poll.
 #[derive(Debug, Default)]
@@ -44,6 +45,10 @@ pub struct Instance {
     pub memory: Arc<Memory>,
     /// The last poll since the start; `None` before the first one ended.
     pub last_poll: Option<LastPoll>,
+    /// When it is to be asked; `None` where that was not said.
+    pub schedule: Option<Schedule>,
+    /// When the next poll of all its products begins at the latest; `None` before the first one ended.
+    pub next_by: Option<Timestamp>,
 }
 
 /// How the last poll ended.
@@ -64,7 +69,16 @@ impl Instance {
             name: Arc::from(name),
             memory,
             last_poll: None,
+            schedule: None,
+            next_by: None,
         }
+    }
+
+    /// The same with the schedule by which it is asked.
+    #[must_use]
+    pub fn asked(mut self, schedule: &Schedule) -> Self {
+        self.schedule = Some(schedule.clone());
+        self
     }
 
     /// Whether the last poll was accepted; `None` before the first one ended.
@@ -128,6 +142,15 @@ impl View {
         });
     }
 
+    /// The next poll of the instance begins then at the latest; told before the poll that ended is shown, and with it.
+    pub fn expect(&self, instance: &str, next_by: Option<Timestamp>) {
+        self.swap(|seen| {
+            if let Some(shown) = seen.instances.iter_mut().find(|known| &*known.name == instance) {
+                shown.next_by = next_by;
+            }
+        });
+    }
+
     /// Shows a memory that changed between polls (what was reminded of).
     pub fn remember(&self, instance: &str, memory: Arc<Memory>) {
         self.change(|seen| {
@@ -159,7 +182,13 @@ impl View {
                 .into_iter()
                 .map(|fresh| {
                     let kept = before.iter().find(|known| known.name == fresh.name);
-                    kept.cloned().unwrap_or(fresh)
+                    match kept {
+                        Some(kept) => Instance {
+                            schedule: fresh.schedule,
+                            ..kept.clone()
+                        },
+                        None => fresh,
+                    }
                 })
                 .collect();
             seen.channels = channels.iter().map(|name| Arc::from(name.as_str())).collect();
@@ -167,12 +196,15 @@ impl View {
     }
 
     fn change(&self, change: impl FnOnce(&mut Seen)) {
+        self.swap(change);
+        self.touch();
+    }
+
+    fn swap(&self, change: impl FnOnce(&mut Seen)) {
         let mut guard = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = Seen::clone(&guard);
         change(&mut next);
         *guard = Arc::new(next);
-        drop(guard);
-        self.touch();
     }
 }
 

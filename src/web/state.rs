@@ -20,6 +20,7 @@ use crate::observe::view::View;
 use crate::store::db::Store;
 use crate::web::asker::Role;
 use crate::web::forms::Forms;
+use crate::web::kept::Kept;
 use crate::web::places::Places;
 
 /// Where the server listens and who may do what.
@@ -123,6 +124,8 @@ pub struct AppState {
     pub desk: Arc<Desk>,
     /// The keys of forms.
     pub forms: Arc<Forms>,
+    /// What the overview is made of, while somebody looks at it.
+    pub kept: Arc<Kept>,
     /// Places for pages that look on.
     pub places: Places,
 }

@@ -45,6 +45,7 @@ async fn site(world: &World, memory: Arc<Memory>) -> SocketAddr {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store: world.store.clone(),
     };
