@@ -303,7 +303,6 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod crowd;
-    pub mod state;
     pub mod params;
     pub mod overview;
     pub mod pools;
