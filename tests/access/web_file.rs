@@ -1,12 +1,16 @@
 //! The web configuration file with the real program: TLS, users, certificates of clients, and changes without a restart.
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertifiedIssuer;
+use rcgen::DnType;
 use rcgen::ExtendedKeyUsagePurpose;
 use rcgen::IsCa;
 use rcgen::KeyPair;
@@ -23,6 +27,8 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Of the same name as what it signs it would seem to be signed by that.
+        params.distinguished_name.push(DnType::CommonName, "an authority");
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -58,7 +64,16 @@ fn home(file: &str) -> Home {
 fn curl(home: &Home, daemon: &Daemon, path: &str, more: &[&str]) -> (String, String) {
     let ca = home.path("config/ca.pem");
     let output = Command::new("curl")
-        .args(["--silent", "--max-time", "20", "--dump-header", "-", "--cacert"])
+        .args([
+            "--silent",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "20",
+            "--dump-header",
+            "-",
+            "--cacert",
+        ])
         .arg(ca)
         .args(more)
         .arg(format!("https://localhost:{}{path}", daemon.address.port()))
@@ -112,7 +127,13 @@ fn users_and_certificates_come_and_go_without_a_restart() {
         page.contains("__Host-stock-sign-in=") && page.contains("; Secure"),
         "{page}"
     );
-    assert!(daemon.ask("/healthz", "").is_err(), "plain HTTP is not spoken");
+    let mut plain = TcpStream::connect(daemon.address).unwrap();
+    plain
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut said = Vec::new();
+    let _ = plain.read_to_end(&mut said);
+    assert!(!said.starts_with(b"HTTP/"), "plain HTTP is not spoken: {said:?}");
     assert_eq!(healthy(&home, &daemon), 0);
 
     home.write(
@@ -290,7 +311,7 @@ fn what_is_strange_about_credentials_is_a_warning() {
     assert_eq!(ended.code, 0, "{ended:?}");
     for said in [
         "HTTP_TOKEN is not set, and all who have credentials only look",
-        "HTTP_READ_USERS (.env line 1) names somebody who is no user of the WEB_CONFIG_FILE",
+        "HTTP_READ_USERS (.env line 2) names somebody who is no user of the WEB_CONFIG_FILE",
         "has a cost below 10",
     ] {
         assert!(ended.err.contains(said), "{said}: {ended:?}");
@@ -300,7 +321,7 @@ fn what_is_strange_about_credentials_is_a_warning() {
     assert!(
         ended
             .err
-            .contains("HTTP_READ_TOKEN (.env line 2) is the same as HTTP_TOKEN"),
+            .contains("HTTP_READ_TOKEN (.env line 1) is the same as HTTP_TOKEN"),
         "{ended:?}"
     );
     let shown = home.run(&["config", "show"]).out;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use whmcs_stock_monitor::observe::counters::Counters;
 use whmcs_stock_monitor::observe::view::View;
@@ -62,6 +63,7 @@ pub struct World {
     pub store: Store,
     folder: TempDir,
     cancel: CancellationToken,
+    served: JoinHandle<()>,
 }
 
 /// An answer.
@@ -117,19 +119,21 @@ impl World {
         let bound = server::bind(&settings, state).await.unwrap();
         let (address, door) = (bound.address().unwrap(), bound.door());
         let cancel = CancellationToken::new();
-        tokio::spawn(bound.serve(cancel.clone()));
+        let served = tokio::spawn(bound.serve(cancel.clone()));
         Self {
             address,
             door,
             store,
             folder,
             cancel,
+            served,
         }
     }
 
     /// Ends it; the database stays.
     pub async fn close(self) -> TempDir {
         self.cancel.cancel();
+        self.served.await.unwrap();
         self.store.close().await;
         self.folder
     }
