@@ -230,6 +230,8 @@ pub mod config {
     pub mod capacities;
     pub mod maintenance;
     pub mod metrics;
+    pub mod server_tls;
+    pub mod web_file;
     pub mod access;
     pub mod daemon;
     pub mod reports;
@@ -303,6 +305,7 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
+    pub mod crowd;
     pub mod params;
     pub mod answers {
         pub mod accept;
@@ -328,6 +331,7 @@ pub mod web {
     pub mod live;
     pub mod access;
     pub mod negotiation;
+    pub mod renewal;
     pub mod scrape;
     pub mod health;
     pub mod stock;

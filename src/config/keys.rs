@@ -70,6 +70,8 @@ pub const REPORT_EMAIL_TO: Key = key("REPORT_EMAIL_TO", Kind::Plain, None);
 pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:9717"));
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
 pub const HTTP_READ_TOKEN: Key = key("HTTP_READ_TOKEN", Kind::Secret, None);
+pub const HTTP_READ_USERS: Key = key("HTTP_READ_USERS", Kind::Plain, None);
+pub const WEB_CONFIG_FILE: Key = key("WEB_CONFIG_FILE", Kind::Plain, None);
 pub const HTTP_ALLOWED_HOSTS: Key = key("HTTP_ALLOWED_HOSTS", Kind::Plain, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
@@ -121,6 +123,8 @@ pub const ALL: [&Key; 48] = [
     &HTTP_LISTEN,
     &HTTP_TOKEN,
     &HTTP_READ_TOKEN,
+    &HTTP_READ_USERS,
+    &WEB_CONFIG_FILE,
     &HTTP_ALLOWED_HOSTS,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,

@@ -1,11 +1,14 @@
 //! What the server is told, and what every answer is made from.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Weak;
+use std::time::Duration;
 
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use rustls::ServerConfig;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
@@ -37,6 +40,48 @@ pub struct Settings {
     pub page_host: Option<String>,
     /// What answers carry beside our own headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What TLS is spoken by; plain HTTP where there is none.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// What users, headers and TLS are from.
+    pub source: Option<Source>,
+    pub limits: Limits,
+}
+
+/// The web configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub path: PathBuf,
+    /// Itself, and what it names: where one changes, it is read again.
+    pub parts: Vec<PathBuf>,
+    /// Which of its users look only.
+    pub read_users: Vec<String>,
+}
+
+/// How long and how many: nobody keeps others out by being slow or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A request's head, and TLS before it, must be whole by then; an idle connection is closed then, too.
+    pub head: Duration,
+    /// A request must be answered by then, its body read.
+    pub answer: Duration,
+    /// A connection is closed after this long, however slowly it reads.
+    pub connection: Duration,
+    /// Connections at once; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Connections at once from one address, beyond loopback: there a proxy asks for all.
+    pub connections_each: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(20),
+            answer: Duration::from_secs(20),
+            connection: Duration::from_secs(300),
+            connections: 256,
+            connections_each: 96,
+        }
+    }
 }
 
 /// Somebody with a password.
@@ -61,6 +106,9 @@ impl Settings {
             allowed_hosts: Vec::new(),
             page_host: None,
             headers: Vec::new(),
+            tls: None,
+            source: None,
+            limits: Limits::default(),
         }
     }
 }
