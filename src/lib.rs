@@ -75,6 +75,7 @@ pub mod simulator {
     pub mod shop;
     pub mod samples;
     pub mod story;
+    pub mod past;
     pub mod faults;
     pub mod api;
     pub mod http;
@@ -138,6 +139,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -226,6 +228,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -328,6 +331,7 @@ pub mod web {
     pub mod next;
     pub mod actions;
     pub mod page;
+    pub mod sign_in;
     pub mod product_events;
     pub mod product_past;
     pub mod product_choices;

@@ -198,15 +198,8 @@ impl Store {
     /// The size of the database's files together, in bytes, and what is free on their disk; each where it can be told.
     #[must_use]
     pub fn space(&self) -> (Option<u64>, Option<u64>) {
-        let path = &self.file.path;
-        let sizes =
-            ["", "-wal"].map(|end| std::fs::metadata(files::beside(path, end)).map(|file| file.len()));
-        let size = match sizes {
-            [Ok(file), wal] => Some(file + wal.unwrap_or_default()),
-            [Err(_), _] => None,
-        };
-        let free = place::disk(path).map(|disk| disk.free);
-        (size, free)
+        let Condition { bytes, disk, .. } = self.condition();
+        (bytes, disk.map(|disk| disk.free))
     }
 
     /// Waits for the write before, then for the database's write lock. Dropped without a commit, nothing is recorded.
