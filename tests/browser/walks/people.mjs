@@ -15,14 +15,15 @@ await walk(async ({ open }) => {
   await row.waitFor();
   await isLive(page);
   await row.locator("summary", { hasText: "Take on" }).click();
-  await row.locator("input[name=by]").fill("Ayşe");
+  const ack = row.locator('form[action="/do/ack"]');
+  await ack.locator("input[name=by]").fill("Ayşe");
   // What happens meanwhile takes nothing away from who is writing.
   await act("stock", { pid: 71, quantity: 0 });
   await until(page, "the other alert is there", () => /Storage Box 5 TB/.test(document.querySelector("main").textContent));
-  assert.equal(await row.locator("input[name=by]").inputValue(), "Ayşe");
+  assert.equal(await ack.locator("input[name=by]").inputValue(), "Ayşe");
   assert.equal(await row.locator("details[open]").count(), 1);
-  await row.locator("input[name=note]").first().fill("PO <b>4711</b>");
-  await row.getByRole("button", { name: "Take it on" }).click();
+  await ack.locator("input[name=note]").fill("PO <b>4711</b>");
+  await ack.getByRole("button", { name: "Take it on" }).click();
   await page.locator(".notice", { hasText: "Taken on" }).waitFor();
   assert.equal(new URL(page.url()).searchParams.has("notice"), false, "a reload does not say it again");
   assert.match(await page.locator("main tr", { hasText: "DS-64" }).first().innerText(), /Ayşe.*PO <b>4711<\/b>/s);
