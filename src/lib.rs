@@ -75,6 +75,7 @@ pub mod simulator {
     pub mod shop;
     pub mod samples;
     pub mod story;
+    pub mod past;
     pub mod faults;
     pub mod api;
     pub mod http;
@@ -139,6 +140,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -227,6 +229,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -281,6 +284,7 @@ pub mod observe {
     pub mod said;
     pub mod text;
     pub mod process;
+    pub mod database;
     pub mod metrics;
     pub mod redact;
     pub mod log;
@@ -329,6 +333,7 @@ pub mod web {
     pub mod next;
     pub mod actions;
     pub mod page;
+    pub mod sign_in;
     pub mod product_events;
     pub mod product_past;
     pub mod product_choices;
@@ -339,6 +344,14 @@ pub mod web {
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
     }
     pub mod server;
 }

@@ -26,6 +26,8 @@ pub struct Size {
     right: f64,
     /// How many marks of time find room.
     times: i64,
+    /// What happened nearer to each other than this shares a sign.
+    apart: f64,
 }
 
 impl Size {
@@ -38,6 +40,7 @@ impl Size {
         left: 46.0,
         right: 84.0,
         times: 9,
+        apart: 15.0,
     };
     /// For a phone.
     pub const NARROW: Self = Self {
@@ -48,6 +51,7 @@ impl Size {
         left: 34.0,
         right: 8.0,
         times: 4,
+        apart: 19.0,
     };
 
     fn end(&self) -> f64 {
@@ -63,8 +67,6 @@ impl Size {
 const TOP: f64 = 40.0;
 /// Where the signs of what happened stand.
 const LANE: f64 = 17.0;
-/// What happened nearer to each other than this shares a sign.
-const APART: f64 = 13.0;
 /// The least width of a time at zero: a moment's is seen, too.
 const LEAST: f64 = 3.0;
 /// Into how many columns a picture is cut that tell what they show.
@@ -188,7 +190,7 @@ impl History {
             ..
         } = size;
         let mut drawn = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart {name}\" viewBox=\"0 0 {width} {height}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"past {name}\" viewBox=\"0 0 {width} {height}\" \
              role=\"img\" aria-label=\"{}\" font-size=\"{letters}\">{}",
             escaped(label),
             patterns(name),
@@ -250,11 +252,11 @@ fn push(spans: &mut Vec<Span>, from: Timestamp, until: Timestamp, held: Option<H
 fn patterns(name: &str) -> String {
     format!(
         "<defs><pattern id=\"blind-{name}\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">\
-         <path class=\"hatch\" d=\"M-2 10L10-2M-2 2L2-2M6 10L10 6\"/></pattern>\
+         <path class=\"past-hatch\" d=\"M-2 10L10-2M-2 2L2-2M6 10L10 6\"/></pattern>\
          <pattern id=\"unknown-{name}\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">\
-         <path class=\"hatch unsure\" d=\"M0 0L8 8M8 0L0 8\"/></pattern>\
+         <path class=\"past-hatch unsure\" d=\"M0 0L8 8M8 0L0 8\"/></pattern>\
          <pattern id=\"free-{name}\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\">\
-         <circle class=\"dots\" cx=\"4.5\" cy=\"4.5\" r=\"1\"/></pattern></defs>"
+         <circle class=\"past-dots\" cx=\"4.5\" cy=\"4.5\" r=\"1\"/></pattern></defs>"
     )
 }
 
@@ -392,7 +394,7 @@ impl Picture<'_> {
             }
         }
         draw(last);
-        format!("<path class=\"outs\" d=\"{path}\"/>")
+        format!("<path class=\"past-outs\" d=\"{path}\"/>")
     }
 
     fn thresholds(&self) -> String {
@@ -469,7 +471,7 @@ impl Picture<'_> {
         rises.sort_by_key(|leap| std::cmp::Reverse(leap.to.abs_diff(leap.from)));
         rises.truncate(RESTOCKS);
         rises.sort_by_key(|leap| leap.at);
-        let mut drawn = String::from("<g class=\"restocks\">");
+        let mut drawn = String::from("<g>");
         let mut last = f64::MIN;
         for rise in rises {
             let (x, y) = (self.across(rise.at), self.height(rise.to));
@@ -479,7 +481,7 @@ impl Picture<'_> {
             last = x;
             let _ = write!(
                 drawn,
-                "<path d=\"M{x:.1} {:.1}l-4.5 8h9Z\"><title>{}</title></path>",
+                "<path class=\"past-rise\" d=\"M{x:.1} {:.1}l-4.5 8h9Z\"><title>{}</title></path>",
                 y - 4.0,
                 escaped(&self.words().rise(rise)),
             );
@@ -505,7 +507,7 @@ impl Picture<'_> {
         for mark in &self.history.marks {
             let x = self.across(mark.at);
             match groups.last_mut() {
-                Some((first, marks)) if x - *first < APART => marks.push(mark),
+                Some((first, marks)) if x - *first < self.size.apart => marks.push(mark),
                 Some(_) | None => groups.push((x, vec![mark])),
             }
         }
@@ -525,8 +527,8 @@ impl Picture<'_> {
             };
             let _ = write!(
                 drawn,
-                "<g class=\"{}\"><path class=\"stem\" d=\"M{x:.1} {:.1}V{:.1}\"/><g transform=\"translate({x:.1} {LANE})\">\
-                 <rect x=\"-9\" y=\"-12\" width=\"18\" height=\"24\"/><path class=\"sign\" d=\"{}\"/>{}\
+                "<g class=\"sign-{}\"><path class=\"stem\" d=\"M{x:.1} {:.1}V{:.1}\"/><g transform=\"translate({x:.1} {LANE})\">\
+                 <rect x=\"-9\" y=\"-12\" width=\"18\" height=\"24\"/><path class=\"past-sign\" d=\"{}\"/>{}\
                  <title>{}{more}</title></g></g>",
                 worst.key(),
                 LANE + 9.0,

@@ -1,4 +1,4 @@
-//! The combinations of a product on its page: two options as a table of one against the other, anything else as a list.
+//! The combinations of a product on its page: one option against the others as a table, or a list.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ pub enum Shape {
     List(Vec<Cell>),
 }
 
-/// One option against the other.
+/// One option against the others.
 pub struct Table {
     /// The options' names.
     pub across: String,
@@ -68,9 +68,8 @@ pub struct Cell {
     pub level: String,
     /// What that means, in a word.
     pub words: &'static str,
-    /// The class of its tone, and how strong that is: 0 to 3.
-    pub tone: &'static str,
-    pub heat: u8,
+    /// The class of its ground: the less there is, the stronger.
+    pub heat: &'static str,
     /// It is what its product is.
     pub derived: bool,
     pub chosen: bool,
@@ -81,12 +80,7 @@ pub struct Cell {
 #[must_use]
 pub fn choices(lines: &[Line<'_>], wanted: &Wanted<'_>) -> Option<Choices> {
     let all: Vec<&Line<'_>> = lines.iter().filter(|line| line.key().is_some()).collect();
-    let most = all
-        .iter()
-        .filter_map(|line| line.entry.level())
-        .max()
-        .unwrap_or(1);
-    let cell = |line: &&Line<'_>| cell(line, wanted, most);
+    let cell = |line: &&Line<'_>| cell(line, wanted);
     let product = all.first()?.entry.product;
     let table = product
         .seen
@@ -136,20 +130,20 @@ fn page_address(any: Option<&Line<'_>>, wanted: &Wanted<'_>, page: usize) -> Str
     format!("{base}{joint}cp={page}{query}{}#combinations", wanted.range)
 }
 
-fn cell(line: &Line<'_>, wanted: &Wanted<'_>, most: i64) -> Cell {
+fn cell(line: &Line<'_>, wanted: &Wanted<'_>) -> Cell {
     let entry = &line.entry;
     let key = line.key().map(ToString::to_string).unwrap_or_default();
     let state = entry.state();
     let severity = entry.severity();
     let level = entry.level();
-    let (tone, words) = match (state, severity) {
-        ("gone", _) => ("not_controlled", "gone"),
-        ("not_controlled", _) => ("not_controlled", "not counted"),
-        ("unknown", _) => ("unknown", "unknown"),
-        (_, Some(Severity::Out)) => ("out", "out"),
-        (_, Some(Severity::Critical)) => ("critical", "critical"),
-        (_, Some(Severity::Low)) => ("low", "low"),
-        (_, Some(Severity::Ok) | None) => ("ok", "ok"),
+    let (heat, words) = match (state, severity) {
+        ("gone", _) => ("heat-0", "gone"),
+        ("not_controlled", _) => ("heat-0", "not counted"),
+        ("unknown", _) => ("heat-unknown", "unknown"),
+        (_, Some(Severity::Out)) => ("heat-4", "out"),
+        (_, Some(Severity::Critical)) => ("heat-3", "critical"),
+        (_, Some(Severity::Low)) => ("heat-2", "low"),
+        (_, Some(Severity::Ok) | None) => (plenty(level, entry.thresholds().low), "ok"),
     };
     let mut address = addresses::product(entry.instance, entry.product.id, Some(&key));
     address.push_str(wanted.range);
@@ -162,72 +156,101 @@ fn cell(line: &Line<'_>, wanted: &Wanted<'_>, most: i64) -> Cell {
             (_, None) => "–".to_owned(),
         },
         words,
-        tone,
-        heat: match (tone, level) {
-            ("ok", Some(level)) => heat(level, most),
-            (_, Some(_)) => 3,
-            (_, None) => 0,
-        },
+        heat,
         derived: line.derived.is_some(),
         chosen: wanted.chosen.is_some() && wanted.chosen == line.key(),
         address,
     }
 }
 
-/// How much there is, beside the one of which there is most.
-fn heat(level: i64, most: i64) -> u8 {
-    let share = i128::from(level.max(0)) * 3 / i128::from(most.max(1));
-    u8::try_from(share.clamp(0, 2)).unwrap_or(2) + 1
+/// Whether what is left is near to being low.
+fn plenty(level: Option<i64>, low: i64) -> &'static str {
+    match level {
+        Some(level) if level <= low.saturating_mul(2) => "heat-1",
+        Some(_) | None => "heat-0",
+    }
 }
 
-/// The table of two options; `None` where there are not exactly two, or too many choices of both.
+/// The table of one option against the others; `None` where all have but one, not all have the same, or no option has so
+/// few choices that they find room side by side.
 fn table(seen: &Product, all: &[&Line<'_>], cell: impl Fn(&&Line<'_>) -> Cell) -> Option<Table> {
-    let pairs = |line: &Line<'_>| match line.key()?.pairs() {
-        [first, second] => Some((*first, *second)),
-        _ => None,
-    };
-    let ((one, _), (other, _)) = pairs(all.first()?)?;
-    let mut cells: HashMap<(ChoiceId, ChoiceId), Cell> = HashMap::new();
-    let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+    let options: Vec<OptionId> = all
+        .first()?
+        .key()?
+        .pairs()
+        .iter()
+        .map(|(option, _)| *option)
+        .collect();
+    let mut choices: Vec<Vec<ChoiceId>> = vec![Vec::new(); options.len()];
     for line in all {
-        let ((first, a), (second, b)) = pairs(line)?;
-        if (first, second) != (one, other) {
+        let pairs = line.key()?.pairs();
+        if pairs.len() != options.len() || pairs.iter().zip(&options).any(|((own, _), option)| own != option)
+        {
             return None;
         }
-        if !of_one.contains(&a) {
-            of_one.push(a);
+        for ((_, choice), known) in pairs.iter().zip(&mut choices) {
+            if !known.contains(choice) {
+                known.push(*choice);
+            }
         }
-        if !of_other.contains(&b) {
-            of_other.push(b);
+    }
+    let across = across(&choices)?;
+    let mut cells: HashMap<(Vec<ChoiceId>, ChoiceId), Cell> = HashMap::new();
+    let mut rows: Vec<Vec<ChoiceId>> = Vec::new();
+    for line in all {
+        let mut row: Vec<ChoiceId> = line.key()?.pairs().iter().map(|(_, choice)| *choice).collect();
+        let column = row.remove(across);
+        if !rows.contains(&row) {
+            rows.push(row.clone());
         }
-        cells.insert((a, b), cell(line));
+        cells.insert((row, column), cell(line));
     }
-    // What has fewer choices stands across.
-    let turned = of_one.len() < of_other.len();
-    let (across, down) = if turned { (one, other) } else { (other, one) };
-    let (columns, rows) = if turned {
-        (of_one, of_other)
-    } else {
-        (of_other, of_one)
-    };
-    if columns.len() > COLUMNS || rows.len() < 2 {
-        return None;
-    }
-    let at = |column: ChoiceId, row: ChoiceId| if turned { (column, row) } else { (row, column) };
+    let columns = &choices[across];
+    let mut down = options.clone();
+    let across = down.remove(across);
+    let named = |row: &[ChoiceId]| row_name(seen, &down, row);
     let mut built = Vec::new();
-    for row in &rows {
-        let line = columns.iter().map(|column| cells.remove(&at(*column, *row)));
-        built.push((choice_name(seen, down, *row)?, line.collect()));
+    for row in rows {
+        let name = named(&row)?;
+        let line = columns.iter().map(|column| cells.remove(&(row.clone(), *column)));
+        built.push((name, line.collect()));
     }
+    let down = down.iter().map(|option| option_name(seen, *option));
     Some(Table {
         across: option_name(seen, across)?,
-        down: option_name(seen, down)?,
+        down: down.collect::<Option<Vec<String>>>()?.join(", "),
         columns: columns
             .iter()
             .map(|column| choice_name(seen, across, *column))
             .collect::<Option<_>>()?,
         rows: built,
     })
+}
+
+/// Which option stands across: of two the one with fewer choices, of more the one with the most that find room.
+fn across(choices: &[Vec<ChoiceId>]) -> Option<usize> {
+    let room = choices
+        .iter()
+        .enumerate()
+        .filter(|(_, choices)| choices.len() <= COLUMNS);
+    match choices.len() {
+        0 | 1 => None,
+        2 => room.min_by_key(|(_, choices)| choices.len()),
+        _ => room.max_by_key(|(_, choices)| choices.len()),
+    }
+    .map(|(place, _)| place)
+}
+
+/// `64 GB` of one option, `RAM: 64 GB, RAID: Yes` of several.
+fn row_name(seen: &Product, options: &[OptionId], row: &[ChoiceId]) -> Option<String> {
+    if let ([option], [choice]) = (options, row) {
+        return choice_name(seen, *option, *choice);
+    }
+    let names = options.iter().zip(row).map(|(option, choice)| {
+        let (option, choice) = (option_name(seen, *option)?, choice_name(seen, *option, *choice)?);
+        Some(format!("{option}: {choice}"))
+    });
+    Some(names.collect::<Option<Vec<String>>>()?.join(", "))
 }
 
 fn option_name(seen: &Product, id: OptionId) -> Option<String> {
