@@ -280,7 +280,7 @@ fn columns(filters: &Filters) -> Vec<Column> {
     };
     vec![
         column("Product", "what", Some(Sort::Name)),
-        column("Left", "num left", Some(Sort::Level)),
+        column("Left", "left", Some(Sort::Level)),
         column("Last 7 days", "week", Some(Sort::Change)),
         column("Lasts", "lasts", Some(Sort::Cover)),
         column("Since", "since", Some(Sort::Since)),

@@ -76,7 +76,7 @@ pub struct Held<'a> {
     pub id: String,
     pub pool: pools::Row<'a>,
     pub lines: Vec<Line<'a>>,
-    /// What the lines come to: `What it holds back: 12`.
+    /// What the lines come to: `What it limits: 12 out`.
     pub summary: String,
     pub more: usize,
 }
@@ -191,7 +191,8 @@ fn trend(entry: &Entry<'_>, shop: u32, aside: &Aside<'_>) -> Option<Trend> {
         levels: past.iter().copied().chain([entry.level()]).collect(),
         low: Some(entry.thresholds().low),
     })
-    .filter(|_| controlled)
+    // One figure is no course.
+    .filter(|trend| controlled && trend.levels.iter().flatten().count() > 1)
 }
 
 /// The series of the products of those rows, by the place of their shop.
@@ -235,7 +236,7 @@ fn of_pool<'a>(place: u32, units: &[&Unit], aside: &Aside<'a>) -> Held<'a> {
         pool: pools::said_row(pool, seen, said, now),
         lines,
         more,
-        summary: format!("What it holds back: {}", counted(units)),
+        summary: format!("What it limits: {}", counted(units)),
     }
 }
 
