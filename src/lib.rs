@@ -302,12 +302,21 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod params;
+    pub mod answers {
+        pub mod accept;
+        pub mod sheet;
+        pub mod reply;
+        pub mod paging;
+        pub mod wanted;
+        pub mod order;
+    }
     pub mod overview;
     pub mod pools;
     pub mod fold;
     pub mod filters;
     pub mod index;
     pub mod trend;
+    pub mod brief;
     pub mod kept;
     pub mod state;
     pub mod show;
@@ -331,6 +340,16 @@ pub mod web {
     pub mod trust;
     pub mod rows;
     pub mod next;
+    pub mod api {
+        pub mod deliveries;
+        pub mod product;
+        pub mod sources;
+        pub mod summary;
+        pub mod windows;
+        pub mod tidy;
+        pub mod openapi;
+        pub mod routes;
+    }
     pub mod actions;
     pub mod page;
     pub mod sign_in;

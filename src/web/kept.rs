@@ -11,11 +11,13 @@ use tokio::time::sleep_until;
 
 use crate::domain::alerting::state::Memory;
 use crate::domain::pool::Board;
+use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::trends::Marks;
+use crate::web::brief::Brief;
 use crate::web::index::Index;
 use crate::web::trend;
 
@@ -29,6 +31,10 @@ const MOST: usize = 2000;
 pub struct Kept {
     index: Mutex<Option<Held>>,
     past: Mutex<Past>,
+    /// What people said.
+    pub said: Brief<Arc<Said>>,
+    /// How many deliveries were given up.
+    pub dead: Brief<u64>,
     unused: Duration,
 }
 
@@ -61,6 +67,8 @@ impl Kept {
         Self {
             index: Mutex::default(),
             past: Mutex::default(),
+            said: Brief::default(),
+            dead: Brief::default(),
             unused,
         }
     }

@@ -1,5 +1,6 @@
 //! The first page: what is out, what will be out, whether the figures can be trusted, and every product, worst first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -103,7 +104,13 @@ pub async fn page(Shared(app): Shared<AppState>, asker: Asker, params: Params) -
     let filters = Filters::read(&params, &seen)?;
     let index = app.kept.index(&seen).await;
     // Levels matter more: a database that cannot be read takes nothing else off the page.
-    let said = said(&app, &seen).await.unwrap_or_default();
+    let read = async { said(&app, &seen).await.map(Arc::new) };
+    let said = app
+        .kept
+        .said
+        .get(app.view.moment(), read)
+        .await
+        .unwrap_or_default();
     let frame = Frame::new(&app, &seen, asker, Some(Here::Overview), String::new(), &params).await;
     let selection = Selection::new(&index, &seen, &filters);
     let now = Timestamp::now();
