@@ -15,6 +15,10 @@ mod harness;
 mod listed;
 #[path = "web/overview.rs"]
 mod overview;
+#[path = "web/lists_alerts.rs"]
+mod listed_alerts;
+#[path = "web/lists_sources.rs"]
+mod listed_sources;
 #[path = "web/pools.rs"]
 mod pools;
 

@@ -42,7 +42,7 @@ const DEMAND: [(i64, u64); 14] = [
 /// What came in, and how many hours before now.
 const DELIVERED: [(i64, i64, i64); 5] = [
     (42, 24, 190),
-    (42, 26, 88),
+    (42, 8, 88),
     (72, 12, 120),
     (63, 30, 150),
     (65, 20, 60),
@@ -82,12 +82,14 @@ pub fn shop(hostile: bool) -> Shop {
     Shop::sample().with_products(names.iter().enumerate().map(named))
 }
 
-/// The pool of the demo, a shop that cannot be read, and a channel that nobody answers any more.
-pub fn file(shop: &Shop, gone: SocketAddr) -> String {
+/// The pool of the demo, a channel that nobody answers any more and, where things go wrong, a shop that cannot be read.
+pub fn file(shop: &Shop, gone: SocketAddr, wrong: bool) -> String {
+    let unread = "[[instance]]\nname = \"fra\"\nurl = \"http://127.0.0.1:9/includes/api.php\"\n\
+                  identifier = \"i\"\nsecret = \"s\"\n";
+    let unread = if wrong { unread } else { "" };
     format!(
         "[[pool]]\nname = \"128 GB modules\"\ncapacity = {}\nuses = [{{ option = \"RAM\", choice = \"128 GB\" }}]\n\
-         [[instance]]\nname = \"fra\"\nurl = \"http://127.0.0.1:9/includes/api.php\"\nidentifier = \"i\"\nsecret = \"s\"\n\
-         [[channel]]\nname = \"reseller\"\ntype = \"webhook\"\nurl = \"http://{gone}/stock\"\nseverities = [\"out\"]\n",
+         {unread}[[channel]]\nname = \"reseller\"\ntype = \"webhook\"\nurl = \"http://{gone}/stock\"\nseverities = [\"out\"]\n",
         shop.in_use_of(KITS) + 3
     )
 }

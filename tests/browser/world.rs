@@ -42,7 +42,7 @@ impl World {
         let gone = Receivers::start();
         gone.hook.always(Reply::Status(410));
         let shop = past::shop(hostile);
-        let file = past::file(&shop, gone.hook.address());
+        let file = past::file(&shop, gone.hook.address(), hostile);
         let mut world = Self::before(shop, &[("POLL_SCHEDULE", "every 1h")], &file);
         world.gone = Some(gone);
         past::live_through(&world.site, &world.home, &world.runtime, days);

@@ -26,6 +26,8 @@ await walk(async ({ open }) => {
   await act("stock", { pid: 70, quantity: 0 });
   await until(page, "the change is shown beside", () => /Storage Box 1 TB/.test(document.querySelector("main").textContent) && [...document.querySelectorAll("main tbody tr.out, main tbody tr .out")].length > 0);
   assert.equal(await search.inputValue(), "storage b");
+  await until(page, "the address says all of it", () => new URL(location.href).searchParams.get("q") === "storage b");
+  await stayed(page);
 
   await page.reload();
   assert.equal(await page.getByRole("searchbox").first().inputValue(), "storage b");

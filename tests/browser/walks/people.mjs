@@ -39,8 +39,8 @@ await walk(async ({ open }) => {
   const box = page.locator("main tr", { hasText: "Storage Box 5 TB" }).first();
   await box.locator("summary", { hasText: "Silence" }).click();
   const form = box.locator('form[action="/do/silence"]');
-  for (const [name, value] of [["by", "Jo"], ["comment", "phased out"]]) {
-    if (await form.locator(`[name=${name}]`).count()) await form.locator(`[name=${name}]`).fill(value);
+  for (const [name, value] of [["ends", "2h"], ["by", "Jo"], ["comment", "phased out"]]) {
+    await form.locator(`[name=${name}]`).fill(value);
   }
   await form.getByRole("button").last().click();
   await page.locator(".notice", { hasText: "Silenced" }).waitFor();
