@@ -128,6 +128,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past_levels;
+    pub mod trends;
     pub mod past;
     pub mod timeline;
     pub mod forecast;
@@ -320,6 +321,8 @@ pub mod web {
     pub mod fold;
     pub mod filters;
     pub mod index;
+    pub mod trend;
+    pub mod brief;
     pub mod kept;
     pub mod state;
     pub mod show;
