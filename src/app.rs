@@ -156,6 +156,7 @@ async fn run_on(
         store,
         ticker: Ticker::default(),
     };
+    lasting.counters.reloaded(Some(Timestamp::now()));
     configure_desk(&lasting.desk, &generation.config);
     generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
@@ -238,10 +239,10 @@ async fn generations(
                 () = control.stop.cancelled() => break None,
                 () = control.reload.notified() => {
                     let next = load();
-                    lasting.counters.reloaded(next.is_some());
                     if next.is_some() {
                         break next;
                     }
+                    lasting.counters.reloaded(None);
                 }
                 fault = loops.fault() => {
                     loops.stop(GRACE).await;
@@ -269,9 +270,10 @@ async fn generations(
                 door.change(&web_settings(&fresh.config));
                 configure_desk(&lasting.desk, &fresh.config);
                 *generation = fresh;
+                lasting.counters.reloaded(Some(Timestamp::now()));
             }
             Err(error) => {
-                lasting.counters.reloaded(false);
+                lasting.counters.reloaded(None);
                 tracing::error!(%error, "The new configuration cannot be used; the old one stays.");
                 continue;
             }
@@ -436,6 +438,7 @@ impl Generation {
     /// Shows which windows and time zone are configured.
     fn say_when(&self, view: &View) {
         view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
+        view.open_to_all(self.config.public.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.
@@ -458,13 +461,12 @@ impl Generation {
     async fn shown(&self, store: &Store) -> Result<Vec<Instance>, StoreError> {
         let mut shown = Vec::with_capacity(self.shops.len());
         for (shop, _) in &self.shops {
-            let configured = self.config.instances.iter();
-            let schedule = configured
-                .filter(|instance| *instance.name == *shop.name)
-                .map(|instance| instance.schedule.clone())
-                .next();
-            let memory = shop.memory(store, &self.rules).await?;
-            shown.push(Instance::new(&shop.name, memory).on(schedule));
+            let instance = Instance::new(&shop.name, shop.memory(store, &self.rules).await?);
+            let mut configured = self.config.instances.iter();
+            shown.push(match configured.find(|instance| instance.name == shop.name) {
+                Some(configured) => instance.asked(&configured.schedule),
+                None => instance,
+            });
         }
         Ok(shown)
     }

@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod feed;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -226,6 +227,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod public;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -280,6 +282,7 @@ pub mod observe {
     pub mod said;
     pub mod text;
     pub mod process;
+    pub mod database;
     pub mod metrics;
     pub mod redact;
     pub mod log;
@@ -331,6 +334,7 @@ pub mod web {
         pub mod sources;
         pub mod summary;
         pub mod windows;
+        pub mod public;
         pub mod tidy;
         pub mod openapi;
         pub mod routes;
@@ -342,6 +346,20 @@ pub mod web {
     pub mod product_choices;
     pub mod product_head;
     pub mod product;
+    pub mod lists {
+        pub mod reading;
+        pub mod turning;
+        pub mod reasons;
+        pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
+    }
     pub mod server;
 }
 pub mod app;

@@ -92,7 +92,8 @@ impl Loops {
         for (place, (_, nudge)) in nudges.iter().enumerate() {
             let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
             let counters = Arc::clone(&lasting.counters);
-            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), counters, cancel.clone()));
+            let shown = (counters, Arc::clone(&lasting.view));
+            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), shown, cancel.clone()));
         }
         let instances = config.instances.iter().enumerate();
         let checks: Arc<[Check]> = instances
@@ -224,6 +225,7 @@ impl Poll {
             },
             Why::Nudged | Why::OnTime => {
                 self.wanted.scheduled(begins);
+                self.note_interval(now);
                 Vec::new()
             }
         };
@@ -243,6 +245,15 @@ impl Poll {
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
             Err(error) => self.not_recorded(&error),
+        }
+    }
+
+    /// By a cron schedule a night may be a long interval: nothing is late then.
+    fn note_interval(&self, now: Timestamp) {
+        let next = self.schedule.next_after(now);
+        let interval = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+        if let Some(interval) = interval {
+            self.counters.poll_interval(&self.check.shop.name, interval);
         }
     }
 
@@ -312,6 +323,8 @@ impl Poll {
         log_poll(shop, checked);
         self.count(checked);
         let failed = matches!(checked.outcome, Outcome::Failed(_));
+        let after = self.after(checked, now);
+        self.expect(after);
         // A run of answers that are not credible is no shorter for hints.
         self.wanted.ended(checked.memory.source.failures == 0);
         // Another shop's loop may have refreshed this one meanwhile: what was committed last is shown.
@@ -333,7 +346,18 @@ impl Poll {
         self.pulse
             .polled(checked.outcome, &self.view.seen(), patience, now);
         self.nudge(checked);
-        self.after(checked, now)
+        after
+    }
+
+    /// Says when the next poll is, as far as this one decides it.
+    fn expect(&self, after: After) {
+        let now = Timestamp::now();
+        let next_by = match after {
+            After::OnSchedule => self.schedule.next_after(now),
+            After::In(wait) => now.checked_add(wait).ok(),
+            After::Unmoved => return,
+        };
+        self.view.expect(&self.check.shop.name, next_by);
     }
 
     fn count(&self, checked: &Checked) {
@@ -473,10 +497,11 @@ fn log_headlines(shop: &str, checked: &Checked) {
 async fn deliver_loop(
     deliver: Deliver,
     nudge: Arc<Notify>,
-    counters: Arc<Counters>,
+    (counters, view): (Arc<Counters>, Arc<View>),
     cancel: CancellationToken,
 ) {
     let channel = deliver.channel().name().to_owned();
+    let mut replays = deliver.store.replays();
     let mut disabled = false;
     while !cancel.is_cancelled() {
         let wait = match deliver.run(&Timestamp::now, &random, &cancel).await {
@@ -487,6 +512,9 @@ async fn deliver_loop(
                         &channel,
                         attempted.result.as_ref().map(|_| ()).map_err(|e| e.reason()),
                     );
+                }
+                if !delivered.attempts.is_empty() {
+                    view.touch();
                 }
                 if deliver.is_disabled() && !disabled {
                     disabled = true;
@@ -510,6 +538,7 @@ async fn deliver_loop(
         tokio::select! {
             () = cancel.cancelled() => {}
             () = nudge.notified() => {}
+            _ = replays.changed() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -182,6 +182,7 @@ const SECTIONS: &[&str] = &[
     "pool",
     "report",
     "maintenance",
+    "public",
 ];
 
 /// Words that stand left of a `=`.
@@ -267,6 +268,11 @@ const WORDS: &[&str] = &[
     "lasts",
     "pools",
     "comment",
+    "fields",
+    "level_cap",
+    "origins",
+    "max_age",
+    "stale_after",
 ];
 
 fn is_a_key(word: &str) -> bool {

@@ -31,6 +31,7 @@ use crate::config::keys;
 use crate::config::maintenance;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
+use crate::config::public;
 use crate::config::reader::Reader;
 use crate::config::reports;
 use crate::config::reports::ReportConfig;
@@ -40,6 +41,7 @@ use crate::config::section::Section;
 use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
+use crate::domain::feed::Feed;
 use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub capacities: Arc<Capacities>,
     /// Times that come again and again, in which nothing is told of what they match.
     pub windows: Arc<[Window]>,
+    /// What anybody may see without a sign-in; nothing where `None`.
+    pub public: Option<Arc<Feed>>,
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
@@ -250,6 +254,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
     let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
+    let public = public::read(reader, &mut root, &names);
     let http = daemon::http(reader);
     let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url).good();
     let heartbeat_url = heartbeat.map(|url| SecretString::from(String::from(url.value)));
@@ -289,6 +294,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             rules: Arc::new(rules),
             capacities: Arc::new(capacities),
             windows,
+            public,
             timezone: zone.zone,
             timezone_name: zone.name,
             reminder_at,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
+use crate::domain::feed::Feed;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
 use crate::scheduler::Schedule;
@@ -33,6 +34,8 @@ pub struct Seen {
     pub pools: Arc<Board>,
     /// The maintenance windows of the configuration.
     pub windows: Arc<[Window]>,
+    /// What anybody may see without a sign-in.
+    pub public: Option<Arc<Feed>>,
     /// `TIMEZONE`; UTC where it was not said.
     pub zone: Option<TimeZone>,
 }
@@ -45,8 +48,10 @@ pub struct Instance {
     pub memory: Arc<Memory>,
     /// The last poll since the start; `None` before the first one ended.
     pub last_poll: Option<LastPoll>,
-    /// When it is to be read, where that is known.
+    /// When it is to be asked; `None` where that was not said.
     pub schedule: Option<Schedule>,
+    /// When the next poll of all its products begins at the latest; `None` before the first one ended.
+    pub next_by: Option<Timestamp>,
 }
 
 /// How the last poll ended.
@@ -68,13 +73,15 @@ impl Instance {
             memory,
             last_poll: None,
             schedule: None,
+            next_by: None,
         }
     }
 
-    /// The same, to be read on that schedule.
+    /// The same with the schedule by which it is asked.
     #[must_use]
-    pub fn on(self, schedule: Option<Schedule>) -> Self {
-        Self { schedule, ..self }
+    pub fn asked(mut self, schedule: &Schedule) -> Self {
+        self.schedule = Some(schedule.clone());
+        self
     }
 
     /// Whether the last poll was accepted; `None` before the first one ended.
@@ -103,6 +110,7 @@ impl View {
                 channels,
                 pools: Arc::default(),
                 windows: Arc::from([]),
+                public: None,
                 zone: None,
             })),
             // No moment of an earlier run has the number of one of this run.
@@ -145,6 +153,15 @@ impl View {
         });
     }
 
+    /// The next poll of the instance begins then at the latest; told before the poll that ended is shown, and with it.
+    pub fn expect(&self, instance: &str, next_by: Option<Timestamp>) {
+        self.swap(|seen| {
+            if let Some(shown) = seen.instances.iter_mut().find(|known| &*known.name == instance) {
+                shown.next_by = next_by;
+            }
+        });
+    }
+
     /// Shows a memory that changed between polls (what was reminded of).
     pub fn remember(&self, instance: &str, memory: Arc<Memory>) {
         self.change(|seen| {
@@ -167,6 +184,11 @@ impl View {
         });
     }
 
+    /// From now on this is what anybody may see without a sign-in.
+    pub fn open_to_all(&self, public: Option<Arc<Feed>>) {
+        self.change(|seen| seen.public = public);
+    }
+
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;
     /// `instances` are all configured ones, in order.
     pub fn reconfigure(&self, instances: Vec<Instance>, channels: &[String]) {
@@ -177,7 +199,10 @@ impl View {
                 .map(|fresh| {
                     let kept = before.iter().find(|known| known.name == fresh.name);
                     match kept {
-                        Some(kept) => kept.clone().on(fresh.schedule),
+                        Some(kept) => Instance {
+                            schedule: fresh.schedule,
+                            ..kept.clone()
+                        },
                         None => fresh,
                     }
                 })
@@ -187,12 +212,15 @@ impl View {
     }
 
     fn change(&self, change: impl FnOnce(&mut Seen)) {
+        self.swap(change);
+        self.touch();
+    }
+
+    fn swap(&self, change: impl FnOnce(&mut Seen)) {
         let mut guard = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = Seen::clone(&guard);
         change(&mut next);
         *guard = Arc::new(next);
-        drop(guard);
-        self.touch();
     }
 }
 

@@ -1,7 +1,9 @@
 //! Deliveries as people see them: the list, the counts, and dead letters sent again.
 
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
 use sqlx::Row;
+use sqlx::Sqlite;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::delivery::Medium;
@@ -41,6 +43,13 @@ impl DeliveryState {
     }
 }
 
+/// Which deliveries; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeliveryFilter<'a> {
+    pub state: Option<DeliveryState>,
+    pub channel: Option<&'a str>,
+}
+
 /// A delivery, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -55,19 +64,14 @@ pub struct Delivery {
     pub recorded_at: Timestamp,
     pub state: DeliveryState,
     pub attempts: u32,
+    /// An attempt has begun and is not over.
+    pub under_way: bool,
     /// Under a lease, when that ends; `None` once it is settled.
     pub next_attempt_at: Option<Timestamp>,
     pub reason: Option<String>,
     pub last_error: Option<String>,
     pub settled_at: Option<Timestamp>,
     pub receipt: Option<String>,
-}
-
-/// Which deliveries; what is `None` does not matter.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DeliveryFilter<'a> {
-    pub state: Option<DeliveryState>,
-    pub channel: Option<&'a str>,
 }
 
 /// What a channel has in the outbox.
@@ -80,6 +84,15 @@ pub struct OutboxCount {
     pub oldest: Option<Timestamp>,
 }
 
+/// What a channel delivered lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentCount {
+    pub channel: String,
+    pub sent: u64,
+    /// When the last one was taken.
+    pub last: Timestamp,
+}
+
 /// A message that a recipient took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
@@ -87,6 +100,10 @@ pub struct Taken {
     pub headline: String,
     pub at: Option<Timestamp>,
 }
+
+/// What [`delivery`] reads.
+const LISTED: &str = "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
+                      JOIN messages m ON m.number = o.message";
 
 impl Store {
     /// Makes a dead letter due again, with all its attempts and its time to expiry; `false` where it is not one.
@@ -101,7 +118,24 @@ impl Store {
         .execute(tx.conn())
         .await?;
         tx.commit().await?;
+        self.tell_of_replays(done.rows_affected());
         Ok(done.rows_affected() == 1)
+    }
+
+    /// The same for all dead letters of the channel; how many there were.
+    pub async fn replay_channel(&self, channel: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let done = sqlx::query(
+            "UPDATE outbox SET state = 'pending', attempts = 0, leased = 0, queued_at = ?1, next_attempt_at = ?1, \
+             reason = NULL, settled_at = NULL WHERE channel = ?2 AND state = 'dead'",
+        )
+        .bind(now.as_millisecond())
+        .bind(channel)
+        .execute(tx.conn())
+        .await?;
+        tx.commit().await?;
+        self.tell_of_replays(done.rows_affected());
+        Ok(done.rows_affected())
     }
 }
 
@@ -181,36 +215,66 @@ impl Reader {
         self.deliveries_of(filter, before, limit).await
     }
 
-    /// Deliveries, newest first, before the one given.
+    /// Deliveries that the filter lets pass, newest first, before the one given.
     pub async fn deliveries_of(
         &self,
         filter: DeliveryFilter<'_>,
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
-             JOIN messages m ON m.number = o.message WHERE o.id < ?1 AND (?2 IS NULL OR o.state = ?2) \
-             AND (?4 IS NULL OR o.channel = ?4) ORDER BY o.id DESC LIMIT ?3",
+        let mut query = QueryBuilder::<Sqlite>::new(LISTED);
+        query.push(" WHERE o.id < ").push_bind(before.unwrap_or(i64::MAX));
+        // Said literally, so that the few that wait or are dead are found by their own index.
+        query.push(match filter.state {
+            Some(DeliveryState::Pending) => " AND o.state = 'pending'",
+            Some(DeliveryState::Sent) => " AND o.state = 'sent'",
+            Some(DeliveryState::Dead) => " AND o.state = 'dead'",
+            None => "",
+        });
+        if let Some(channel) = filter.channel {
+            query.push(" AND o.channel = ").push_bind(channel);
+        }
+        query
+            .push(" ORDER BY o.id DESC LIMIT ")
+            .push_bind(limit_of(limit));
+        let rows = query.build().persistent(false).fetch_all(&self.pool).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// All deliveries of the message of that one, by their ids; none where there is no such delivery.
+    pub async fn deliveries_beside(&self, delivery_id: i64) -> Result<Vec<Delivery>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(LISTED);
+        query.push(" WHERE o.message = (SELECT message FROM outbox WHERE id = ");
+        query.push_bind(delivery_id).push(") ORDER BY o.id LIMIT 1000");
+        let rows = query.build().fetch_all(&self.pool).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// What each channel delivered from then on, as far as it is among the last 20,000 deliveries.
+    pub async fn sent_since(&self, since: Timestamp) -> Result<Vec<SentCount>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT channel, count(*), max(settled_at) FROM outbox \
+             WHERE id > (SELECT coalesce(max(id), 0) - 20000 FROM outbox) AND state = 'sent' AND settled_at >= ? \
+             GROUP BY channel ORDER BY channel",
         )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(filter.state.map(DeliveryState::as_str))
-        .bind(limit_of(limit))
-        .bind(filter.channel)
+        .bind(since.as_millisecond())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(delivery).collect()
+        let count = |(channel, sent, last): (String, i64, i64)| {
+            Ok(SentCount {
+                channel,
+                sent: sent.unsigned_abs(),
+                last: timestamp(last)?,
+            })
+        };
+        rows.into_iter().map(count).collect()
     }
 
     /// One delivery; `None` where there is none of that number.
     pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
-        let row = sqlx::query(
-            "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.headline, m.recorded_at FROM outbox o \
-             JOIN messages m ON m.number = o.message WHERE o.id = ?",
-        )
-        .bind(id)
-        .fetch_optional(&self.pool)
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new(LISTED);
+        query.push(" WHERE o.id = ").push_bind(id);
+        let row = query.build().fetch_optional(&self.pool).await?;
         row.as_ref().map(delivery).transpose()
     }
 }
@@ -233,6 +297,7 @@ fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
         recorded_at: timestamp(row.try_get("recorded_at")?)?,
         state,
         attempts: row.try_get("attempts")?,
+        under_way: row.try_get("leased")?,
         next_attempt_at: Some(next).filter(|_| state == DeliveryState::Pending),
         reason: row.try_get("reason")?,
         last_error: row.try_get("last_error")?,

@@ -37,11 +37,14 @@ pub const SILENCES: &str = "/api/v1/silences";
 /// Messages and what became of them.
 pub const DELIVERIES: &str = "/api/v1/deliveries";
 
+/// What anybody may read, where the configuration says so.
+pub const PUBLIC: &str = "/api/v1/public/stock.json";
+
 /// What the forms of pages are sent to.
 pub const FORMS: &str = "/do/";
 
-/// Always open: they say nothing of the stock.
-const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+/// Always open: they say nothing of the stock, but for what the operator shows to all.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", PUBLIC];
 /// Open, too: what a page of the sign-in needs.
 const ASSETS: &str = "/assets/";
 
@@ -129,7 +132,8 @@ impl Access {
         self.check_host(uri, headers)?;
         check_method(method, uri.path())?;
         self.check_token(uri.path(), headers)?;
-        if !["GET", "HEAD"].contains(&method.as_str()) {
+        // A browser asks by OPTIONS whether a page elsewhere may read; nothing is changed by it.
+        if !["GET", "HEAD", "OPTIONS"].contains(&method.as_str()) {
             self.check_asker(uri, headers)?;
         }
         let role = if self.closed { Role::Act } else { Role::Look };
@@ -212,6 +216,8 @@ pub fn allowed(path: &str) -> &'static str {
     let below = |list: &str| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('/'));
     if [HINTS, POLL].contains(&path) || path.starts_with(FORMS) {
         "POST"
+    } else if path == PUBLIC {
+        "GET, HEAD, OPTIONS"
     } else if [ACKS, SILENCES].contains(&path) {
         "GET, HEAD, POST"
     } else if below(DELIVERIES) && path.ends_with("/replay") {
@@ -232,6 +238,7 @@ fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
         "POST" => "Only POST is answered here.",
         "DELETE" => "Only DELETE is answered here.",
         "GET, HEAD, POST" => "Only GET, HEAD and POST are answered here.",
+        "GET, HEAD, OPTIONS" => "Only GET, HEAD and OPTIONS are answered here.",
         _ => "Only GET and HEAD are answered here.",
     };
     Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))
@@ -240,7 +247,10 @@ fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
 /// Sets the headers that every answer carries; `allowed` are the methods of the path.
 pub fn harden(status: StatusCode, allowed: &'static str, headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // What is for all may be loaded by all.
+        if name.as_str() != "cross-origin-resource-policy" || !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -43,6 +43,8 @@ use crate::web::body;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::lists;
+use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
 use crate::web::places::Closing;
@@ -185,7 +187,14 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/alerts", get(lists::alerts::page))
+        .route("/pools", get(lists::pools::page))
+        .route("/sources", get(lists::sources::page))
+        .route("/do/poll", post(lists::sources::poll))
         .route("/products/{instance}/{pid}", get(product::product))
+        .route("/deliveries", get(deliveries::page))
+        .route("/deliveries/{id}", get(deliveries::one))
+        .route("/do/replay", post(deliveries::replay))
         .route("/assets/{name}", get(assets::asset_file))
         .route("/live", get(live::live))
         .route("/metrics", get(scrape::metrics))

@@ -13,6 +13,8 @@ mod daemon;
 mod shop;
 #[path = "../support/peers.rs"]
 mod peers;
+#[path = "../support/prometheus.rs"]
+mod prometheus;
 #[path = "../support/receivers.rs"]
 mod receivers;
 
@@ -28,7 +30,7 @@ mod shops;
 mod names;
 mod commands;
 mod secrets;
-mod prometheus;
+mod scraped;
 mod heartbeat;
 mod people;
 mod held;

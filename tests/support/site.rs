@@ -28,7 +28,8 @@ pub struct Site {
     pub address: SocketAddr,
     pub view: Arc<View>,
     pub store: Store,
-    _folder: tempfile::TempDir,
+    /// Where the database is.
+    pub folder: tempfile::TempDir,
     pub cancel: CancellationToken,
     pub served: JoinHandle<()>,
 }
@@ -92,7 +93,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         address: bound.address().unwrap(),
         view,
         store,
-        _folder: folder,
+        folder,
         served: tokio::spawn(bound.serve(cancel.clone())),
         cancel,
     }
@@ -107,6 +108,49 @@ pub async fn database() -> (Store, tempfile::TempDir) {
     (Store::open(&settings).await.unwrap().store, folder)
 }
 
+fn answer(bytes: Vec<u8>) -> Answer {
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+/// The fields of the page's form that is sent there and holds that text, as the page fills them in.
+pub fn form(page: &str, action: &str, holding: &str) -> Vec<(String, String)> {
+    let start = format!("action=\"{action}\"");
+    let forms = page.split("<form").filter(|form| form.contains(&start));
+    let forms = forms.map(|form| form.split("</form>").next().unwrap_or_default());
+    let mut found = forms.filter(|form| form.contains(holding));
+    let form = found
+        .next()
+        .unwrap_or_else(|| panic!("no form {action} with {holding}: {page}"));
+    let attribute = |tag: &str, name: &str| -> Option<String> {
+        let value = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
+        Some(
+            value
+                .replace("&#38;", "&")
+                .replace("&#34;", "\"")
+                .replace("&#39;", "'"),
+        )
+    };
+    let inputs = form
+        .split("<input")
+        .skip(1)
+        .filter_map(|input| input.split('>').next());
+    inputs
+        .filter_map(|input| {
+            Some((
+                attribute(input, "name")?,
+                attribute(input, "value").unwrap_or_default(),
+            ))
+        })
+        .collect()
+}
+
 impl Site {
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n"))
@@ -116,14 +160,18 @@ impl Site {
     /// Sends the head (without its last, empty line) and reads to the end.
     pub async fn ask(&self, head: &str) -> Answer {
         let bytes = self.raw(&format!("{head}Connection: close\r\n\r\n")).await;
-        let text = String::from_utf8(bytes).expect("UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Answer {
-            status: status.expect("a status"),
-            head: head.to_lowercase(),
-            body: body.to_owned(),
-        }
+        answer(bytes)
+    }
+
+    /// Sends a form as a browser does that shows a page of this site.
+    pub async fn send(&self, path: &str, fields: &[(String, String)]) -> Answer {
+        let body = serde_urlencoded::to_string(fields).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        answer(self.raw(&head).await)
     }
 
     pub async fn raw(&self, request: &str) -> Vec<u8> {

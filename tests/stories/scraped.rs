@@ -1,36 +1,21 @@
 //! `/metrics` as Prometheus' own tools read it: promtool finds nothing, and a real Prometheus scrapes and answers.
 
-use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::CONTROLLED;
-use crate::daemon::Home;
-use crate::daemon::ask;
 use crate::daemon::eventually;
 use crate::daemon::metric;
 use crate::home;
-use crate::peers::skip;
+use crate::prometheus::Prometheus;
+use crate::prometheus::is_there;
 use crate::receivers::Receivers;
 use crate::shop::Mode;
 use crate::shop::Shop;
 use crate::shop::item;
-
-fn is_there(program: &str) -> bool {
-    let answer = Command::new(program).arg("--version").output();
-    if answer.is_err() {
-        skip(&format!(
-            "no {program} (Debian's package prometheus; scripts/test installs it)"
-        ));
-    }
-    answer.is_ok()
-}
 
 /// What promtool has to say of the text: nothing, where all is well.
 fn promtool(metrics: &str) -> String {
@@ -82,58 +67,6 @@ fn promtool_finds_nothing_to_say_of_the_metrics_in_good_times_and_in_bad() {
     daemon.stop();
 }
 
-/// A Prometheus of Debian's; killed when dropped.
-struct Prometheus {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Prometheus {
-    fn start(home: &Home, daemon: SocketAddr, token: &str) -> Self {
-        // The port is free again for the moment that Prometheus takes to bind it.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        home.write("prometheus.yml", &format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: stock\n  authorization: {{credentials: {token}}}\n  static_configs: [{{targets: ['{daemon}']}}]\n"
-        ));
-        let log = fs::File::create(home.path("prometheus.log")).unwrap();
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", home.path("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", home.path("tsdb").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, address }
-    }
-
-    /// The samples of a query: their labels and values.
-    fn query(&self, query: &str) -> Vec<(Value, f64)> {
-        let Ok(answer) = ask(self.address, &format!("/api/v1/query?query={query}"), "") else {
-            return Vec::new();
-        };
-        let answer: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let samples = answer["data"]["result"].as_array().cloned().unwrap_or_default();
-        samples
-            .iter()
-            .map(|sample| {
-                (
-                    sample["metric"].clone(),
-                    sample["value"][1].as_str().unwrap().parse().unwrap(),
-                )
-            })
-            .collect()
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_real_prometheus_scrapes_with_the_token_and_agrees_with_page_and_api_on_every_product() {
     if !is_there("prometheus") {
@@ -147,7 +80,13 @@ fn a_real_prometheus_scrapes_with_the_token_and_agrees_with_page_and_api_on_ever
     let mut daemon = home.start();
     receivers.wait_for(1);
     assert_eq!(daemon.ask("/metrics", "").unwrap().status, 401);
-    let prometheus = Prometheus::start(&home, daemon.address, "a-token-for-prometheus");
+    let prometheus = Prometheus::start(
+        &home,
+        &format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: stock\n  authorization: {{credentials: a-token-for-prometheus}}\n  static_configs: [{{targets: ['{}']}}]\n",
+            daemon.address
+        ),
+    );
     let levels = eventually("Prometheus has the levels", || {
         let levels = prometheus.query("whmcs_stock_level");
         (levels.len() == 5).then_some(levels)
