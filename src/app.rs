@@ -440,6 +440,7 @@ impl Generation {
     fn say_when(&self, view: &View) {
         view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
         view.limit_combinations(Arc::clone(&self.config.combinations));
+        view.open_to_all(self.config.public.clone());
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

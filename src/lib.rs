@@ -7,6 +7,7 @@ pub mod domain {
     pub mod source;
     pub mod pattern;
     pub mod metrics;
+    pub mod feed;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -234,6 +235,7 @@ pub mod config {
     pub mod server_tls;
     pub mod web_file;
     pub mod access;
+    pub mod public;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -354,6 +356,7 @@ pub mod web {
         pub mod sources;
         pub mod summary;
         pub mod windows;
+        pub mod public;
         pub mod tidy;
         pub mod openapi;
         pub mod routes;

@@ -183,6 +183,7 @@ const SECTIONS: &[&str] = &[
     "report",
     "maintenance",
     "metrics",
+    "public",
 ];
 
 /// Words that stand left of a `=`.
@@ -269,6 +270,11 @@ const WORDS: &[&str] = &[
     "lasts",
     "pools",
     "comment",
+    "fields",
+    "level_cap",
+    "origins",
+    "max_age",
+    "stale_after",
 ];
 
 fn is_a_key(word: &str) -> bool {

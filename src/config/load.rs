@@ -32,6 +32,7 @@ use crate::config::maintenance;
 use crate::config::metrics;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
+use crate::config::public;
 use crate::config::reader::Reader;
 use crate::config::reports;
 use crate::config::reports::ReportConfig;
@@ -42,6 +43,7 @@ use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
 use crate::domain::metrics::CombinationSeries;
+use crate::domain::feed::Feed;
 use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub combinations: Arc<CombinationSeries>,
     /// Times that come again and again, in which nothing is told of what they match.
     pub windows: Arc<[Window]>,
+    /// What anybody may see without a sign-in; nothing where `None`.
+    pub public: Option<Arc<Feed>>,
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
@@ -255,6 +259,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let capacities = capacities::read(reader, &mut root, &names);
     let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
     let combinations = metrics::read(reader, &mut root, &names);
+    let public = public::read(reader, &mut root, &names);
     let http = daemon::http(reader);
     let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url).good();
     let heartbeat_url = heartbeat.map(|url| SecretString::from(String::from(url.value)));
@@ -295,6 +300,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             capacities: Arc::new(capacities),
             combinations: Arc::new(combinations?),
             windows,
+            public,
             timezone: zone.zone,
             timezone_name: zone.name,
             reminder_at,

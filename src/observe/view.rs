@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
 use crate::domain::metrics::CombinationSeries;
+use crate::domain::feed::Feed;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
 use crate::scheduler::Schedule;
@@ -34,6 +35,8 @@ pub struct Seen {
     pub pools: Arc<Board>,
     /// The maintenance windows of the configuration.
     pub windows: Arc<[Window]>,
+    /// What anybody may see without a sign-in.
+    pub public: Option<Arc<Feed>>,
     /// `TIMEZONE`; UTC where it was not said.
     pub zone: Option<TimeZone>,
     /// Which combinations have series in the metrics.
@@ -110,6 +113,7 @@ impl View {
                 channels,
                 pools: Arc::default(),
                 windows: Arc::from([]),
+                public: None,
                 zone: None,
                 combinations: Arc::default(),
             })),
@@ -187,6 +191,11 @@ impl View {
     /// From now on these combinations have series in the metrics.
     pub fn limit_combinations(&self, combinations: Arc<CombinationSeries>) {
         self.change(|seen| seen.combinations = combinations);
+    }
+
+    /// From now on this is what anybody may see without a sign-in.
+    pub fn open_to_all(&self, public: Option<Arc<Feed>>) {
+        self.change(|seen| seen.public = public);
     }
 
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;

@@ -54,6 +54,9 @@ pub const ACKS: &str = "/api/v1/acks";
 /// What is not to be told of.
 pub const SILENCES: &str = "/api/v1/silences";
 
+/// What anybody may read, where the configuration says so.
+pub const PUBLIC: &str = "/api/v1/public/stock.json";
+
 /// What the forms of pages are sent to.
 pub const FORMS: &str = "/do/";
 /// The page of the sign-in.
@@ -84,8 +87,8 @@ pub const CHANGES: [(&str, &str); 15] = [
 /// Paths that look and change, each by its method.
 const BOTH: [&str; 2] = [ACKS, SILENCES];
 
-/// Always open: they say nothing of the stock.
-const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+/// Always open: they say nothing of the stock, but for what the operator shows to all.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", PUBLIC];
 /// Open, too: what a page of the sign-in needs.
 const ASSETS: &str = "/assets/";
 
@@ -121,10 +124,10 @@ impl<'a> Asked<'a> {
         hosts::is_secure(self.headers, self.tls)
     }
 
-    /// Whether it looks only.
+    /// Whether it looks only. By OPTIONS a browser asks whether a page elsewhere may read; nothing is changed by it.
     #[must_use]
     pub fn is_look(&self) -> bool {
-        ["GET", "HEAD"].contains(&self.method.as_str())
+        ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
     }
 }
 
@@ -381,6 +384,9 @@ impl Access {
 /// The methods that a path answers, as `Allow` has them.
 #[must_use]
 pub fn allowed(path: &str) -> &'static str {
+    if path == PUBLIC {
+        return "GET, HEAD, OPTIONS";
+    }
     let change = CHANGES.iter().find(|(_, pattern)| matches(pattern, path));
     match change {
         Some((_, pattern)) if BOTH.contains(pattern) => "GET, HEAD, POST",
@@ -410,6 +416,7 @@ fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
         "POST" => "Only POST is answered here.",
         "DELETE" => "Only DELETE is answered here.",
         "GET, HEAD, POST" => "Only GET, HEAD and POST are answered here.",
+        "GET, HEAD, OPTIONS" => "Only GET, HEAD and OPTIONS are answered here.",
         _ => "Only GET and HEAD are answered here.",
     };
     Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))

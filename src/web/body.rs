@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Matcher;
+use crate::notify::clean;
 use crate::people::when;
 use crate::people::when::Day;
 use crate::people::when::NoTime;
@@ -81,12 +82,30 @@ impl Fields {
             .ok_or_else(|| Problem::parameter(name, format!("\"{name}\" is missing.")))
     }
 
+    /// A text of at most so many characters; `None` where it is missing or null.
+    pub fn at_most(&self, name: &'static str, most: usize) -> Result<Option<&str>, Problem> {
+        match self.text(name)? {
+            Some(text) if text.chars().count() > most => {
+                let detail = format!("\"{name}\" has at most {most} characters.");
+                Err(Problem::parameter(name, detail))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// A text of at most so many characters that must be there, and not blank.
+    pub fn short(&self, name: &'static str, most: usize) -> Result<&str, Problem> {
+        let text = self
+            .at_most(name, most)?
+            .filter(|text| !clean::line(text, most).is_empty());
+        text.ok_or_else(|| Problem::parameter(name, format!("\"{name}\" is missing.")))
+    }
+
     /// A whole number; `None` where it is missing or null.
     pub fn number(&self, name: &'static str) -> Result<Option<i64>, Problem> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value
-                .as_i64()
+            Some(value) => whole(value)
                 .map(Some)
                 .ok_or_else(|| Problem::parameter(name, format!("\"{name}\" must be a whole number."))),
         }
@@ -104,11 +123,20 @@ impl Fields {
             return Ok(None);
         };
         when::ahead(text, day, zone, now).map(Some).map_err(|why| {
-            let detail = match why {
-                NoTime::Unreadable => format!("\"{name}\" must be {}.", when::FORMS),
-                NoTime::TooFar => format!("\"{name}\" is too far off."),
+            let (status, detail) = match why {
+                NoTime::Unreadable => (
+                    StatusCode::BAD_REQUEST,
+                    format!("\"{name}\" must be {}.", when::FORMS),
+                ),
+                NoTime::TooFar => (
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    format!("\"{name}\" is too far off."),
+                ),
             };
-            Problem::parameter(name, detail)
+            Problem {
+                status,
+                ..Problem::parameter(name, detail)
+            }
         })
     }
 
@@ -162,9 +190,16 @@ impl Fields {
     }
 }
 
+/// A whole number, also one that is written as `42.0`.
+fn whole(value: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "within what floats hold exactly")]
+    let of_float = |float: f64| (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64);
+    value.as_i64().or_else(|| of_float(value.as_f64()?))
+}
+
 fn pattern(value: &Value) -> Option<Pattern> {
     match value {
-        Value::Number(id) => id.as_i64().map(Pattern::Id),
+        Value::Number(_) => whole(value).map(Pattern::Id),
         Value::String(text) if !text.trim().is_empty() => Some(Pattern::text(text.trim())),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }

@@ -59,7 +59,7 @@ pub struct Promises<'a> {
 
 /// "Look now", from whoever knows of a change: the companion in WHMCS, for one. The signature is that of Standard
 /// Webhooks, over the exact bytes of the body.
-#[utoipa::path(post, path = "/api/v1/hints", tag = "polls", request_body = NewHint, params(
+#[utoipa::path(post, path = "/api/v1/hints", tag = "polls", request_body = NewHint, security(()), params(
     ("webhook-id" = Option<String>, Header, description = "Another one for each hint; up to 256 visible signs."),
     ("webhook-timestamp" = Option<String>, Header, description = "Unix seconds, within five minutes."),
     ("webhook-signature" = Option<String>, Header, description = "`v1,…`; several with spaces between them."),

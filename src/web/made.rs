@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use crate::domain::alerting::state::Memory;
@@ -93,6 +94,15 @@ pub fn shops(seen: &Seen) -> Vec<(&str, &Memory)> {
 #[must_use]
 pub fn faulty(fault: Fault) -> Problem {
     Problem::parameter(fault.field, fault.problem)
+}
+
+/// The same for what programs ask for: it can be read, but makes no sense.
+#[must_use]
+pub fn senseless(fault: Fault) -> Problem {
+    Problem {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        ..faulty(fault)
+    }
 }
 
 fn ended_or(app: &AppState, ended: bool, problem: &'static str) -> Result<(), Problem> {

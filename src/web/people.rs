@@ -27,7 +27,7 @@ use crate::web::answers::wanted::NewAck;
 use crate::web::answers::wanted::NewSilence;
 use crate::web::body::Fields;
 use crate::web::made;
-use crate::web::made::faulty;
+use crate::web::made::senseless;
 use crate::web::made::shops;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
@@ -93,6 +93,7 @@ impl Row for SilenceItem {
 #[utoipa::path(post, path = "/api/v1/acks", tag = "people", request_body = NewAck, responses(
     (status = 201, description = "The ack.", body = AckItem),
     (status = 404, description = "Nothing, or more than one thing, has that name."),
+    (status = 422, description = "It can be read, but makes no sense: the time has passed, for one."),
 ))]
 pub async fn make_ack(
     State(app): State<AppState>,
@@ -104,13 +105,13 @@ pub async fn make_ack(
     let now = Timestamp::now();
     let seen = app.view.seen();
     let new = draft::ack(
-        fields.needed("by")?,
-        fields.text("note")?.unwrap_or_default(),
+        fields.short("by", 100)?,
+        fields.at_most("note", 500)?.unwrap_or_default(),
         fields.number("quantity")?,
         fields.ahead("eta", Day::End, &seen.zone(), now)?,
         now,
     );
-    let new = new.map_err(faulty)?;
+    let new = new.map_err(senseless)?;
     let made::MadeAck { id, instance } = made::ack(&app, fields.needed("alert_id")?, &new, now).await?;
     let reader = app.store.reader();
     let made = reader
@@ -158,6 +159,7 @@ pub async fn end_ack(State(app): State<AppState>, Path(id): Path<String>) -> Res
 /// Keeps what the matcher is for from being told of for a while.
 #[utoipa::path(post, path = "/api/v1/silences", tag = "people", request_body = NewSilence, responses(
     (status = 201, description = "The silence, and what it is for now.", body = MadeSilence),
+    (status = 422, description = "It can be read, but makes no sense: it would be over before it begins, for one."),
 ))]
 pub async fn make_silence(
     State(app): State<AppState>,
@@ -175,11 +177,11 @@ pub async fn make_silence(
         fields.matcher()?,
         fields.ahead("starts_at", Day::Begin, &zone, now)?,
         ends_at,
-        fields.needed("by")?,
-        fields.needed("comment")?,
+        fields.short("by", 100)?,
+        fields.short("comment", 500)?,
         now,
     );
-    let made = made::silence(&app, &new.map_err(faulty)?, now).await?;
+    let made = made::silence(&app, &new.map_err(senseless)?, now).await?;
     let mut matches = matched(&seen, &made.matcher);
     let matches_total = matches.len();
     matches.truncate(NAMED);

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use bytes::Bytes;
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use crate::domain::feed::Feed;
 use crate::hints::desk::Desk;
 use crate::observe::counters::Counters;
 use crate::observe::metrics;
@@ -130,9 +134,12 @@ pub struct AppState {
     pub places: Places,
 }
 
+/// How long the public feed is not made anew.
+const KEPT: SignedDuration = SignedDuration::from_secs(1);
+
 /// The text of the stock series while somebody still reads it.
 #[derive(Debug, Default)]
-pub struct Scrapes(Mutex<Scraped>);
+pub struct Scrapes(Mutex<Scraped>, Mutex<Option<Fed>>);
 
 /// The last moment that was written down.
 #[derive(Debug, Default)]
@@ -141,6 +148,17 @@ struct Scraped {
     text: Weak<String>,
     /// Whether combinations went without series; that is said once.
     without: bool,
+}
+
+/// The public feed as it was last made.
+#[derive(Debug, Clone)]
+pub struct Fed {
+    pub made_at: Timestamp,
+    /// By what configuration.
+    pub feed: Arc<Feed>,
+    pub body: Bytes,
+    /// Of what it says, but for its age.
+    pub tag: String,
 }
 
 /// A text that all its readers share.
@@ -154,6 +172,32 @@ impl AsRef<[u8]> for Shared {
 }
 
 impl Scrapes {
+    /// The public feed, made anew at most once a second however many ask.
+    pub async fn public(
+        &self,
+        feed: &Arc<Feed>,
+        now: Timestamp,
+        make: impl FnOnce() -> (Bytes, String),
+    ) -> Fed {
+        let mut last = self.1.lock().await;
+        let fresh = last.as_ref().filter(|kept| {
+            let age = now.duration_since(kept.made_at);
+            Arc::ptr_eq(&kept.feed, feed) && !age.is_negative() && age < KEPT
+        });
+        if let Some(kept) = fresh {
+            return kept.clone();
+        }
+        let (body, tag) = make();
+        let kept = Fed {
+            made_at: now,
+            feed: Arc::clone(feed),
+            body,
+            tag,
+        };
+        *last = Some(kept.clone());
+        kept
+    }
+
     /// The stock series of the moment.
     pub async fn stock(&self, seen: &Arc<Seen>) -> Shared {
         let mut last = self.0.lock().await;

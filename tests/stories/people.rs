@@ -340,7 +340,7 @@ fn acks_and_silences_are_made_listed_and_ended_over_http() {
         "/api/v1/acks",
         json!({"alert_id": "default/1/-", "by": "Ann", "note": "PO 881", "quantity": 20, "eta": "2099-01-01T00:00:00Z"}),
     );
-    assert_eq!(made.status, 400, "more than five years: {}", made.body);
+    assert_eq!(made.status, 422, "more than five years: {}", made.body);
     assert_eq!(made.json()["parameter"], "eta");
     let made = post(
         "/api/v1/acks",

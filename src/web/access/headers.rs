@@ -49,7 +49,10 @@ pub struct Way<'a> {
 /// Sets the headers that every answer carries.
 pub fn harden(status: StatusCode, way: Way<'_>, headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // What is for all may be loaded by all.
+        if name.as_str() != "cross-origin-resource-policy" || !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if way.tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);

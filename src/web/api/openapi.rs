@@ -10,6 +10,7 @@ use crate::web::alerts;
 use crate::web::answers::reply::Reply;
 use crate::web::api::deliveries;
 use crate::web::api::product;
+use crate::web::api::public;
 use crate::web::api::sources;
 use crate::web::api::summary;
 use crate::web::api::tidy;
@@ -32,7 +33,7 @@ use crate::web::stock;
         license(name = "MIT", identifier = "MIT"),
     ),
     paths(
-        description, summary::summary, stock::stock, stock::pools, product::product, sources::sources, windows::windows, alerts::alerts, events::events, records::polls, records::history,
+        description, summary::summary, stock::stock, stock::pools, product::product, sources::sources, windows::windows, public::public, public::preflight, alerts::alerts, events::events, records::polls, records::history,
         deliveries::deliveries, deliveries::delivery, deliveries::replay, people::acks, people::make_ack,
         people::end_ack, people::silences, people::make_silence, people::end_silence, hints::hint, hints::poll,
     ),
@@ -44,6 +45,7 @@ use crate::web::stock;
         (name = "deliveries", description = "Messages and what became of them."),
         (name = "people", description = "Who takes care of what, and what is not told of for a while."),
         (name = "polls", description = "Having the shop looked at."),
+        (name = "public", description = "What the operator shows to all."),
         (name = "about", description = "The API itself."),
     ),
 )]

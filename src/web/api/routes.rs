@@ -11,6 +11,7 @@ use crate::web::alerts;
 use crate::web::api::deliveries;
 use crate::web::api::openapi;
 use crate::web::api::product;
+use crate::web::api::public;
 use crate::web::api::sources;
 use crate::web::api::summary;
 use crate::web::api::windows;
@@ -34,6 +35,7 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/deliveries", get(deliveries::deliveries)),
         ("/api/v1/deliveries/{id}", get(deliveries::delivery)),
         ("/api/v1/deliveries/{id}/replay", post(deliveries::replay)),
+        (access::PUBLIC, get(public::public).options(public::preflight)),
         ("/api/v1/summary", get(summary::summary)),
         ("/api/v1/sources", get(sources::sources)),
         ("/api/v1/windows", get(windows::windows)),

@@ -14,6 +14,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("Poll.outcome", &["accepted", "suspect", "failed"]),
     ("SilenceItem.state", &["waiting", "in_force", "over", "ended"]),
     ("Source.state", &["up", "failing", "down", "waiting"]),
+    ("PublicItem.state", &["known", "not_controlled", "unknown"]),
+    ("PublicItem.availability", &["in_stock", "low", "out", "unknown"]),
     ("Trust.state", &["full", "partial", "none"]),
     ("Promise.poll", &["now", "later", "with_the_next_poll"]),
     (
@@ -36,6 +38,16 @@ const OPTIONAL: &[&str] = &[
     "Item.combinations",
     "Thresholds.cover",
     "Problem.parameter",
+    "PublicItem.instance",
+    "PublicItem.product_id",
+    "PublicItem.product",
+    "PublicItem.group",
+    "PublicItem.combination",
+    "PublicItem.state",
+    "PublicItem.level",
+    "PublicItem.availability",
+    "LastKnown.last_level",
+    "LastKnown.last_known_at",
 ];
 
 /// Schemas of what is handed in: what they need is said in the code.
@@ -48,6 +60,50 @@ const HANDED_IN: &[&str] = &[
     "NewHintData",
 ];
 
+/// At least one sign that can be seen: no blank, no control sign, none that only reorders others.
+const VISIBLE: &str = "[^\\u0000-\\u0020\\u007f-\\u00a0\\u061c\\u1680\\u2000-\\u200b\\u200e\\u200f\\u2028-\\u202f\\u205f-\\u2069\\u3000\\ufeff\\ufff9-\\ufffb]";
+/// At least one sign that is no blank.
+const NOT_BLANK: &str =
+    "[^\\u0009-\\u000d\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+
+/// What texts that are handed in have to be like.
+fn texts() -> Vec<(&'static str, Value)> {
+    let ahead = json!({"anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "pattern": "^[1-9][0-9]{0,2}(m|h|d)$"},
+        {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    ]});
+    let or_null = |choices: &Value| {
+        let mut choices = choices.clone();
+        if let Some(list) = choices["anyOf"].as_array_mut() {
+            list.push(json!({"type": "null"}));
+        }
+        choices
+    };
+    vec![
+        (
+            "NewAck.by",
+            json!({"minLength": 1, "maxLength": 100, "pattern": VISIBLE}),
+        ),
+        ("NewAck.note", json!({"maxLength": 500})),
+        ("NewAck.quantity", json!({"maximum": 1_000_000_000})),
+        ("NewAck.eta", or_null(&ahead)),
+        (
+            "NewSilence.by",
+            json!({"minLength": 1, "maxLength": 100, "pattern": VISIBLE}),
+        ),
+        (
+            "NewSilence.comment",
+            json!({"minLength": 1, "maxLength": 500, "pattern": VISIBLE}),
+        ),
+        ("NewSilence.starts_at", or_null(&ahead)),
+        ("NewSilence.ends_at", ahead),
+        ("NewMatcher.options", json!({"maxProperties": 100})),
+        ("NewHint.type", json!({"enum": ["stock.hint"]})),
+    ]
+}
+
 /// The description with what is common to all.
 #[must_use]
 pub fn tidied(mut document: Value) -> Value {
@@ -59,26 +115,52 @@ pub fn tidied(mut document: Value) -> Value {
         }
     }
     for (place, words) in WORDS {
-        set_words(&mut document, place, words);
+        set(&mut document, place, &json!({ "enum": words }));
     }
+    for (place, rest) in texts() {
+        set(&mut document, place, &rest);
+    }
+    // What `anyOf` says stands for the type, too.
+    for place in ["NewAck.eta", "NewSilence.starts_at", "NewSilence.ends_at"] {
+        forget_type(&mut document, place);
+    }
+    document["components"]["schemas"]["NameOrId"] = json!({
+        "description": "A name with wildcards, not blank; or an id.",
+        "anyOf": [{"type": "integer", "format": "int64"}, {"type": "string", "pattern": NOT_BLANK}],
+    });
     if let Some(paths) = document["paths"].as_object_mut() {
-        for item in paths.values_mut().filter_map(Value::as_object_mut) {
-            for (method, operation) in item {
-                complete(method, operation);
+        for (path, item) in paths {
+            for (method, operation) in item.as_object_mut().into_iter().flatten() {
+                complete(path, method, operation);
             }
         }
     }
     document
 }
 
+fn forget_type(document: &mut Value, place: &str) {
+    let found = place
+        .split_once('.')
+        .and_then(|(name, field)| property(&mut document["components"]["schemas"][name], field));
+    if let Some(schema) = found.and_then(Value::as_object_mut) {
+        schema.remove("type");
+    }
+}
+
 /// Every field that is not left out at times.
 fn require(name: &str, schema: &mut Value) {
-    if let Some(parts) = schema["allOf"].as_array_mut() {
-        for part in parts {
-            require(name, part);
+    for part in parts(schema) {
+        // A part that is there at times is a part all the same: its fields are left out then.
+        if let Some(one) = part
+            .get("oneOf")
+            .and_then(Value::as_array)
+            .and_then(|choices| only(choices))
+        {
+            *part = one;
         }
+        require(name, part);
     }
-    let Some(properties) = schema["properties"].as_object() else {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
     let always: Vec<String> = properties
@@ -89,8 +171,8 @@ fn require(name: &str, schema: &mut Value) {
     schema["required"] = json!(always);
 }
 
-fn set_words(document: &mut Value, place: &str, words: &[&str]) {
-    let schema = match place.split(' ').collect::<Vec<_>>()[..] {
+fn set(document: &mut Value, place: &str, more: &Value) {
+    let mut schema = match place.split(' ').collect::<Vec<_>>()[..] {
         [method, path, parameter] => parameters(&mut document["paths"][path][method])
             .iter_mut()
             .find(|known| known["name"] == parameter)
@@ -99,30 +181,51 @@ fn set_words(document: &mut Value, place: &str, words: &[&str]) {
             .split_once('.')
             .and_then(|(name, field)| property(&mut document["components"]["schemas"][name], field)),
     };
-    if let Some(schema) = schema {
-        schema["enum"] = json!(words);
+    for (key, value) in more.as_object().into_iter().flatten() {
+        if let Some(schema) = schema.as_mut().and_then(|schema| schema.as_object_mut()) {
+            schema.insert(key.clone(), value.clone());
+        }
     }
 }
 
 fn property<'a>(schema: &'a mut Value, field: &str) -> Option<&'a mut Value> {
-    if schema["properties"].get(field).is_some() {
-        return schema["properties"].get_mut(field);
+    let own = schema
+        .get("properties")
+        .is_some_and(|own| own.get(field).is_some());
+    if own {
+        return schema.get_mut("properties")?.get_mut(field);
     }
-    let parts = schema["allOf"].as_array_mut()?;
-    parts.iter_mut().find_map(|part| property(part, field))
+    parts(schema).iter_mut().find_map(|part| property(part, field))
+}
+
+/// The schemas that a schema is put together of.
+fn parts(schema: &mut Value) -> &mut [Value] {
+    list(schema, "allOf")
 }
 
 fn parameters(operation: &mut Value) -> &mut [Value] {
-    operation["parameters"]
-        .as_array_mut()
+    list(operation, "parameters")
+}
+
+fn list<'a>(of: &'a mut Value, name: &str) -> &'a mut [Value] {
+    of.get_mut(name)
+        .and_then(Value::as_array_mut)
         .map_or(&mut [], Vec::as_mut_slice)
 }
 
-fn complete(method: &str, operation: &mut Value) {
+/// The choice that is not null.
+fn only(choices: &[Value]) -> Option<Value> {
+    choices.iter().find(|choice| choice["type"] != "null").cloned()
+}
+
+fn complete(path: &str, method: &str, operation: &mut Value) {
     let mut is_list = false;
     for parameter in parameters(operation) {
         is_list |= parameter["name"] == "format";
         not_null(&mut parameter["schema"]);
+        if parameter["name"] == "cursor" && path != "/api/v1/stock" {
+            parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
+        }
         if parameter["name"] == "format" {
             parameter["schema"]["enum"] = json!(["json", "csv"]);
         }
@@ -159,13 +262,13 @@ fn complete(method: &str, operation: &mut Value) {
 
 /// A parameter is there or not; it is never null.
 fn not_null(schema: &mut Value) {
-    if let Some(kinds) = schema["type"].as_array() {
-        let kind = kinds.iter().find(|kind| *kind != "null").cloned();
-        schema["type"] = kind.unwrap_or(Value::Null);
+    let kinds = schema.get("type").and_then(Value::as_array);
+    if let Some(kind) = kinds.and_then(|kinds| kinds.iter().find(|kind| *kind != "null").cloned()) {
+        schema["type"] = kind;
     }
-    if let Some(choices) = schema["oneOf"].as_array() {
-        let one = choices.iter().find(|choice| choice["type"] != "null").cloned();
-        *schema = one.unwrap_or(Value::Null);
+    let choices = schema.get("oneOf").and_then(Value::as_array);
+    if let Some(one) = choices.and_then(|choices| only(choices)) {
+        *schema = one;
     }
 }
 
@@ -178,7 +281,7 @@ fn make_conditional(responses: &mut Map<String, Value>, is_list: bool) {
             good["headers"]["Link"] = text;
             good["content"]["text/csv"] = json!({"schema": {"type": "string"}});
         }
-        if good["description"] == "" {
+        if good["description"].as_str().unwrap_or_default().is_empty() {
             good["description"] = json!("As asked for.");
         }
     }
