@@ -13,6 +13,8 @@ mod fixture;
 mod harness;
 #[path = "web/lists.rs"]
 mod listed;
+#[path = "web/product.rs"]
+mod product_page;
 #[path = "web/pools.rs"]
 mod pools;
 
