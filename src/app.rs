@@ -156,6 +156,7 @@ async fn run_on(
         store,
         ticker: Ticker::default(),
     };
+    lasting.counters.reloaded(Some(Timestamp::now()));
     configure_desk(&lasting.desk, &generation.config);
     generation.say_when(&lasting.view);
     generation.show_pools(&lasting.store, &lasting.view).await?;
@@ -166,6 +167,7 @@ async fn run_on(
         store: lasting.store.clone(),
         desk: Arc::clone(&lasting.desk),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Places::default(),
     };
     let settings = web_settings(&generation.config);
@@ -238,10 +240,10 @@ async fn generations(
                 () = control.stop.cancelled() => break None,
                 () = control.reload.notified() => {
                     let next = load();
-                    lasting.counters.reloaded(next.is_some());
                     if next.is_some() {
                         break next;
                     }
+                    lasting.counters.reloaded(None);
                 }
                 fault = loops.fault() => {
                     loops.stop(GRACE).await;
@@ -269,9 +271,10 @@ async fn generations(
                 door.change(&web_settings(&fresh.config));
                 configure_desk(&lasting.desk, &fresh.config);
                 *generation = fresh;
+                lasting.counters.reloaded(Some(Timestamp::now()));
             }
             Err(error) => {
-                lasting.counters.reloaded(false);
+                lasting.counters.reloaded(None);
                 tracing::error!(%error, "The new configuration cannot be used; the old one stays.");
                 continue;
             }

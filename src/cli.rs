@@ -29,6 +29,7 @@ pub mod call;
 pub mod report;
 pub mod diagnosis;
 pub mod doctor;
+pub mod past;
 pub mod demo;
 
 use crate::cli::arguments::Arguments;

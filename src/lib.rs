@@ -75,6 +75,7 @@ pub mod simulator {
     pub mod shop;
     pub mod samples;
     pub mod story;
+    pub mod past;
     pub mod faults;
     pub mod api;
     pub mod http;
@@ -138,6 +139,7 @@ pub mod store {
     pub mod shops;
     pub mod digest;
     pub mod reports;
+    pub mod sessions;
 }
 pub mod charts {
     pub mod digits;
@@ -226,6 +228,7 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod access;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -280,6 +283,7 @@ pub mod observe {
     pub mod said;
     pub mod text;
     pub mod process;
+    pub mod database;
     pub mod metrics;
     pub mod redact;
     pub mod log;
@@ -296,9 +300,14 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
-    pub mod state;
     pub mod params;
     pub mod overview;
+    pub mod pools;
+    pub mod fold;
+    pub mod filters;
+    pub mod index;
+    pub mod kept;
+    pub mod state;
     pub mod show;
     pub mod frame;
     pub mod posted;
@@ -306,7 +315,6 @@ pub mod web {
     pub mod made;
     pub mod fields;
     pub mod live;
-    pub mod pools;
     pub mod access;
     pub mod scrape;
     pub mod health;
@@ -317,8 +325,13 @@ pub mod web {
     pub mod hints;
     pub mod body;
     pub mod people;
+    pub mod selection;
+    pub mod trust;
+    pub mod rows;
+    pub mod next;
     pub mod actions;
     pub mod page;
+    pub mod sign_in;
     pub mod product_events;
     pub mod product_past;
     pub mod product_choices;
@@ -329,6 +342,14 @@ pub mod web {
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;
+        pub mod open;
+        pub mod past;
+        pub mod mutes;
+        pub mod alerts;
+        pub mod strip;
+        pub mod monitor;
+        pub mod sources;
+        pub mod pools;
     }
     pub mod server;
 }

@@ -1,5 +1,6 @@
 //! When to run next, and the one loop that repeats a step until shutdown.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,29 @@ pub struct CronSchedule {
     /// Six fields, the first one seconds.
     expression: String,
     zone: TimeZone,
+}
+
+/// As people configure it: `every 5m`, `*/15 9-17 * * MON-FRI`.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every(duration) => write!(f, "every {}", in_units(*duration)),
+            Self::Cron(cron) => {
+                let expression = cron.expression.as_str();
+                f.write_str(expression.strip_prefix("0 ").unwrap_or(expression))
+            }
+        }
+    }
+}
+
+/// In the greatest units that leave nothing over: `1h30m`, `250ms`.
+fn in_units(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    let (seconds, rest) = (millis / 1000 % 60, millis % 1000);
+    let parts = [(hours, "h"), (minutes, "m"), (seconds, "s"), (rest, "ms")];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, unit)| format!("{count}{unit}")).collect()
 }
 
 /// Why a text is not a schedule.

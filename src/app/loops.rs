@@ -225,6 +225,7 @@ impl Poll {
             },
             Why::Nudged | Why::OnTime => {
                 self.wanted.scheduled(begins);
+                self.note_interval(now);
                 Vec::new()
             }
         };
@@ -244,6 +245,15 @@ impl Poll {
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
             Err(error) => self.not_recorded(&error),
+        }
+    }
+
+    /// By a cron schedule a night may be a long interval: nothing is late then.
+    fn note_interval(&self, now: Timestamp) {
+        let next = self.schedule.next_after(now);
+        let interval = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+        if let Some(interval) = interval {
+            self.counters.poll_interval(&self.check.shop.name, interval);
         }
     }
 

@@ -60,10 +60,12 @@ pub fn plan(report: &ReportConfig) -> Plan {
 #[must_use]
 pub fn web_settings(config: &Config) -> Settings {
     Settings {
-        listen: config.http.listen,
-        token: config.http.token.clone(),
+        token: config.http.access.token.clone(),
+        read_token: config.http.access.read_token.clone(),
         metrics_public: config.http.metrics_public,
-        allowed_hosts: Vec::new(),
+        allowed_hosts: config.http.access.allowed_hosts.clone(),
+        page_host: config.http.page_host(),
+        ..Settings::on(config.http.listen)
     }
 }
 
@@ -105,7 +107,8 @@ pub fn secrets(config: &Config) -> Vec<String> {
     for (_, email) in config.reports.iter().filter_map(|report| report.own.as_ref()) {
         secrets.extend(&email.password);
     }
-    secrets.extend(&config.http.token);
+    secrets.extend(&config.http.access.token);
+    secrets.extend(&config.http.access.read_token);
     secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
     let mut texts: Vec<String> = config.channels.iter().flat_map(topics).collect();

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::app;
@@ -16,6 +17,7 @@ use crate::app::Control;
 use crate::cli::arguments::DemoArguments;
 use crate::cli::exit::Exit;
 use crate::cli::fail;
+use crate::cli::past;
 use crate::cli::print;
 use crate::cli::run;
 use crate::config::load::Config;
@@ -48,6 +50,8 @@ struct Stage {
     shop: Simulator,
     mail: MailSink,
     hook: WebhookSink,
+    /// Whom the monitor tells each minute that it lives.
+    watcher: WebhookSink,
     folder: Folder,
 }
 
@@ -81,13 +85,9 @@ pub async fn demo(options: &DemoArguments) -> Exit {
         place,
         Redactor::default(),
     );
-    let sources = match stage.sources(listen) {
-        Ok(sources) => sources,
-        Err(error) => return fail(Exit::Internal, &format!("The demo cannot be set up: {error}")),
-    };
-    let config = match Config::load(&sources) {
+    let config = match stage.configured(listen).await {
         Ok(config) => config,
-        Err(errors) => return fail(Exit::Internal, &errors.to_string()),
+        Err(error) => return fail(Exit::Internal, &format!("The demo cannot be set up: {error}")),
     };
     let control = Control::default();
     if let Err(error) = run::listen_for_signals(&control) {
@@ -138,8 +138,18 @@ impl Stage {
             shop: Simulator::start(Shop::sample()).await?,
             mail: MailSink::start().await?,
             hook: WebhookSink::start().await?,
+            watcher: WebhookSink::start().await?,
             folder,
         })
+    }
+
+    /// The configuration, once the shop has its history.
+    async fn configured(&self, listen: SocketAddr) -> anyhow::Result<Config> {
+        let sources = self.sources(listen)?;
+        let mut before = Config::load(&sources)?;
+        before.channels.clear();
+        past::record(before, &self.shop.shop_handle(), Timestamp::now()).await?;
+        Ok(Config::load(&sources)?)
     }
 
     /// The very configuration an operator would write, pointed at the stage.
@@ -162,6 +172,8 @@ impl Stage {
             ("ALERT_EMAIL_TO", "sales@shop.example".to_owned()),
             ("WEBHOOK_URL", self.hook.url()),
             ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
+            ("HEARTBEAT_URL", self.watcher.url()),
+            ("REPORT_SCHEDULE", "0 9 * * mon".to_owned()),
             ("HTTP_LISTEN", listen.to_string()),
             (
                 "DATABASE_URL",

@@ -7,6 +7,8 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
+use crate::config::access;
+use crate::config::access::AccessConfig;
 use crate::config::findings::Given;
 use crate::config::findings::Place;
 use crate::config::findings::Wrong;
@@ -22,14 +24,23 @@ use crate::store::db::StoreSettings;
 pub struct HttpConfig {
     pub listen: SocketAddr,
     /// For page and API, and for metrics unless `metrics_public`.
-    pub token: Option<SecretString>,
-    /// May listen beyond loopback without a token.
+    pub access: AccessConfig,
+    /// May listen beyond loopback without credentials.
     pub allow_public: bool,
     pub metrics_public: bool,
     /// Where people reach the page; messages and reports link there.
     pub page_url: Option<String>,
     /// What hints are signed with that may be about any shop.
     pub hint_secret: Option<SecretString>,
+}
+
+impl HttpConfig {
+    /// The host name under which people reach the page.
+    #[must_use]
+    pub fn page_host(&self) -> Option<String> {
+        let url = reqwest::Url::parse(self.page_url.as_deref()?).ok()?;
+        url.host_str().map(str::to_lowercase)
+    }
 }
 
 /// The log on stderr.
@@ -126,7 +137,7 @@ fn database_path(text: &str) -> Result<String, Wrong> {
 /// What listens where, and who may look.
 pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let listen = reader.setting(&keys::HTTP_LISTEN, values::listen);
-    let token = reader.setting(&keys::HTTP_TOKEN, token);
+    let (access, sound) = access::read(reader);
     let allow_public = reader.setting(&keys::HTTP_ALLOW_PUBLIC, values::flag);
     let metrics_public = reader.setting(&keys::METRICS_PUBLIC, values::flag);
     let page_url = reader.setting(&keys::PAGE_URL, urls::page_url);
@@ -134,7 +145,8 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let allowed = matches!(&allow_public, Given::Is(Placed { value: true, .. }));
     if let Given::Is(listen) = &listen
         && !listen.value.ip().is_loopback()
-        && token.is_absent()
+        && sound
+        && !access.is_closed()
         && !allowed
     {
         let wrong = Wrong::new(
@@ -145,11 +157,6 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
             .findings
             .wrong(keys::HTTP_LISTEN.name, listen.place.clone(), wrong);
     }
-    let token = match token {
-        Given::Absent => None,
-        Given::Is(token) => Some(token.value),
-        Given::Broken => return None,
-    };
     let hint_secret = match hint_secret {
         Given::Absent => None,
         Given::Is(secret) => Some(secret.value),
@@ -162,23 +169,12 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     };
     Some(HttpConfig {
         listen: listen.good()?.value,
-        token,
+        access: sound.then_some(access)?,
         allow_public: allow_public.good()?.value,
         metrics_public: metrics_public.good()?.value,
         page_url,
         hint_secret,
     })
-}
-
-fn token(text: &str) -> Result<SecretString, Wrong> {
-    let good = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if good && text.len() >= 8 {
-        return Ok(SecretString::from(text));
-    }
-    Err(Wrong::new(
-        "is shorter than 8 characters, or holds others than letters, digits and signs",
-        "Make one with: openssl rand -hex 24",
-    ))
 }
 
 /// `LOG_LEVEL` (else `RUST_LOG`) and `LOG_FORMAT`

@@ -69,6 +69,8 @@ pub const REPORT_PERIOD: Key = key("REPORT_PERIOD", Kind::Plain, None);
 pub const REPORT_EMAIL_TO: Key = key("REPORT_EMAIL_TO", Kind::Plain, None);
 pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:9717"));
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
+pub const HTTP_READ_TOKEN: Key = key("HTTP_READ_TOKEN", Kind::Secret, None);
+pub const HTTP_ALLOWED_HOSTS: Key = key("HTTP_ALLOWED_HOSTS", Kind::Plain, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
 pub const PAGE_URL: Key = key("PAGE_URL", Kind::Url, None);
@@ -80,7 +82,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 44] = [
+pub const ALL: [&Key; 46] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -116,6 +118,8 @@ pub const ALL: [&Key; 44] = [
     &REPORT_EMAIL_TO,
     &HTTP_LISTEN,
     &HTTP_TOKEN,
+    &HTTP_READ_TOKEN,
+    &HTTP_ALLOWED_HOSTS,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,
     &PAGE_URL,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus::Encoder;
+use prometheus::GaugeVec;
 use prometheus::HistogramOpts;
 use prometheus::HistogramVec;
 use prometheus::IntCounterVec;
@@ -33,6 +34,7 @@ const SECONDS: [f64; 12] = [
 pub struct Counters {
     registry: Registry,
     polls: IntCounterVec,
+    poll_interval: GaugeVec,
     poll_failures: IntCounterVec,
     poll_seconds: HistogramVec,
     part_polls: IntCounterVec,
@@ -46,6 +48,7 @@ pub struct Counters {
     heartbeat_failures: IntCounterVec,
     heartbeat_success: IntGaugeVec,
     reload_ok: IntGauge,
+    reload_success: IntGauge,
     report_success: IntGaugeVec,
     report_overdue: IntGaugeVec,
 }
@@ -80,6 +83,13 @@ impl Counters {
             )?,
         )?;
         reload_ok.set(1);
+        let reload_success = registered(
+            &registry,
+            IntGauge::new(
+                "whmcs_stock_config_last_reload_success_timestamp_seconds",
+                "When the configuration that is in force was loaded.",
+            )?,
+        )?;
         let (report_success, report_overdue) = of_reports(&registry)?;
         let counters = Self {
             report_success,
@@ -88,6 +98,16 @@ impl Counters {
                 "whmcs_polls_total",
                 "Polls that ended, failed ones too.",
                 &["whmcs"],
+            )?,
+            poll_interval: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "whmcs_poll_interval_seconds",
+                        "From the last poll on time to the one that the schedule has next.",
+                    ),
+                    &["whmcs"],
+                )?,
             )?,
             poll_failures: counter(
                 "whmcs_poll_failures_total",
@@ -155,6 +175,7 @@ impl Counters {
                 )?,
             )?,
             reload_ok,
+            reload_success,
             registry,
         };
         counters.configure(instances, channels);
@@ -267,9 +288,19 @@ impl Counters {
         }
     }
 
-    /// Notes whether the last attempt to load the configuration succeeded.
-    pub fn reloaded(&self, successful: bool) {
-        self.reload_ok.set(i64::from(successful));
+    /// Notes that a configuration is in force since then; `None` where an attempt to load another one failed.
+    pub fn reloaded(&self, taken_at: Option<Timestamp>) {
+        self.reload_ok.set(i64::from(taken_at.is_some()));
+        if let Some(at) = taken_at {
+            self.reload_success.set(at.as_second());
+        }
+    }
+
+    /// Notes how long it is from one poll on time to the next.
+    pub fn poll_interval(&self, whmcs: &str, interval: Duration) {
+        self.poll_interval
+            .with_label_values(&[whmcs])
+            .set(interval.as_secs_f64());
     }
 
     /// Notes when a report last succeeded, and whether it is overdue. Whether one that was overdue has reached somebody
@@ -317,6 +348,9 @@ impl Counters {
                 // It may only be missing because another reload dropped it first.
                 let _ = counter.remove_label_values(&as_strs(&labels));
             }
+        }
+        for labels in dropped(&self.poll_interval, name, &kept) {
+            let _ = self.poll_interval.remove_label_values(&as_strs(&labels));
         }
         for histogram in [&self.poll_seconds, &self.request_seconds] {
             for labels in dropped(histogram, name, &kept) {
@@ -445,7 +479,9 @@ mod tests {
         counters.poll("eu", None, Duration::from_secs(1), &[request(None)]);
         counters.delivery("email", Err("http_500"));
         counters.delivery("email", Ok(()));
-        counters.reloaded(false);
+        counters.reloaded(Some(Timestamp::from_second(1_795_000_000).unwrap()));
+        counters.reloaded(None);
+        counters.poll_interval("eu", Duration::from_millis(500));
         let text = text(&counters);
         for line in [
             "whmcs_polls_total{whmcs=\"eu\"} 2",
@@ -456,6 +492,8 @@ mod tests {
             "whmcs_stock_deliveries_total{channel=\"email\"} 2",
             "whmcs_stock_delivery_failures_total{channel=\"email\",reason=\"http_500\"} 1",
             "whmcs_stock_config_last_reload_successful 0",
+            "whmcs_stock_config_last_reload_success_timestamp_seconds 1795000000",
+            "whmcs_poll_interval_seconds{whmcs=\"eu\"} 0.5",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }
@@ -467,6 +505,7 @@ mod tests {
         counters.poll("eu", None, Duration::from_secs(1), &[]);
         counters.part_poll("us", None, &[]);
         counters.hint("us", ACCEPTED);
+        counters.poll_interval("us", Duration::from_secs(300));
         counters.hint("", "forged");
         counters.configure(&names(&["eu", "asia"]), &names(&["email"]));
         let text = text(&counters);

@@ -317,6 +317,20 @@ fn sources(out: &mut String, shops: &[Shop<'_>]) {
             out.push_str(&format!("{name}{{whmcs=\"{label}\"}} {up}\n"));
         }
     }
+    let name = "whmcs_poll_failing";
+    head(
+        out,
+        name,
+        "gauge",
+        "1 while the last poll was not accepted, by the cause; absent while it was.",
+    );
+    for shop in shops {
+        let last = shop.instance.last_poll.as_ref();
+        if let Some(cause) = last.and_then(|poll| poll.outcome.cause()) {
+            let (label, reason) = (&shop.label, cause.as_str());
+            out.push_str(&format!("{name}{{whmcs=\"{label}\",reason=\"{reason}\"}} 1\n"));
+        }
+    }
     let name = "whmcs_last_success_timestamp_seconds";
     head(
         out,

@@ -69,9 +69,10 @@ impl Store {
     ) -> Result<Ack, StoreError> {
         let mut tx = self.begin_write().await?;
         let conn = tx.conn();
-        let about = about(conn, instance, series)
-            .await?
-            .ok_or(StoreError::NoSeries(series))?;
+        let Some(about) = about(conn, instance, series).await? else {
+            tx.rollback().await?;
+            return Err(StoreError::NoSeries(series));
+        };
         let in_force: Option<i64> = sqlx::query_scalar(
             "SELECT id FROM acks WHERE instance_id = ? AND series = ? AND ended_at IS NULL",
         )

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::files::Identity;
 use crate::store::place;
+use crate::store::place::Disk;
 use crate::store::reader::Reader;
 use crate::store::reader::options;
 use crate::store::reader::reading_pool;
@@ -76,8 +78,23 @@ struct OpenFile {
     identity: Option<Identity>,
     /// The last write did not end in a commit.
     doubtful: AtomicBool,
+    /// Writes that could not begin, or did not end in a commit, since it was opened.
+    failed: AtomicU64,
     /// Held for as long as any clone lives; `None` beside whoever holds it.
     _lock: Option<File>,
+}
+
+/// How the database fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// The last write ended in a commit, and the file is where it was opened.
+    pub last_write_held: bool,
+    /// Writes since the start that could not begin, or did not end in a commit.
+    pub failed_writes: u64,
+    /// The file with its write-ahead log; `None` where it is not there.
+    pub bytes: Option<u64>,
+    /// The disk it is on; `None` where that cannot be asked.
+    pub disk: Option<Disk>,
 }
 
 /// A write transaction: all of it is recorded by [`WriteTx::commit`], or nothing.
@@ -112,6 +129,7 @@ impl Store {
                 identity: Identity::of(&path),
                 path,
                 doubtful: AtomicBool::new(false),
+                failed: AtomicU64::new(0),
                 _lock: None,
             }),
             replays: Arc::default(),
@@ -145,6 +163,7 @@ impl Store {
                 path: path.clone(),
                 identity: Identity::of(path),
                 doubtful: AtomicBool::new(false),
+                failed: AtomicU64::new(0),
                 _lock: Some(prepared.lock),
             }),
             replays: Arc::default(),
@@ -179,23 +198,17 @@ impl Store {
     /// The size of the database's files together, in bytes, and what is free on their disk; each where it can be told.
     #[must_use]
     pub fn space(&self) -> (Option<u64>, Option<u64>) {
-        let path = &self.file.path;
-        let sizes =
-            ["", "-wal"].map(|end| std::fs::metadata(files::beside(path, end)).map(|file| file.len()));
-        let size = match sizes {
-            [Ok(file), wal] => Some(file + wal.unwrap_or_default()),
-            [Err(_), _] => None,
-        };
-        let free = place::free(path.parent().unwrap_or(path));
-        (size, free)
+        let Condition { bytes, disk, .. } = self.condition();
+        (bytes, disk.map(|disk| disk.free))
     }
 
     /// Waits for the write before, then for the database's write lock. Dropped without a commit, nothing is recorded.
     pub async fn begin_write(&self) -> Result<WriteTx, StoreError> {
-        if Identity::of(&self.file.path) != self.file.identity {
+        if !self.file.is_in_place() {
+            self.file.fail();
             return Err(StoreError::Replaced(self.file.path.clone()));
         }
-        let conn = self.writer.acquire().await.inspect_err(|_| self.doubt())?;
+        let conn = self.writer.acquire().await.inspect_err(|_| self.file.fail())?;
         let mut tx = WriteTx {
             conn,
             file: Arc::clone(&self.file),
@@ -227,7 +240,7 @@ impl Store {
 
     /// Whether what is learned can be recorded. Writes only where the last write failed, to see whether it is mended.
     pub async fn writable(&self) -> Result<(), StoreError> {
-        if Identity::of(&self.file.path) != self.file.identity {
+        if !self.file.is_in_place() {
             return Err(StoreError::Replaced(self.file.path.clone()));
         }
         if !self.file.doubtful.load(Ordering::Relaxed) {
@@ -237,6 +250,18 @@ impl Store {
         // Unused by us; setting it writes a page.
         sqlx::query("PRAGMA user_version = 0").execute(tx.conn()).await?;
         tx.commit().await
+    }
+
+    /// How writing goes, and what there is room for; read without writing or waiting for anybody.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let file = &self.file;
+        Condition {
+            last_write_held: file.is_in_place() && !file.doubtful.load(Ordering::Relaxed),
+            failed_writes: file.failed.load(Ordering::Relaxed),
+            bytes: files::bytes(&file.path),
+            disk: place::disk(&file.path),
+        }
     }
 
     /// Looks for damage, quickly: order and structure of every page, not the indices against their tables.
@@ -255,9 +280,17 @@ impl Store {
         self.reader.pool.close().await;
         self.writer.close().await;
     }
+}
 
-    fn doubt(&self) {
-        self.file.doubtful.store(true, Ordering::Relaxed);
+impl OpenFile {
+    /// Whether the path leads to the file that was opened.
+    fn is_in_place(&self) -> bool {
+        Identity::of(&self.path) == self.identity
+    }
+
+    fn fail(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -288,7 +321,7 @@ impl Drop for WriteTx {
             // After a failed write, above all a failed fsync, the connection's view is not to be trusted. Closing it
             // rolls back; the next write gets a fresh one.
             self.conn.close_on_drop();
-            self.file.doubtful.store(true, Ordering::Relaxed);
+            self.file.fail();
         }
     }
 }

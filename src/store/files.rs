@@ -49,6 +49,12 @@ impl Identity {
     }
 }
 
+/// How many bytes the database takes, its write-ahead log included; `None` where it is not there.
+pub(crate) fn bytes(path: &Path) -> Option<u64> {
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len());
+    Some(fs::metadata(path).ok()?.len() + log)
+}
+
 /// `path` with something appended to its last part (`stock.db-wal`).
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -49,6 +49,17 @@ pub struct Poll {
     pub attempts: Vec<Attempt>,
 }
 
+/// How a poll went, without particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub at: Timestamp,
+    pub duration: Duration,
+    /// `accepted`, `suspect` or `failed`.
+    pub outcome: &'static str,
+    /// Only some products were looked at.
+    pub part: bool,
+}
+
 /// Which events; what is `None` does not matter.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventFilter<'a> {
@@ -140,6 +151,35 @@ impl Reader {
         rows.iter().map(poll).collect()
     }
 
+    /// How the shop's polls went, oldest first, from the last accepted look at all its products before `since` on (from
+    /// the first poll on where there was none); of more than `limit` the newest.
+    pub async fn looks_since(
+        &self,
+        instance: InstanceId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Look>, StoreError> {
+        let rows: Vec<(i64, i64, i64, bool)> = sqlx::query_as(
+            "SELECT observed_at, duration_ms, outcome, part FROM polls WHERE instance_id = ?1 AND id >= coalesce( \
+             (SELECT id FROM polls WHERE instance_id = ?1 AND outcome = 0 AND part = 0 AND observed_at <= ?2 \
+             ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC LIMIT ?3",
+        )
+        .bind(instance.0)
+        .bind(since.as_millisecond())
+        .bind(limit_of(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let look = |(at, duration, how, part): (i64, i64, i64, bool)| {
+            Ok(Look {
+                at: timestamp(at)?,
+                duration: Duration::from_millis(duration.unsigned_abs()),
+                outcome: outcome(how)?,
+                part,
+            })
+        };
+        rows.into_iter().rev().map(look).collect()
+    }
+
     /// Events, newest first, before the one given; those of pools where no shop is asked for.
     pub async fn events(
         &self,
@@ -229,7 +269,6 @@ impl Reader {
 }
 
 fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
-    let outcome: i64 = row.try_get("outcome")?;
     let duration: i64 = row.try_get("duration_ms")?;
     let products: Option<i64> = row.try_get("products")?;
     let changes: i64 = row.try_get("changes")?;
@@ -241,12 +280,7 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
         instance: row.try_get("instance")?,
         observed_at: timestamp(row.try_get("observed_at")?)?,
         duration: Duration::from_millis(duration.unsigned_abs()),
-        outcome: match outcome {
-            0 => "accepted",
-            1 => "suspect",
-            2 => "failed",
-            other => return Err(StoreError::BadData(format!("a poll's outcome {other}"))),
-        },
+        outcome: outcome(row.try_get("outcome")?)?,
         part: row.try_get("part")?,
         cause: named.map(cause).transpose()?,
         detail: detail.unwrap_or_default(),
@@ -254,6 +288,15 @@ fn poll(row: &SqliteRow) -> Result<Poll, StoreError> {
         changes: changes.unsigned_abs(),
         attempts: attempts.map(json).transpose()?.unwrap_or_default(),
     })
+}
+
+fn outcome(code: i64) -> Result<&'static str, StoreError> {
+    match code {
+        0 => Ok("accepted"),
+        1 => Ok("suspect"),
+        2 => Ok("failed"),
+        other => Err(StoreError::BadData(format!("a poll's outcome {other}"))),
+    }
 }
 
 pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {

@@ -45,14 +45,27 @@ pub fn folder(database: &Path) -> Result<(PathBuf, u64), Unfit> {
     if database.is_file() && rustix::fs::access(database, rustix::fs::Access::WRITE_OK).is_err() {
         return Err(Unfit::NotWritable(database.to_owned()));
     }
-    Ok((folder.to_owned(), free(folder).unwrap_or(u64::MAX)))
+    let free = disk(&folder.join("stock.db")).map_or(u64::MAX, |disk| disk.free);
+    Ok((folder.to_owned(), free))
 }
 
-/// How many bytes are free on the folder's disk, where that can be told.
+/// The disk (file system) that something is on, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// What is left for users other than root.
+    pub free: u64,
+    pub size: u64,
+}
+
+/// The disk that a database's folder is on; `None` where it cannot be asked.
 #[must_use]
-pub fn free(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+pub fn disk(database: &Path) -> Option<Disk> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+    Some(Disk {
+        free: disk.f_bavail.saturating_mul(disk.f_frsize),
+        size: disk.f_blocks.saturating_mul(disk.f_frsize),
+    })
 }
 
 /// The database's mode, where others on this host may read or write it.

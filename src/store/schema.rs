@@ -50,6 +50,11 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "happenings",
             include_str!("../../migrations/sqlite/0008_happenings.sql"),
         ),
+        migration(
+            9,
+            "sessions",
+            include_str!("../../migrations/sqlite/0009_sessions.sql"),
+        ),
     ]
 }
 

@@ -39,6 +39,7 @@ fn notice(key: &str) -> Option<&'static str> {
         "replayed_all" => Some("All that the channel gave up is sent again now."),
         "not_dead" => Some("Nothing to send again: it is not given up any more."),
         "polled" => Some("The shop is asked now."),
+        "poll_soon" => Some("The shop is asked as soon as may be: the one before was only just."),
         _ => None,
     }
 }

@@ -1,15 +1,18 @@
-//! What the page lists: every series in its group, worst first, each with what a reader needs to know of it.
+//! Where series stand on the page, and what a reader needs to know of each.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::alerting::state::Memory;
+use crate::domain::alerting::state::SourceState;
 use crate::domain::catalogue::Level;
+use crate::domain::forecast::Cover;
 use crate::domain::message::Capability;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
-use crate::observe::items::entries;
-use crate::observe::view::Instance;
-use crate::observe::view::Seen;
+
+/// What lasts less long will be out soon, where its rule does not say how long it should.
+const SOON: Duration = Duration::from_secs(7 * 86_400);
 
 /// The groups of the page, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +73,19 @@ impl Group {
         Self::ALL.into_iter().find(|group| group.key() == key)
     }
 
+    /// Where the series stands.
+    #[must_use]
+    pub fn of(entry: &Entry<'_>) -> Self {
+        if entry.is_silent() {
+            return Self::Silent;
+        }
+        match entry.series().level {
+            Level::NotControlled => Self::NotControlled,
+            Level::Unknown => Self::Unknown,
+            Level::Known(_) => Self::from(entry.series().severity),
+        }
+    }
+
     /// Whether its rows ask for somebody's attention.
     #[must_use]
     pub fn is_urgent(self) -> bool {
@@ -77,112 +93,64 @@ impl Group {
     }
 }
 
-/// A series in its group.
-#[derive(Debug, Clone, Copy)]
-pub struct Placed<'a> {
-    pub group: Group,
-    pub entry: Entry<'a>,
-    /// The instance's source, for the words on what is unknown.
-    pub memory: &'a Memory,
-    /// Combinations that are no better than the product and stand in its row alone.
-    pub folded: usize,
+impl From<Severity> for Group {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Out => Self::Out,
+            Severity::Critical => Self::Critical,
+            Severity::Low => Self::Low,
+            Severity::Ok => Self::Ok,
+        }
+    }
 }
 
-/// Every series that is there, worst first; combinations that only share their product's trouble are folded into it.
+/// How many stand in each group, and how many will be out soon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    groups: [usize; Group::ALL.len()],
+    pub soon: usize,
+}
+
+impl Counts {
+    /// One more.
+    pub fn add(&mut self, group: Group, soon: bool) {
+        self.groups[group as usize] += 1;
+        self.soon += usize::from(soon);
+    }
+
+    /// How many stand there.
+    #[must_use]
+    pub fn of(&self, group: Group) -> usize {
+        self.groups[group as usize]
+    }
+
+    /// How many there are in all.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.groups.iter().sum()
+    }
+}
+
+/// Whether it will be out soon: before its rule says that it should last, or within a week where that says nothing.
 #[must_use]
-pub fn placed(seen: &Seen) -> Vec<Placed<'_>> {
-    let mut all: Vec<Placed<'_>> = Vec::new();
-    for shop in &seen.instances {
-        place(shop, &mut all);
-    }
-    // Stable: what is alike stays in the order of configuration and id.
-    all.sort_by_cached_key(|placed| (placed.group, key(placed)));
-    all
-}
-
-fn place<'a>(shop: &'a Instance, all: &mut Vec<Placed<'a>>) {
-    let mut product = None;
-    for entry in entries(&shop.name, &shop.memory).filter(|entry| !entry.is_gone()) {
-        let placed = Placed {
-            group: group(&entry),
-            entry,
-            memory: &shop.memory,
-            folded: 0,
-        };
-        let own = match product {
-            Some(index) if entry.combination.is_some() => {
-                let of: &mut Placed<'_> = &mut all[index];
-                let shares = placed.group == of.group || (placed.group < Group::Ok && !entry.is_open());
-                if shares {
-                    of.folded += 1;
-                }
-                !shares
-            }
-            _ => true,
-        };
-        if own {
-            if entry.combination.is_none() {
-                product = Some(all.len());
-            }
-            all.push(placed);
-        }
-    }
-}
-
-fn group(entry: &Entry<'_>) -> Group {
-    if entry.is_silent() {
-        return Group::Silent;
-    }
-    match entry.series().level {
-        Level::NotControlled => Group::NotControlled,
-        Level::Unknown => Group::Unknown,
-        Level::Known(_) => match entry.series().severity {
-            Severity::Out => Group::Out,
-            Severity::Critical => Group::Critical,
-            Severity::Low => Group::Low,
-            Severity::Ok => Group::Ok,
-        },
-    }
-}
-
-/// Within a group: what is unknown now by how bad it was, what is low by how little is left, the rest by name.
-fn key(placed: &Placed<'_>) -> (i64, String) {
-    let entry = &placed.entry;
-    let name = || {
-        let group = entry.product.group.as_ref().map_or("", |group| group.shown());
-        format!("{group}\u{0}{}", entry.product.name.shown()).to_lowercase()
-    };
-    match placed.group {
-        Group::Out | Group::Critical | Group::Low => (entry.level().unwrap_or_default(), name()),
-        Group::Unknown => {
-            let severity = entry.severity().unwrap_or_default();
-            (-i64::from(severity.rank()), name())
-        }
-        Group::Ok | Group::NotControlled | Group::Silent => (0, name()),
-    }
+pub fn is_soon(cover: Option<Cover>, wanted: Option<Duration>) -> bool {
+    cover.is_some_and(|cover| cover.is_below(wanted.unwrap_or(SOON)))
 }
 
 /// Why a level is unknown, and how to settle it; `None` where it is known.
 #[must_use]
-pub fn why_unknown(placed: &Placed<'_>) -> Option<&'static str> {
-    if placed.entry.state() != "unknown" {
+pub fn why_unknown(entry: &Entry<'_>, source: &SourceState) -> Option<&'static str> {
+    if entry.state() != "unknown" {
         return None;
     }
-    let lost = |capability| {
-        placed
-            .memory
-            .source
-            .lost
-            .iter()
-            .any(|(lost, _)| *lost == capability)
-    };
+    let lost = |capability| source.lost.iter().any(|(lost, _)| *lost == capability);
     Some(if lost(Capability::StockFields) {
         "WHMCS stopped sending stock figures. Check for an update, a hook or an API role that removes them."
     } else if lost(Capability::Companion) {
         "GetProductDetails stopped answering. Check that the companion is still installed and allowed."
-    } else if placed.entry.product.ambiguous_zero {
+    } else if entry.product.ambiguous_zero {
         "Shows 0: sold out, or not stock-controlled? Install the companion, or say stock_control = \"on\" or \"off\" in a rule."
-    } else if placed.entry.combination.is_some() {
+    } else if entry.combination.is_some() {
         "No figure of this combination could be read."
     } else {
         "WHMCS sends no readable figure. WHMCS 8.12 or later does, or any version with the companion."

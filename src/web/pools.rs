@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::forecast;
+use crate::domain::forecast::Cover;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Sentence;
@@ -14,6 +15,7 @@ use crate::notify::clean;
 use crate::observe::pools;
 use crate::observe::said::Said;
 use crate::observe::view::Seen;
+use crate::web::overview;
 use crate::web::overview::Group;
 use crate::web::overview::When;
 
@@ -52,17 +54,20 @@ pub struct Limits<'a> {
     pub origin: &'a str,
 }
 
+/// The pool, with what people said of it. With several shops each product is named with its own.
+#[must_use]
+pub fn said_row<'a>(pool: &'a Pool, seen: &Seen, said: &Said, now: Timestamp) -> Row<'a> {
+    Row {
+        people: said.of_pool(pool, &seen.zone()),
+        ..row(pool, seen.instances.len() > 1, now)
+    }
+}
+
 /// Every pool, worst first, with what people said of it. With several shops each product is named with its own.
 #[must_use]
 pub fn rows<'a>(seen: &'a Seen, said: &Said, now: Timestamp) -> Vec<Row<'a>> {
-    let zone = seen.zone();
-    pools::worst_first(&seen.pools)
-        .into_iter()
-        .map(|pool| Row {
-            people: said.of_pool(pool, &zone),
-            ..row(pool, seen.instances.len() > 1, now)
-        })
-        .collect()
+    let pools = pools::worst_first(&seen.pools).into_iter();
+    pools.map(|pool| said_row(pool, seen, said, now)).collect()
 }
 
 fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
@@ -99,10 +104,22 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
 
 /// How long what is left lasts, while anything is left.
 fn lasting(pool: &Pool) -> Option<String> {
-    let cover = pool
-        .cover
-        .filter(|_| pool.level.known().is_some_and(|left| left > 0))?;
-    Some(forecast::about(cover.days))
+    cover(pool).map(|cover| forecast::about(cover.days))
+}
+
+fn cover(pool: &Pool) -> Option<Cover> {
+    let left = pool.level.known().is_some_and(|left| left > 0);
+    pool.cover.filter(|_| left)
+}
+
+/// Whether it will be empty soon.
+#[must_use]
+pub fn is_soon(pool: &Pool) -> bool {
+    let wanted = pool
+        .standing
+        .as_ref()
+        .and_then(|standing| standing.thresholds.cover);
+    overview::is_soon(cover(pool), wanted)
 }
 
 /// Where the pool would stand, were it a product.

@@ -47,7 +47,8 @@ impl FromRequest<AppState> for Posted {
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String, String>, Problem> {
+/// The fields of a form, each once; whose it is is not looked at.
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String, String>, Problem> {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

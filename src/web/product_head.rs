@@ -12,8 +12,6 @@ use crate::observe::items::Entry;
 use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
-use crate::web::overview::Group;
-use crate::web::overview::Placed;
 use crate::web::overview::why_unknown;
 use crate::web::pools::STYLE;
 use crate::web::show::Ago;
@@ -187,13 +185,7 @@ fn why(seen: &Seen, shop: Option<&Instance>, entry: Entry<'_>) -> Option<String>
     {
         return Some(pool.unknown.clone());
     }
-    let placed = Placed {
-        group: Group::Unknown,
-        entry,
-        memory: &shop?.memory,
-        folded: 0,
-    };
-    why_unknown(&placed).map(str::to_owned)
+    why_unknown(&entry, &shop?.memory.source).map(str::to_owned)
 }
 
 fn failing(shop: &Instance) -> Option<&'static str> {

@@ -17,6 +17,7 @@ use http_body::Frame;
 use http_body::SizeHint;
 use tokio::time::timeout;
 
+use crate::observe::database;
 use crate::observe::metrics;
 use crate::observe::process::Process;
 use crate::observe::view::Seen;
@@ -31,6 +32,7 @@ pub async fn metrics(State(app): State<AppState>) -> Result<Response, Problem> {
     let seen = app.view.seen();
     let stock = app.scrapes.stock(&seen).await;
     let mut rest = outbox(&app, &seen).await;
+    database(&app, &mut rest).await;
     Process::read().write(&mut rest);
     let mut rest = rest.into_bytes();
     app.counters.write(&mut rest).map_err(|error| {
@@ -56,6 +58,20 @@ async fn outbox(app: &AppState, seen: &Seen) -> String {
         Err(_) => {
             tracing::warn!("The outbox could not be read for a scrape: the database did not answer in time.");
             String::new()
+        }
+    }
+}
+
+/// How the database fares; none where its disk does not answer soon.
+async fn database(app: &AppState, out: &mut String) {
+    let store = app.store.clone();
+    let asked = tokio::task::spawn_blocking(move || store.condition());
+    match timeout(DATABASE_TIMEOUT, asked).await {
+        Ok(Ok(condition)) => database::write(&condition, out),
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!(
+                "The database's disk could not be looked at for a scrape: it did not answer in time."
+            );
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header;
 use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
@@ -24,6 +29,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -36,7 +42,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::web::access;
+use crate::web::access::Asked;
 use crate::web::access::Door;
+use crate::web::access::headers;
+use crate::web::access::headers::Way;
+use crate::web::access::sessions::Sessions;
 use crate::web::actions;
 use crate::web::alerts;
 use crate::web::assets;
@@ -45,6 +55,7 @@ use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::lists;
 use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
@@ -56,6 +67,7 @@ use crate::web::problem::Problem;
 use crate::web::product;
 use crate::web::records;
 use crate::web::scrape;
+use crate::web::sign_in;
 use crate::web::state::AppState;
 use crate::web::state::Settings;
 use crate::web::stock;
@@ -70,6 +82,9 @@ const CONNECTION_LIFE: Duration = Duration::from_secs(300);
 const CONNECTIONS: usize = 256;
 /// What is still being answered at a stop may go on this long.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// The most header lines of a request, and the most bytes of its head.
+const HEADERS: usize = 64;
+const HEAD_LIMIT: usize = 32 << 10;
 /// The most bytes of a request's body.
 const BODY_LIMIT: usize = hints::LARGEST;
 
@@ -104,7 +119,8 @@ pub async fn bind(settings: &Settings, state: AppState) -> Result<Bound, BindErr
                 source: error,
             },
         })?;
-    let door = Door::new(settings);
+    let sessions = Sessions::of(&state.store, Timestamp::now()).await;
+    let door = Door::new(settings, sessions);
     let router = router(door.clone(), state);
     Ok(Bound {
         listener,
@@ -176,6 +192,8 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS)
+        .max_header_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(served);
     // What goes wrong with a connection is the client's business: it left, or it did not speak HTTP.
@@ -191,6 +209,10 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
 fn router(door: Door, state: AppState) -> Router {
     let routes = Router::new()
         .route("/", get(page::page))
+        .route("/alerts", get(lists::alerts::page))
+        .route("/pools", get(lists::pools::page))
+        .route("/sources", get(lists::sources::page))
+        .route("/do/poll", post(lists::sources::poll))
         .route("/products/{instance}/{pid}", get(product::product))
         .route("/deliveries", get(deliveries::page))
         .route("/deliveries/{id}", get(deliveries::one))
@@ -211,6 +233,9 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/api/v1/acks/{id}", delete(people::end_ack))
         .route(access::SILENCES, get(people::silences).post(people::make_silence))
         .route("/api/v1/silences/{id}", delete(people::end_silence))
+        .route(access::SIGN_IN_PAGE, get(sign_in::page))
+        .route(access::SIGN_IN, post(sign_in::sign_in))
+        .route(access::SIGN_OUT, post(sign_in::sign_out))
         .route(access::HINTS, post(hints::hint))
         .route(access::POLL, post(hints::poll))
         .route("/do/ack", post(actions::ack))
@@ -233,25 +258,31 @@ fn guarded(routes: Router, door: Door) -> Router {
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
 async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let allowed = access::allowed(request.uri().path());
-    let as_page = problem::is_page(request.uri().path(), request.headers());
-    let largest = match request.uri().path() {
-        access::ACKS | access::SILENCES => body::LARGEST,
-        path if path.starts_with(access::FORMS) => posted::LARGEST,
-        _ => BODY_LIMIT,
+    let path = request.uri().path();
+    let (allowed, largest) = (access::allowed(path), largest(path));
+    let is_page = problem::is_page(path, request.headers());
+    let peer = request.extensions().get::<Sender>();
+    let asked = Asked {
+        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |sender| sender.0),
+        ..Asked::here(request.method(), request.uri(), request.headers())
     };
-    let mut response = match door
-        .access()
-        .check(request.method(), request.uri(), request.headers())
-    {
-        Err(problem) => problem.into_response(),
-        Ok(asker) => {
-            request.extensions_mut().insert(asker);
-            timeout(ANSWER_TIMEOUT, next.run(request))
-                .await
-                .unwrap_or_else(|_| {
-                    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
-                })
+    let way = (is_page && asked.is_look()).then(|| sign_in::way(request.uri()));
+    let mut response = match door.pass(asked, Timestamp::now()).await {
+        Err(problem) => refused(problem, way.filter(|_| !signs_by_header(request.headers()))),
+        Ok(passed) => {
+            request.extensions_mut().insert(passed.asker);
+            request.extensions_mut().insert(door.clone());
+            let answer = timeout(ANSWER_TIMEOUT, next.run(request)).await;
+            let mut response = answer.unwrap_or_else(|_| {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
+            });
+            if let Some(cookie) = passed
+                .cookie
+                .filter(|_| !response.headers().contains_key(header::SET_COOKIE))
+            {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
         }
     };
     let status = response.status();
@@ -260,11 +291,41 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
         let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
         response = Problem::new(status, detail).into_response();
     }
-    if as_page {
+    if is_page {
         response = problem::as_page(response);
     }
-    access::harden(status, allowed, response.headers_mut());
+    let access = door.access();
+    let way = Way {
+        allowed,
+        tls: false,
+        is_page,
+        own: access.headers(),
+    };
+    headers::harden(status, way, response.headers_mut());
     response
+}
+
+/// The most bytes of a body there.
+fn largest(path: &str) -> usize {
+    match path {
+        access::ACKS | access::SILENCES => body::LARGEST,
+        path if path.starts_with(access::FORMS) => posted::LARGEST,
+        _ => BODY_LIMIT,
+    }
+}
+
+fn signs_by_header(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
+}
+
+/// A person who looks for a page is led to the sign-in; all others are told that it is missing.
+fn refused(problem: Problem, way: Option<HeaderValue>) -> Response {
+    match way {
+        Some(way) if problem.status == StatusCode::UNAUTHORIZED => {
+            (StatusCode::SEE_OTHER, [(header::LOCATION, way)]).into_response()
+        }
+        Some(_) | None => problem.into_response(),
+    }
 }
 
 async fn nothing_here() -> Problem {
@@ -294,23 +355,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_is_a_problem_for_one_request_and_not_for_the_next() {
-        let settings = Settings {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            token: None,
-            metrics_public: false,
-            allowed_hosts: Vec::new(),
-        };
+        let settings = Settings::on("127.0.0.1:0".parse().unwrap());
         let routes = Router::new()
             .route("/faulty", get(faulty))
             .route("/healthz", get(health::alive));
         let listener = TcpListener::bind(settings.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = guarded(routes, Door::new(&settings));
+        let door = Door::new(&settings, Sessions::default());
+        let router = guarded(routes, door.clone());
         tokio::spawn(
             Bound {
                 listener,
                 router,
-                door: Door::new(&settings),
+                door,
             }
             .serve(CancellationToken::new()),
         );

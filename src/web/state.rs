@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Weak;
 
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
@@ -13,19 +15,54 @@ use crate::observe::metrics;
 use crate::observe::view::Seen;
 use crate::observe::view::View;
 use crate::store::db::Store;
+use crate::web::asker::Role;
 use crate::web::forms::Forms;
+use crate::web::kept::Kept;
 use crate::web::places::Places;
 
-/// Where the server listens and who may read.
+/// Where the server listens and who may do what.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub listen: SocketAddr,
-    /// Asked of everybody where there is one, except for health.
+    /// Who shows it may act.
     pub token: Option<SecretString>,
-    /// `/metrics` is open even with a token.
+    /// Who shows it may look.
+    pub read_token: Option<SecretString>,
+    pub users: Vec<User>,
+    /// `/metrics` is open even where credentials are asked for.
     pub metrics_public: bool,
-    /// Host names that are answered too when listening on loopback (those of a proxy).
+    /// Host names that are answered, beside this machine's own; beyond loopback any where there are none.
     pub allowed_hosts: Vec<String>,
+    /// The host name under which people reach the page.
+    pub page_host: Option<String>,
+    /// What answers carry beside our own headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Somebody with a password.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub name: Arc<str>,
+    pub role: Role,
+    /// By bcrypt.
+    pub hash: SecretString,
+}
+
+impl Settings {
+    /// Listening there, without credentials.
+    #[must_use]
+    pub fn on(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            token: None,
+            read_token: None,
+            users: Vec::new(),
+            metrics_public: false,
+            allowed_hosts: Vec::new(),
+            page_host: None,
+            headers: Vec::new(),
+        }
+    }
 }
 
 /// What every answer is made from.
@@ -39,6 +76,8 @@ pub struct AppState {
     pub desk: Arc<Desk>,
     /// The keys of forms.
     pub forms: Arc<Forms>,
+    /// What the overview is made of, while somebody looks at it.
+    pub kept: Arc<Kept>,
     /// Places for pages that look on.
     pub places: Places,
 }

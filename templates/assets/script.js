@@ -355,6 +355,7 @@
       if (Date.now() - last > UNSEEN && state !== "out") look();
     } else if (Date.now() - last > SILENCE && state !== "out") {
       // Asleep for a while, or a line that nobody closed.
+      lost("Nothing was heard for a while; this page looks again by itself.");
       heard();
       look();
       listen();

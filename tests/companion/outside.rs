@@ -45,15 +45,11 @@ async fn site(world: &World, memory: Arc<Memory>) -> SocketAddr {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
         store: world.store.clone(),
     };
-    let settings = Settings {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        token: None,
-        metrics_public: false,
-        allowed_hosts: Vec::new(),
-    };
+    let settings = Settings::on("127.0.0.1:0".parse().unwrap());
     let bound = server::bind(&settings, state).await.unwrap();
     let address = bound.address().unwrap();
     tokio::spawn(bound.serve(tokio_util::sync::CancellationToken::new()));

@@ -59,7 +59,7 @@ pub fn program(name: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// A file of the packages that `scripts/test` installs by npm.
-fn npm_package(file: &str) -> Option<PathBuf> {
+pub fn npm_package(file: &str) -> Option<PathBuf> {
     // target/debug/whmcs-stock-monitor is what was built; the packages stand beside the profile's folder.
     let beside = || {
         let built = Path::new(env!("CARGO_BIN_EXE_whmcs-stock-monitor"));

@@ -50,10 +50,8 @@ impl Answer {
 /// Loopback, any port.
 pub fn settings(token: Option<&str>) -> Settings {
     Settings {
-        listen: "127.0.0.1:0".parse().unwrap(),
         token: token.map(Into::into),
-        metrics_public: false,
-        allowed_hosts: Vec::new(),
+        ..Settings::on("127.0.0.1:0".parse().unwrap())
     }
 }
 
@@ -85,6 +83,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         scrapes: Arc::default(),
         desk: Arc::default(),
         forms: Arc::default(),
+        kept: Arc::default(),
         places: Default::default(),
     };
     let bound = server::bind(&settings, state).await.unwrap();

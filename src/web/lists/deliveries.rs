@@ -144,7 +144,7 @@ pub async fn page(State(app): State<AppState>, asker: Asker, params: Params) -> 
     let sent = kept(sent, &mut missing);
     let mut listed = kept(listed, &mut missing);
     let address = Address::new(PATH, &params, &["state", "channel", "before"]);
-    let turn = Turn::newest_first(&address, "before", &mut listed, |delivery| delivery.id);
+    let turn = Turn::newest_first(&address, "before", ROWS, &mut listed, |delivery| delivery.id);
     let frame = Frame::new(
         &app,
         &seen,

@@ -32,6 +32,14 @@ impl Address {
         changed
     }
 
+    /// The same with those parameters alone.
+    #[must_use]
+    pub fn only(&self, kept: &[&str]) -> Self {
+        let mut changed = self.clone();
+        changed.pairs.retain(|(name, _)| kept.contains(name));
+        changed
+    }
+
     /// The same for another path: that of the list of a program, say.
     #[must_use]
     pub fn at(&self, path: &str) -> Self {
@@ -89,11 +97,12 @@ impl Turn {
     pub fn newest_first<T>(
         address: &Address,
         name: &'static str,
+        most: usize,
         rows: &mut Vec<T>,
         id: impl Fn(&T) -> i64,
     ) -> Self {
-        let more = rows.len() > ROWS;
-        rows.truncate(ROWS);
+        let more = rows.len() > most;
+        rows.truncate(most);
         let last = rows.last().filter(|_| more).map(|row| id(row).to_string());
         let is_below = address.pairs.iter().any(|(known, _)| *known == name);
         Self {
@@ -137,12 +146,12 @@ mod tests {
     #[test]
     fn a_list_that_is_read_from_the_newest_on_goes_on_below_its_last_row() {
         let mut rows: Vec<i64> = (0..51).map(|row| 200 - row).collect();
-        let turn = Turn::newest_first(&address(), "before", &mut rows, |row| *row);
+        let turn = Turn::newest_first(&address(), "before", ROWS, &mut rows, |row| *row);
         assert_eq!(rows.len(), ROWS);
         assert_eq!(turn.next.unwrap(), "/alerts?q=a%26b+%C3%A9&before=151");
         assert_eq!(turn.previous, None);
         let below = address().with("before", Some("151"));
-        let turn = Turn::newest_first(&below, "before", &mut vec![7], |row| *row);
+        let turn = Turn::newest_first(&below, "before", ROWS, &mut vec![7], |row| *row);
         assert_eq!(turn.previous.unwrap(), "/alerts?q=a%26b+%C3%A9");
         assert_eq!(turn.next, None);
     }

@@ -1,0 +1,155 @@
+//! For which host a request is, from which site it comes, and by which way: what keeps web pages elsewhere out.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::StatusCode;
+use axum::http::Uri;
+use axum::http::header;
+
+use crate::web::problem::Problem;
+use crate::web::state::Settings;
+
+/// The names that this server answers to.
+#[derive(Debug)]
+pub struct Hosts {
+    /// The names a request may be for; any where `None`.
+    answered: Option<Vec<String>>,
+    /// Under which names a proxy shows the pages.
+    shown: Vec<String>,
+}
+
+impl Hosts {
+    /// Those of the settings.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let own = settings.listen.ip();
+        let given = settings.allowed_hosts.iter().chain(&settings.page_host);
+        let shown: Vec<String> = given.map(|host| host.to_lowercase()).collect();
+        let limited = own.is_loopback() || !settings.allowed_hosts.is_empty();
+        let answered = limited.then(|| {
+            let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+            hosts.push(match own {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            });
+            hosts.extend(shown.iter().cloned());
+            hosts
+        });
+        Self { answered, shown }
+    }
+
+    /// A page elsewhere could point its own name at this host and read what a browser here may read (DNS rebinding).
+    ///
+    /// # Errors
+    /// 421: the request is for another host.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(hosts) = &self.answered else {
+            return Ok(());
+        };
+        // No browser leaves the header out.
+        let Some(asked) = asked(uri, headers) else {
+            return Ok(());
+        };
+        let name = without_port(asked).to_lowercase();
+        if hosts.contains(&name) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "This server does not answer to that host name: only to localhost, 127.0.0.1, [::1], the host of PAGE_URL and those of HTTP_ALLOWED_HOSTS. Behind a proxy, set HTTP_ALLOWED_HOSTS, or let the proxy send one of these as Host.",
+        ))
+    }
+
+    /// No web page elsewhere has something changed through a browser that stands here.
+    ///
+    /// # Errors
+    /// 403: it comes from a page that is not ours.
+    pub fn check_origin(&self, uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<(), Problem> {
+        let origin = text(headers, header::ORIGIN);
+        let site = text(headers, HeaderName::from_static("sec-fetch-site"));
+        let foreign_origin = origin.is_some_and(|origin| !self.is_own(origin, asked(uri, headers), secure));
+        let foreign_site = site.is_some_and(|site| !["same-origin", "none"].contains(&site));
+        if foreign_origin || foreign_site {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "A web page elsewhere may not ask for this. If this is your own page behind a proxy, set HTTP_ALLOWED_HOSTS or PAGE_URL to its host name.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_own(&self, origin: &str, asked: Option<&str>, secure: bool) -> bool {
+        let Some((scheme, host)) = origin.split_once("://") else {
+            return false;
+        };
+        let name = without_port(host).to_lowercase();
+        let ours = asked == Some(host) || self.shown.contains(&name);
+        ours && (!secure || scheme == "https")
+    }
+}
+
+/// Whether the reader's browser came by TLS: to us, or to a proxy that says so.
+#[must_use]
+pub fn is_secure(headers: &HeaderMap, tls: bool) -> bool {
+    let forwarded = text(headers, HeaderName::from_static("x-forwarded-proto"));
+    let last = forwarded.and_then(|list| list.rsplit(',').next()).map(str::trim);
+    tls || last.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// Who asks. A proxy on this machine says in whose name it does; what anybody else says there counts for nothing.
+#[must_use]
+pub fn sender(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    if !peer.to_canonical().is_loopback() {
+        return peer;
+    }
+    let mut lines = headers.get_all("x-forwarded-for").into_iter();
+    let last = lines.next_back().and_then(|line| line.to_str().ok());
+    // Each proxy adds whom it heard at the end; what stands before may be invented.
+    let last = last.and_then(|list| list.rsplit(',').next()).map(str::trim);
+    last.and_then(|ip| ip.trim_matches(['[', ']']).parse().ok())
+        .unwrap_or(peer)
+}
+
+fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    authority.or_else(|| text(headers, header::HOST))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_proxy_on_this_machine_says_in_whose_name_it_asks() {
+        let said = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", value.parse().unwrap());
+            headers
+        };
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (peer, list, expected) in [
+            ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+            ("::1", "10.0.0.1, 203.0.113.9", "203.0.113.9"),
+            ("::ffff:127.0.0.1", "2001:db8::1", "2001:db8::1"),
+            ("127.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+            ("127.0.0.1", "unknown", "127.0.0.1"),
+            ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ] {
+            assert_eq!(sender(ip(peer), &said(list)), ip(expected), "{peer} {list}");
+        }
+        assert_eq!(sender(ip("127.0.0.1"), &HeaderMap::new()), ip("127.0.0.1"));
+    }
+}

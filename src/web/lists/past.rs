@@ -1,0 +1,87 @@
+//! What happened to levels, newest first, as the list of alerts shows it.
+
+use jiff::Timestamp;
+
+use crate::domain::catalogue::Name;
+use crate::domain::message::Reason;
+use crate::notify::words;
+use crate::observe::view::Seen;
+use crate::store::history::RecordedEvent;
+use crate::web::addresses;
+use crate::web::show::Ago;
+
+/// The kind of the events that are alerts.
+pub const SEVERITY: &str = "severity";
+
+/// A severity that changed.
+pub struct Row {
+    pub id: i64,
+    pub at: Ago,
+    pub name: String,
+    pub link: Option<String>,
+    pub choice: Option<String>,
+    pub instance: Option<String>,
+    pub from: &'static str,
+    pub to: &'static str,
+    /// The class of the severity it came to.
+    pub key: &'static str,
+    pub level: String,
+    pub why: Option<&'static str>,
+}
+
+/// The event as its row shows it; names as they are now.
+#[must_use]
+pub fn row(event: &RecordedEvent, seen: &Seen, now: Timestamp) -> Row {
+    let (name, choice) = names(event, seen);
+    let is_pool = event.pool.is_some();
+    let several = seen.instances.len() > 1;
+    let product = event.product_id.filter(|_| !is_pool);
+    Row {
+        id: event.id,
+        at: Ago { at: event.at, now },
+        name,
+        link: product.map(|id| addresses::product(&event.instance, id, event.combination.as_deref())),
+        choice,
+        instance: (several && !is_pool).then(|| event.instance.clone()),
+        from: event.severity_from.map_or("–", words::label),
+        to: event.severity_to.map_or("–", words::label),
+        key: event.severity_to.map_or("unknown", |to| to.as_str()),
+        level: words::left(event.level),
+        why: event.reason.as_deref().and_then(why),
+    }
+}
+
+fn names(event: &RecordedEvent, seen: &Seen) -> (String, Option<String>) {
+    if let Some(pool) = &event.pool {
+        let need = event.combination.as_deref();
+        let need = need.and_then(|key| key.strip_prefix("0="));
+        let of = need.map(|need| format!("orders that take {need}"));
+        return (format!("pool {}", Name::new(pool.as_str()).shown()), of);
+    }
+    let id = event.product_id.unwrap_or_default();
+    let shop = seen.instance(&event.instance);
+    let product = shop.and_then(|shop| shop.memory.product(id));
+    let name = product.map_or_else(
+        || format!("product {id}"),
+        |product| product.name.shown().to_owned(),
+    );
+    let label = event.combination.as_ref().map(|key| {
+        let known = product.and_then(|product| {
+            let mut all = product.combinations.iter();
+            all.find(|combination| combination.key.to_string() == *key)
+        });
+        known.map_or_else(|| key.clone(), |combination| combination.label.to_string())
+    });
+    (name, label)
+}
+
+/// Why, where the levels do not say it themselves.
+fn why(reason: &str) -> Option<&'static str> {
+    let known = [
+        (Reason::RuleChanged, "the rules changed, not the stock"),
+        (Reason::Withdrawn, "no longer watched"),
+        (Reason::Recovered, "well again"),
+    ];
+    let found = known.into_iter().find(|(known, _)| known.as_str() == reason);
+    found.map(|(_, words)| words)
+}

@@ -1,0 +1,179 @@
+//! What some filters leave of the index, in the order that was asked for.
+
+use crate::observe::view::Seen;
+use crate::web::filters::Filters;
+use crate::web::filters::Show;
+use crate::web::filters::State;
+use crate::web::filters::words;
+use crate::web::fold::TextId;
+use crate::web::fold::folded;
+use crate::web::index::Anchor;
+use crate::web::index::Head;
+use crate::web::index::Index;
+use crate::web::index::Unit;
+use crate::web::overview::Counts;
+use crate::web::overview::Group;
+use crate::web::pools;
+
+/// Rows of one page.
+pub const ROWS: usize = 50;
+
+/// What is left of an index under some filters.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    index: &'a Index,
+    wanted: Wanted,
+    /// Rows in the order that was asked for.
+    rows: Vec<u32>,
+    /// What the other filters leave in each tile.
+    pub counts: Counts,
+}
+
+impl<'a> Selection<'a> {
+    /// What the filters leave.
+    #[must_use]
+    pub fn new(index: &'a Index, seen: &Seen, filters: &Filters) -> Self {
+        let wanted = Wanted::new(index, seen, filters);
+        let mut rows = Vec::new();
+        let mut counts = Counts::default();
+        for number in index.ordered(filters.sort) {
+            let head = index.head(*number);
+            if wanted.count(index, head, &mut counts) {
+                rows.push(*number);
+            }
+        }
+        Self {
+            index,
+            wanted,
+            rows,
+            counts,
+        }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many pages they fill; at least one.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.rows.len().div_ceil(ROWS).max(1)
+    }
+
+    /// The rows of that page, the last one where there are fewer.
+    pub fn page(&self, page: usize) -> impl Iterator<Item = &'a Head> {
+        let start = (page.clamp(1, self.pages()) - 1) * ROWS;
+        let rows = self.rows.iter().skip(start).take(ROWS);
+        rows.map(|row| self.index.head(*row))
+    }
+
+    /// What is left under a row.
+    pub fn units(&self, head: &Head) -> impl Iterator<Item = &'a Unit> {
+        let units = self.index.units(head).iter();
+        units.filter(|unit| self.wanted.takes(self.index, unit))
+    }
+}
+
+/// The filters, looked up in an index.
+#[derive(Debug)]
+struct Wanted {
+    show: Option<Show>,
+    shop: Option<u32>,
+    /// `Some(None)`: no product is of such a group.
+    group: Option<Option<TextId>>,
+    state: Option<State>,
+    words: Vec<Word>,
+    /// What the pools themselves come to, by their places: whether they are taken, but for the tile.
+    pools: Vec<(bool, Group, bool)>,
+}
+
+/// A word that is searched for.
+#[derive(Debug)]
+struct Word {
+    /// Which texts hold it.
+    holding: Vec<bool>,
+    id: Option<i64>,
+}
+
+impl Wanted {
+    fn new(index: &Index, seen: &Seen, filters: &Filters) -> Self {
+        let shop = filters.instance.as_deref().and_then(|name| {
+            let place = seen.instances.iter().position(|shop| *shop.name == *name)?;
+            u32::try_from(place).ok()
+        });
+        let mut wanted = Self {
+            show: filters.show,
+            shop,
+            group: filters.group.as_deref().map(|name| index.group(name)),
+            state: filters.state,
+            words: words(&filters.q)
+                .map(|word| Word {
+                    id: word.strip_prefix('#').unwrap_or(&word).parse().ok(),
+                    holding: index.texts().holding(&word),
+                })
+                .collect(),
+            pools: Vec::new(),
+        };
+        let pools = seen.pools.pools.iter().map(|pool| {
+            let named = |word: &str| folded(&pool.name).contains(word);
+            let taken = wanted.group.is_none()
+                && filters
+                    .instance
+                    .as_ref()
+                    .is_none_or(|name| pool.shops.iter().any(|shop| **shop == **name))
+                && wanted.state.is_none_or(|state| state == State::of(pool.level))
+                && words(&filters.q).all(|word| named(&word));
+            (taken, pools::group(pool), pools::is_soon(pool))
+        });
+        wanted.pools = pools.collect();
+        wanted
+    }
+
+    /// Counts what the row holds, and says whether anything of it is left.
+    fn count(&self, index: &Index, head: &Head, counts: &mut Counts) -> bool {
+        let mut left = false;
+        let own = match head.anchor {
+            Anchor::Product { .. } => None,
+            Anchor::Pool(place) => self.pools.get(place as usize),
+        };
+        if let Some((true, group, soon)) = own {
+            counts.add(*group, *soon);
+            left |= self.is_shown(*group, *soon);
+        }
+        for unit in index.units(head) {
+            if self.takes_any(index, unit) {
+                // What a pool speaks for counts with the pool.
+                if own.is_none() {
+                    counts.add(unit.group, unit.soon);
+                }
+                left |= self.is_shown(unit.group, unit.soon);
+            }
+        }
+        left
+    }
+
+    fn takes(&self, index: &Index, unit: &Unit) -> bool {
+        self.is_shown(unit.group, unit.soon) && self.takes_any(index, unit)
+    }
+
+    fn is_shown(&self, group: Group, soon: bool) -> bool {
+        self.show.is_none_or(|show| show.is(group, soon))
+    }
+
+    /// Whether it is left, whatever its tile.
+    fn takes_any(&self, index: &Index, unit: &Unit) -> bool {
+        self.shop.is_none_or(|shop| shop == unit.shop)
+            && self.group.is_none_or(|group| group == Some(unit.of()))
+            && self.state.is_none_or(|state| state == unit.state)
+            && self.words.iter().all(|word| word.is_of(index, unit))
+    }
+}
+
+impl Word {
+    fn is_of(&self, index: &Index, unit: &Unit) -> bool {
+        let holds = |text: &TextId| self.holding.get(*text as usize).is_some_and(|holds| *holds);
+        unit.names().iter().any(holds) || self.id == Some(unit.id()) || index.folded(unit).iter().any(holds)
+    }
+}
