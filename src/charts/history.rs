@@ -641,7 +641,10 @@ mod tests {
     fn a_moment_at_zero_is_as_wide_as_can_be_seen() {
         let mut steps = Steps::new(hour(0), hour(24 * 365), 480);
         for (minute, level) in [(0, 9), (600_000, 0), (600_001, 9)] {
-            steps.add(hour(0) + SignedDuration::from_mins(minute / 2), Held::Known(level));
+            steps.add(
+                hour(0) + SignedDuration::from_mins(minute / 2),
+                Held::Known(level),
+            );
         }
         let history = History {
             traced: steps.finish().unwrap(),
