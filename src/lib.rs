@@ -301,6 +301,14 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod params;
+    pub mod answers {
+        pub mod accept;
+        pub mod sheet;
+        pub mod reply;
+        pub mod paging;
+        pub mod wanted;
+        pub mod order;
+    }
     pub mod overview;
     pub mod pools;
     pub mod fold;
@@ -329,6 +337,16 @@ pub mod web {
     pub mod trust;
     pub mod rows;
     pub mod next;
+    pub mod api {
+        pub mod deliveries;
+        pub mod product;
+        pub mod sources;
+        pub mod summary;
+        pub mod windows;
+        pub mod tidy;
+        pub mod openapi;
+        pub mod routes;
+    }
     pub mod actions;
     pub mod page;
     pub mod sign_in;

@@ -109,8 +109,15 @@ impl View {
                 windows: Arc::from([]),
                 zone: None,
             })),
-            moments: watch::Sender::default(),
+            // No moment of an earlier run has the number of one of this run.
+            moments: watch::Sender::new(Timestamp::now().as_microsecond().unsigned_abs()),
         }
+    }
+
+    /// The number of the present moment; it is another one after each change, also of what people said.
+    #[must_use]
+    pub fn moment(&self) -> u64 {
+        *self.moments.borrow()
     }
 
     /// Hears of each new moment: what is shown then, or what people said, differs from before.

@@ -60,13 +60,14 @@ pub const SIGN_IN: &str = "/do/login";
 pub const SIGN_OUT: &str = "/do/logout";
 
 /// Every request that may change something: a path that is not here answers GET and HEAD alone. `{id}` is any one part.
-pub const CHANGES: [(&str, &str); 14] = [
+pub const CHANGES: [(&str, &str); 15] = [
     ("POST", HINTS),
     ("POST", POLL),
     ("POST", ACKS),
     ("DELETE", "/api/v1/acks/{id}"),
     ("POST", SILENCES),
     ("DELETE", "/api/v1/silences/{id}"),
+    ("POST", "/api/v1/deliveries/{id}/replay"),
     ("POST", SIGN_IN),
     ("POST", SIGN_OUT),
     ("POST", "/do/ack"),

@@ -18,8 +18,17 @@ use crate::web::index::Index;
 const UNUSED: Duration = Duration::from_secs(60);
 
 /// What is kept.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<Option<Held>>);
+#[derive(Debug)]
+pub struct Kept {
+    held: Mutex<Option<Held>>,
+    unused: Duration,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::for_as_long_as(UNUSED)
+    }
+}
 
 #[derive(Debug)]
 struct Held {
@@ -29,9 +38,18 @@ struct Held {
 }
 
 impl Kept {
+    /// Drops what nobody asked for in that time.
+    #[must_use]
+    pub fn for_as_long_as(unused: Duration) -> Self {
+        Self {
+            held: Mutex::default(),
+            unused,
+        }
+    }
+
     /// The index of that moment.
     pub async fn index(self: &Arc<Self>, seen: &Seen) -> Arc<Index> {
-        let mut slot = self.0.lock().await;
+        let mut slot = self.held.lock().await;
         let asked = Instant::now();
         if let Some(held) = slot.as_mut().filter(|held| held.of.is(seen)) {
             held.asked = asked;
@@ -44,14 +62,14 @@ impl Kept {
             asked,
         };
         if slot.replace(held).is_none() {
-            tokio::spawn(forget(Arc::downgrade(self)));
+            tokio::spawn(forget(Arc::downgrade(self), self.unused));
         }
         index
     }
 
     /// Whether anything is kept.
     pub async fn is_empty(&self) -> bool {
-        self.0.lock().await.is_none()
+        self.held.lock().await.is_none()
     }
 }
 
@@ -81,14 +99,14 @@ impl Made {
 }
 
 /// Drops what is kept once nobody has asked for it for a while; ends then.
-async fn forget(kept: Weak<Kept>) {
-    let mut next = Instant::now() + UNUSED;
+async fn forget(kept: Weak<Kept>, unused: Duration) {
+    let mut next = Instant::now() + unused;
     loop {
         sleep_until(next).await;
         let Some(kept) = kept.upgrade() else { return };
-        let mut slot = kept.0.lock().await;
+        let mut slot = kept.held.lock().await;
         match slot.as_ref() {
-            Some(held) if held.asked + UNUSED > Instant::now() => next = held.asked + UNUSED,
+            Some(held) if held.asked + unused > Instant::now() => next = held.asked + unused,
             Some(_) | None => {
                 *slot = None;
                 return;
@@ -101,22 +119,22 @@ async fn forget(kept: Weak<Kept>) {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_index_is_made_once_a_moment_and_dropped_when_nobody_looks() {
-        let kept = Arc::new(Kept::default());
+        let kept = Arc::new(Kept::for_as_long_as(Duration::from_secs(600)));
         let mut seen = Seen::default();
         let index = kept.index(&seen).await;
-        tokio::time::sleep(UNUSED / 2).await;
         assert!(Arc::ptr_eq(&index, &kept.index(&seen).await));
         seen.pools = Arc::default();
         let other = kept.index(&seen).await;
         assert!(!Arc::ptr_eq(&index, &other));
-        tokio::time::sleep(UNUSED - Duration::from_secs(1)).await;
         assert!(!kept.is_empty().await);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(kept.is_empty().await);
-        drop(kept.index(&seen).await);
-        tokio::time::sleep(UNUSED * 2).await;
-        assert!(kept.is_empty().await);
+        let short = Arc::new(Kept::for_as_long_as(Duration::from_millis(20)));
+        for _ in 0..2 {
+            drop(short.index(&seen).await);
+            while !short.is_empty().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
     }
 }

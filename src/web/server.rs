@@ -19,7 +19,6 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 use hyper::body::Incoming;
@@ -48,10 +47,9 @@ use crate::web::access::headers;
 use crate::web::access::headers::Way;
 use crate::web::access::sessions::Sessions;
 use crate::web::actions;
-use crate::web::alerts;
+use crate::web::api::routes;
 use crate::web::assets;
 use crate::web::body;
-use crate::web::events;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
@@ -59,18 +57,15 @@ use crate::web::lists;
 use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
-use crate::web::people;
 use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
 use crate::web::product;
-use crate::web::records;
 use crate::web::scrape;
 use crate::web::sign_in;
 use crate::web::state::AppState;
 use crate::web::state::Settings;
-use crate::web::stock;
 
 /// A request's head must be whole by then; an idle connection is closed then, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -222,22 +217,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/api/v1/stock", get(stock::stock))
-        .route("/api/v1/pools", get(stock::pools))
-        .route("/api/v1/alerts", get(alerts::alerts))
-        .route("/api/v1/events", get(events::events))
-        .route("/api/v1/polls", get(records::polls))
-        .route("/api/v1/deliveries", get(records::deliveries))
-        .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
-        .route(access::ACKS, get(people::acks).post(people::make_ack))
-        .route("/api/v1/acks/{id}", delete(people::end_ack))
-        .route(access::SILENCES, get(people::silences).post(people::make_silence))
-        .route("/api/v1/silences/{id}", delete(people::end_silence))
         .route(access::SIGN_IN_PAGE, get(sign_in::page))
         .route(access::SIGN_IN, post(sign_in::sign_in))
         .route(access::SIGN_OUT, post(sign_in::sign_out))
-        .route(access::HINTS, post(hints::hint))
-        .route(access::POLL, post(hints::poll))
+        .merge(routes::router())
         .route("/do/ack", post(actions::ack))
         .route("/do/ack/end", post(actions::end_ack))
         .route("/do/silence", post(actions::silence))
@@ -291,6 +274,7 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
         let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
         response = Problem::new(status, detail).into_response();
     }
+    response = problem::whole(response);
     if is_page {
         response = problem::as_page(response);
     }
