@@ -601,8 +601,8 @@ mod tests {
     #[test]
     fn a_level_is_drawn_as_steps_and_not_where_it_was_not_known_or_nobody_looked() {
         let svg = history().svg(Size::WIDE, "in short");
-        insta::assert_snapshot!(paths(&svg, "line"), @"");
-        insta::assert_snapshot!(paths(&svg, "past-outs"), @"");
+        insta::assert_snapshot!(paths(&svg, "line"), @"M46.0 163.2H187.7V304.0H223.1V92.8H329.3M471.0 92.8H541.8M612.7 110.4H648.1M683.5 110.4H754.3M825.2 251.2H896.0");
+        insta::assert_snapshot!(paths(&svg, "past-outs"), @"M187.7 304.0H223.1");
         let hatched: Vec<&str> = ["blind-wide", "unknown-wide", "free-wide"]
             .into_iter()
             .flat_map(|pattern| {
