@@ -19,6 +19,8 @@ mod overview;
 mod listed_alerts;
 #[path = "web/lists_sources.rs"]
 mod listed_sources;
+#[path = "web/product.rs"]
+mod product_page;
 #[path = "web/pools.rs"]
 mod pools;
 

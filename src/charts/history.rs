@@ -415,15 +415,17 @@ impl Picture<'_> {
             // Two names that would stand in each other are put apart.
             let middle = taken.map_or(height, |above: f64| height.max(above + self.size.letters));
             taken = Some(middle);
-            if self.size.right > 50.0 {
-                let _ = write!(
-                    drawn,
-                    "<text class=\"limit {name}\" x=\"{:.1}\" y=\"{:.1}\">{name} {}</text>",
-                    self.size.end() + 7.0,
-                    middle + self.size.letters * 0.35,
-                    digits::shortened(level),
-                );
-            }
+            // Without room beside the picture the names stand on their lines.
+            let (x, y, anchor) = if self.size.right > 50.0 {
+                (self.size.end() + 7.0, middle + self.size.letters * 0.35, "start")
+            } else {
+                (self.size.end() - 2.0, height - 3.0, "end")
+            };
+            let _ = write!(
+                drawn,
+                "<text class=\"limit {name}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{name} {}</text>",
+                digits::shortened(level),
+            );
         }
         drawn
     }
@@ -542,5 +544,141 @@ impl Picture<'_> {
             );
         }
         drawn + "</g>"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charts::steps::Steps;
+    use jiff::SignedDuration;
+
+    fn hour(n: i64) -> Timestamp {
+        let begin: Timestamp = "2026-11-20T00:00:00Z".parse().unwrap();
+        begin + SignedDuration::from_hours(n)
+    }
+
+    fn history() -> History {
+        let mut steps = Steps::new(hour(0), hour(24), 480);
+        for (n, held) in [
+            (0, Held::Known(8)),
+            (4, Held::Known(0)),
+            (5, Held::Known(12)),
+            (14, Held::Unknown),
+            (16, Held::Known(11)),
+            (20, Held::NotControlled),
+            (22, Held::Known(3)),
+        ] {
+            steps.add(hour(n), held);
+        }
+        History {
+            traced: steps.finish().unwrap(),
+            blind: vec![(hour(8), hour(12)), (hour(17), hour(18))],
+            low: Some(5),
+            critical: Some(1),
+            marks: vec![
+                Mark {
+                    at: hour(4),
+                    kind: Kind::Out,
+                    words: "out <b>\"x\"</b>".to_owned(),
+                },
+                Mark {
+                    at: hour(5),
+                    kind: Kind::Better,
+                    words: "ok".to_owned(),
+                },
+            ],
+            zone: TimeZone::get("Europe/Berlin").unwrap(),
+        }
+    }
+
+    fn paths(svg: &str, class: &str) -> String {
+        let start = format!("<path class=\"{class}\" d=\"");
+        let path = svg.split(&start).nth(1).and_then(|rest| rest.split('"').next());
+        path.unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_level_is_drawn_as_steps_and_not_where_it_was_not_known_or_nobody_looked() {
+        let svg = history().svg(Size::WIDE, "in short");
+        insta::assert_snapshot!(paths(&svg, "line"), @"M46.0 163.2H187.7V304.0H223.1V92.8H329.3M471.0 92.8H541.8M612.7 110.4H648.1M683.5 110.4H754.3M825.2 251.2H896.0");
+        insta::assert_snapshot!(paths(&svg, "past-outs"), @"M187.7 304.0H223.1");
+        let hatched: Vec<&str> = ["blind-wide", "unknown-wide", "free-wide"]
+            .into_iter()
+            .flat_map(|pattern| {
+                let fill = format!("fill=\"url(#{pattern})\"");
+                svg.matches(&fill).map(move |_| pattern).collect::<Vec<&str>>()
+            })
+            .collect();
+        assert_eq!(hatched, ["blind-wide", "blind-wide", "unknown-wide", "free-wide"]);
+    }
+
+    #[test]
+    fn what_somebody_points_at_says_when_in_the_zone_and_in_utc() {
+        let svg = history().svg(Size::NARROW, "in short");
+        let titles: Vec<&str> = svg
+            .split("<title>")
+            .skip(1)
+            .filter_map(|rest| rest.split("</title>").next())
+            .collect();
+        let any = |text: &str| titles.iter().any(|title| title.contains(text));
+        for said in [
+            "20 Nov 2026, 05:00 (2026-11-20 04:00 UTC): out &lt;b&gt;&quot;x&quot;&lt;/b&gt;",
+            "20 Nov 2026, 06:00 (2026-11-20 05:00 UTC): from 0 to 12 (+12)",
+            "20 Nov 2026, 06:00 (2026-11-20 05:00 UTC): ok",
+            "20 Nov 2026, 01:00 to 01:15 (2026-11-20 00:00 UTC): 8 left",
+            "20 Nov 2026, 10:00 to 10:15 (2026-11-20 09:00 UTC): nobody looked",
+            "20 Nov 2026, 16:00 to 16:15 (2026-11-20 15:00 UTC): not known",
+            "20 Nov 2026, 22:00 to 22:15 (2026-11-20 21:00 UTC): not counted by WHMCS",
+        ] {
+            assert!(any(said), "{said}: {titles:#?}");
+        }
+        assert!(!svg.contains("<b>") && !svg.contains(" style="), "{svg}");
+        assert!(svg.contains("role=\"img\" aria-label=\"in short\""), "{svg}");
+    }
+
+    #[test]
+    fn a_moment_at_zero_is_as_wide_as_can_be_seen() {
+        let mut steps = Steps::new(hour(0), hour(24 * 365), 480);
+        for (minute, level) in [(0, 9), (600_000, 0), (600_001, 9)] {
+            steps.add(
+                hour(0) + SignedDuration::from_mins(minute / 2),
+                Held::Known(level),
+            );
+        }
+        let history = History {
+            traced: steps.finish().unwrap(),
+            blind: Vec::new(),
+            ..history()
+        };
+        for size in [Size::WIDE, Size::NARROW] {
+            let bars = paths(&history.svg(size, ""), "past-outs");
+            let (from, until) = bars.trim_start_matches('M').split_once('H').unwrap();
+            let from: f64 = from.split(' ').next().unwrap().parse().unwrap();
+            assert!(until.parse::<f64>().unwrap() - from >= LEAST, "{bars}");
+        }
+    }
+
+    #[test]
+    fn a_picture_of_one_moment_or_of_no_level_is_drawn_too() {
+        let mut steps = Steps::new(hour(0), hour(0), 480);
+        steps.add(hour(0), Held::Known(i64::MAX));
+        let one = History {
+            traced: steps.finish().unwrap(),
+            marks: Vec::new(),
+            blind: Vec::new(),
+            low: None,
+            critical: None,
+            ..history()
+        };
+        assert!(one.svg(Size::WIDE, "").contains("class=\"now\""));
+        let mut steps = Steps::new(hour(0), hour(9), 480);
+        steps.add(hour(0), Held::Gone);
+        let none = History {
+            traced: steps.finish().unwrap(),
+            ..one
+        };
+        let svg = none.svg(Size::NARROW, "");
+        assert!(!svg.contains("NaN") && !svg.contains("class=\"now\""), "{svg}");
     }
 }

@@ -7,5 +7,6 @@ mod catalogue;
 mod forecast;
 mod opening;
 mod outbox;
+mod past_levels;
 mod people;
 mod recording;
