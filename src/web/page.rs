@@ -167,7 +167,10 @@ fn render(
     let trust = Trust::new(seen, index, now);
     let (verdict, calm) = verdict(&index.counts, seen, trust.tone);
     frame.title.clone_from(&verdict);
-    let deliveries = frame.links.iter().find(|link| link.path == Here::Deliveries.path());
+    let deliveries = frame
+        .links
+        .iter()
+        .find(|link| link.path == Here::Deliveries.path());
     frame::html(&Page {
         dead: deliveries.map_or(0, |link| link.waiting),
         frame,
