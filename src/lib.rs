@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod metrics;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -229,6 +230,9 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod metrics;
+    pub mod server_tls;
+    pub mod web_file;
     pub mod access;
     pub mod daemon;
     pub mod reports;
@@ -286,6 +290,7 @@ pub mod observe {
     pub mod process;
     pub mod database;
     pub mod metrics;
+    pub mod openmetrics;
     pub mod redact;
     pub mod log;
 }
@@ -301,6 +306,7 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
+    pub mod crowd;
     pub mod params;
     pub mod answers {
         pub mod accept;
@@ -327,6 +333,8 @@ pub mod web {
     pub mod fields;
     pub mod live;
     pub mod access;
+    pub mod negotiation;
+    pub mod renewal;
     pub mod scrape;
     pub mod health;
     pub mod stock;

@@ -15,6 +15,10 @@ mod harness;
 mod listed;
 #[path = "web/overview.rs"]
 mod overview;
+#[path = "web/lists_alerts.rs"]
+mod listed_alerts;
+#[path = "web/lists_sources.rs"]
+mod listed_sources;
 #[path = "web/pools.rs"]
 mod pools;
 
@@ -419,7 +423,7 @@ async fn every_answer_carries_the_headers_that_keep_browsers_careful() {
         for line in [
             "content-security-policy: default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "cache-control: no-store",
         ] {
             assert!(head.contains(line), "{path}: {line} in {head}");

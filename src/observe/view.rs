@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
+use crate::domain::metrics::CombinationSeries;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
 use crate::scheduler::Schedule;
@@ -35,6 +36,8 @@ pub struct Seen {
     pub windows: Arc<[Window]>,
     /// `TIMEZONE`; UTC where it was not said.
     pub zone: Option<TimeZone>,
+    /// Which combinations have series in the metrics.
+    pub combinations: Arc<CombinationSeries>,
 }
 
 /// What is known of one instance.
@@ -108,6 +111,7 @@ impl View {
                 pools: Arc::default(),
                 windows: Arc::from([]),
                 zone: None,
+                combinations: Arc::default(),
             })),
             // No moment of an earlier run has the number of one of this run.
             moments: watch::Sender::new(Timestamp::now().as_microsecond().unsigned_abs()),
@@ -178,6 +182,11 @@ impl View {
             seen.windows = windows;
             seen.zone = Some(zone);
         });
+    }
+
+    /// From now on these combinations have series in the metrics.
+    pub fn limit_combinations(&self, combinations: Arc<CombinationSeries>) {
+        self.change(|seen| seen.combinations = combinations);
     }
 
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;

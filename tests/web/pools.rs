@@ -101,7 +101,7 @@ pub fn pool(name: &str, capacity: i64, left: Option<i64>, users: Vec<User>) -> P
 }
 
 /// A pool that suffices, an empty one, one that does not suffice for one of its users, and one not known any more.
-fn board() -> Board {
+pub fn board() -> Board {
     let lost = frozen(1);
     let mut unknown = pool("Rails", 9, Some(1), vec![user(5, "DS-512", None, 1)]);
     unknown.level = Level::Unknown;
