@@ -183,7 +183,7 @@ def series_of(bench, products):
         return len(re.findall(rb"^whmcs_stock_\w+\{", daemon.get("/metrics")[1], re.MULTILINE))
 
 
-QUERIES = ["/", "/?show=out", "/?q=product+1", "/?page=7", "/?sort=name", "/?sort=cover&page=3", "/?group=Group+2&show=low", "/?q=%2342"]
+QUERIES = ["/", "/?show=out", "/?q=server+1", "/?page=7", "/?sort=name", "/?sort=cover&page=3", "/?group=Group+2&show=low", "/?q=%2342"]
 
 
 def page(bench):

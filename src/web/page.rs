@@ -50,6 +50,8 @@ struct Page<'a> {
     verdict: String,
     calm: bool,
     trust: Trust<'a>,
+    /// Deliveries that were given up.
+    dead: u64,
     tiles: Vec<Tile>,
     /// What runs out next; where nothing was chosen.
     next: Option<Vec<Next<'a>>>,
@@ -165,7 +167,12 @@ fn render(
     let trust = Trust::new(seen, index, now);
     let (verdict, calm) = verdict(&index.counts, seen, trust.tone);
     frame.title.clone_from(&verdict);
+    let deliveries = frame
+        .links
+        .iter()
+        .find(|link| link.path == Here::Deliveries.path());
     frame::html(&Page {
+        dead: deliveries.map_or(0, |link| link.waiting),
         frame,
         verdict,
         calm,

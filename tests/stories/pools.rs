@@ -374,7 +374,7 @@ fn an_empty_pool_speaks_once_and_everything_names_it() {
     );
     let page = daemon.get("/").body;
     assert!(
-        page.contains("1 pool out") && page.contains("Pools <small>1</small>"),
+        page.contains("1 pool out") && page.contains("<em>pool</em>"),
         "{page}"
     );
     daemon.stop();

@@ -158,8 +158,7 @@ fn a_real_prometheus_scrapes_with_the_token_and_agrees_with_page_and_api_on_ever
 
 /// The level in the page's row of a product.
 fn level_on(page: &str, id: &str) -> Option<String> {
-    let number = format!("#{id}</span>");
-    let row = page.split("<tr>").find(|row| row.contains(&number))?;
-    let cell = row.split_once("class=\"num level\">")?.1;
+    let row = page.split(&format!("<tr id=\"p0-{id}\"")).nth(1)?;
+    let cell = row.split_once("data-label=\"Left\"><b class=\"level\">")?.1;
     Some(cell.split_once('<')?.0.to_owned())
 }
