@@ -9,6 +9,8 @@
 #[path = "support/daemon.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod daemon;
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/receivers.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod receivers;
@@ -16,88 +18,21 @@ mod receivers;
 #[expect(dead_code, reason = "shared with other tests")]
 mod shop;
 
-use std::env;
 use std::fs;
-use std::fs::File;
-use std::io::ErrorKind;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use daemon::Daemon;
 use daemon::Home;
 use daemon::eventually;
+use disk::Disk;
 use receivers::Receivers;
 use shop::Shop;
 use shop::item;
 use sqlx::Connection;
 use sqlx::SqliteConnection;
 
-/// More than the write-ahead log ever holds, so that it is the filler that fills it.
-const SIZE: &str = "size=16m";
 const NOT_RECORDED: &str = "The poll could not be recorded";
-
-/// A small disk of its own; unmounted when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// Mounts it; where that is not allowed there is none, except that root in CI must have one.
-    fn mount(path: PathBuf) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            println!("skipped: only root can mount a small disk");
-            return None;
-        }
-        fs::create_dir_all(&path).expect("a folder");
-        let mut mount = Command::new("mount");
-        let mount = mount.args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(&path);
-        if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self(path));
-        }
-        assert_ne!(
-            env::var("CI").as_deref(),
-            Ok("true"),
-            "no small disk can be mounted"
-        );
-        println!("skipped: no small disk can be mounted here");
-        None
-    }
-
-    /// Takes every byte that is left.
-    fn fill(&self) {
-        let mut filler = File::create(self.0.join("filler")).expect("a file");
-        for block in [64 * 1024, 4096, 1] {
-            let bytes = vec![0; block];
-            let full = loop {
-                if let Err(error) = filler.write_all(&bytes) {
-                    break error;
-                }
-            };
-            assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
-        }
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.0.join("filler")).expect("removes");
-    }
-
-    fn read_only(&self, yes: bool) {
-        let options = if yes { "remount,ro" } else { "remount,rw" };
-        let status = Command::new("mount")
-            .args(["-o", options])
-            .arg(&self.0)
-            .status()
-            .expect("runs");
-        assert!(status.success(), "{options}");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 /// A shop of two products, the receivers, and a home for the daemon.
 fn opened() -> (Shop, Receivers, Home) {

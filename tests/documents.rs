@@ -20,7 +20,9 @@ fn read(path: &Path) -> String {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join("docs")).expect("docs");
+    let entries =
+        ["docs", "docs/runbooks"].map(|folder| fs::read_dir(root().join(folder)).expect("a folder"));
+    let entries = entries.into_iter().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     found.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));

@@ -271,6 +271,14 @@ impl Reader {
         };
         rows.into_iter().map(count).collect()
     }
+
+    /// One delivery; `None` where there is none of that number.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(LISTED);
+        query.push(" WHERE o.id = ").push_bind(id);
+        let row = query.build().fetch_optional(&self.pool).await?;
+        row.as_ref().map(delivery).transpose()
+    }
 }
 
 fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {

@@ -7,6 +7,8 @@
     reason = "a test's helpers fail as the test does"
 )]
 
+#[path = "../support/alertmanager.rs"]
+mod alertmanager;
 #[path = "../support/daemon.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod daemon;
@@ -23,7 +25,7 @@ mod shop;
 #[expect(dead_code, reason = "shared with other tests")]
 mod samples;
 
-mod alertmanager;
+mod alertmanagers;
 mod mail;
 mod postfix;
 mod proxy;

@@ -34,6 +34,11 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one on the text of a `prometheus.yml`; its files lie in the home.
     pub fn start(home: &Home, configuration: &str) -> Self {
+        Self::start_with(home, configuration, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(home: &Home, configuration: &str, arguments: &[&str]) -> Self {
         // The port is free again for the moment that Prometheus takes to bind it.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         home.write("prometheus.yml", configuration);
@@ -42,6 +47,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", home.path("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", home.path("tsdb").display()))
             .arg(format!("--web.listen-address={address}"))
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,16 +1,7 @@
 //! Debian's Alertmanager: what is short fires there with its severity, and ends when it is over.
 
-use std::fs::File;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
-use tempfile::TempDir;
 use whmcs_stock_monitor::domain::delivery::SendError;
 use whmcs_stock_monitor::domain::message::Alert;
 use whmcs_stock_monitor::domain::message::Body;
@@ -27,100 +18,25 @@ use whmcs_stock_monitor::notify::content::Receipt;
 use whmcs_stock_monitor::notify::webhook::WebhookSettings;
 use whmcs_stock_monitor::notify::webhook_format::WebhookFormat;
 
-use crate::daemon::ask;
+use crate::alertmanager::Alertmanager;
 use crate::daemon::eventually;
 use crate::home;
-use crate::peers::skip;
 use crate::proxy::Proxy;
 use crate::receivers::Receivers;
 use crate::samples;
 use crate::shop::Shop;
 use crate::shop::item;
 
-const PROGRAM: &str = "prometheus-alertmanager";
-
-/// An Alertmanager of its own; killed when dropped.
-struct Alertmanager {
-    child: Child,
-    address: SocketAddr,
-    _folder: TempDir,
+/// One that sends nothing anywhere.
+fn start() -> Option<Alertmanager> {
+    Alertmanager::start("route:\n  receiver: none\nreceivers:\n  - name: none\n")
 }
 
-impl Alertmanager {
-    /// Starts one; none where there is none to start.
-    fn start() -> Option<Self> {
-        if Command::new(PROGRAM).arg("--version").output().is_err() {
-            skip(&format!(
-                "no {PROGRAM} (Debian's package; scripts/test installs it)"
-            ));
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("alertmanager.yml");
-        std::fs::write(&config, "route:\n  receiver: none\nreceivers:\n  - name: none\n").unwrap();
-        // The port is free again for the moment that it takes to bind it.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new(PROGRAM)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--cluster.listen-address=")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let alertmanager = Self {
-            child,
-            address,
-            _folder: folder,
-        };
-        eventually("Alertmanager is ready", || {
-            let answer = ask(address, "/-/ready", "").ok()?;
-            (answer.status == 200).then_some(())
-        });
-        Some(alertmanager)
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// What fires.
-    fn firing(&self) -> Vec<Value> {
-        let answer = ask(self.address, "/api/v2/alerts", "").unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        serde_json::from_str(&answer.body).unwrap()
-    }
-
-    /// What fires, as short lines: `WhmcsStock product_id=42 severity=out whmcs=default`.
-    fn lines(&self) -> Vec<String> {
-        let line = |alert: &Value| {
-            let labels = alert["labels"].as_object().unwrap();
-            let others = labels
-                .iter()
-                .filter(|(name, _)| *name != "alertname")
-                .map(|(name, value)| format!(" {name}={}", value.as_str().unwrap()));
-            labels["alertname"].as_str().unwrap().to_owned() + &others.collect::<String>()
-        };
-        let mut lines: Vec<String> = self.firing().iter().map(line).collect();
-        lines.sort();
-        lines
-    }
-
-    fn channel(&self) -> Channel {
-        samples::webhook(WebhookSettings {
-            format: WebhookFormat::Alertmanager,
-            ..samples::webhook_settings(&self.url())
-        })
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn channel(alertmanager: &Alertmanager) -> Channel {
+    samples::webhook(WebhookSettings {
+        format: WebhookFormat::Alertmanager,
+        ..samples::webhook_settings(&alertmanager.url())
+    })
 }
 
 /// Sends a message as it would be sent now.
@@ -159,10 +75,10 @@ fn now(alert: Alert) -> Alert {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_severity_replaces_the_one_before_it_and_a_recovery_ends_them_all() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
-    let channel = alertmanager.channel();
+    let channel = channel(&alertmanager);
     let told = |reason, severity, level| now(samples::alert(reason, severity, 42, "DS-64", level));
     let with_ram = |alert: Alert| Alert {
         combination: Some(CombinationRef {
@@ -202,10 +118,10 @@ async fn a_severity_replaces_the_one_before_it_and_a_recovery_ends_them_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_says_what_it_is_about_and_fires_until_more_is_said() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
-    let channel = alertmanager.channel();
+    let channel = channel(&alertmanager);
     let short = now(Alert {
         days_of_cover: Some(1.26),
         ..samples::out()
@@ -243,10 +159,10 @@ async fn an_alert_says_what_it_is_about_and_fires_until_more_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_source_fires_while_it_is_down_and_the_rest_is_news() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
-    let channel = alertmanager.channel();
+    let channel = channel(&alertmanager);
     let since = samples::ago(600);
     let down = Body::SourceDown {
         cause: Cause::Ip,
@@ -289,10 +205,10 @@ async fn the_source_fires_while_it_is_down_and_the_rest_is_news() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_forty_and_four_thousand_alerts_of_hostile_names_all_fire_and_all_end() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
-    let channel = alertmanager.channel();
+    let channel = channel(&alertmanager);
     let names = hostile();
     for count in [1, 40, 4000] {
         let all = |reason, severity, level| -> Vec<Alert> {
@@ -335,7 +251,7 @@ fn hostile() -> Vec<String> {
 
 #[test]
 fn the_daemon_keeps_an_alertmanager_up_to_date() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
     let shop = Shop::open(vec![item(1, "A", 9), item(2, "B", 2)]);
@@ -381,7 +297,7 @@ fn the_daemon_keeps_an_alertmanager_up_to_date() {
 
 #[test]
 fn a_word_that_comes_late_does_not_wake_what_is_over() {
-    let Some(alertmanager) = Alertmanager::start() else {
+    let Some(alertmanager) = start() else {
         return;
     };
     let proxy = Proxy::start(alertmanager.address);
