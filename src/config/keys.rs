@@ -86,7 +86,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 48] = [
+pub const ALL: [&Key; 50] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
