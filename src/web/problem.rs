@@ -109,7 +109,10 @@ impl IntoResponse for Problem {
 pub fn whole(response: Response) -> Response {
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
-    if !refused || response.extensions().get::<Problem>().is_some() {
+    // A page of ours that comes back, a form with what was wrong in it say, says more than a problem would.
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !refused || is_page || response.extensions().get::<Problem>().is_some() {
         return response;
     }
     let problem = match status {
