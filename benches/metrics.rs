@@ -1,4 +1,5 @@
-//! What a scrape of `/metrics` costs: the stock series of 10,000 and 100,000 series.
+//! What a scrape of `/metrics` costs: the stock series of 10,000 and 100,000 series, written and compressed, and the
+//! memory that their text takes.
 
 #![expect(clippy::expect_used, reason = "a bench fails as a test does")]
 
@@ -6,6 +7,7 @@
 mod fixture;
 
 use std::hint::black_box;
+use std::io::Write;
 use std::sync::Arc;
 
 use criterion::Criterion;
@@ -17,6 +19,8 @@ use fixture::frozen;
 use fixture::memory;
 use fixture::product;
 use fixture::series;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use whmcs_stock_monitor::domain::catalogue::Level;
 use whmcs_stock_monitor::observe::metrics;
 use whmcs_stock_monitor::observe::view::Instance;
@@ -44,6 +48,13 @@ fn shop(wanted: usize) -> Seen {
     }
 }
 
+/// As the server compresses it.
+fn compressed(text: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(text.as_bytes()).expect("a Vec takes all");
+    gzip.finish().expect("a Vec takes all")
+}
+
 fn scrape(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("metrics");
     for wanted in [10_000, 100_000] {
@@ -56,6 +67,16 @@ fn scrape(criterion: &mut Criterion) {
         group.bench_function(format!("{wanted} series"), |bench| {
             bench.iter(|| metrics::stock(black_box(&seen)));
         });
+        let text = metrics::stock(&seen);
+        group.bench_function(format!("{wanted} series, compressed"), |bench| {
+            bench.iter(|| compressed(black_box(&text)));
+        });
+        println!(
+            "{series} series: {} bytes of text in {} of memory, {} compressed",
+            text.len(),
+            text.capacity(),
+            compressed(&text).len()
+        );
     }
     group.finish();
 }

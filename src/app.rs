@@ -439,6 +439,7 @@ impl Generation {
     /// Shows which windows and time zone are configured.
     fn say_when(&self, view: &View) {
         view.configure(Arc::clone(&self.config.windows), self.config.timezone.clone());
+        view.limit_combinations(Arc::clone(&self.config.combinations));
     }
 
     /// Shows how the pools stand before the first poll, from what is remembered.

@@ -6,6 +6,7 @@ pub mod domain {
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
+    pub mod metrics;
     pub mod offer;
     pub mod forecast;
     pub mod stand;
@@ -127,6 +128,7 @@ pub mod store {
     pub mod pools;
     pub mod history;
     pub mod past_levels;
+    pub mod trends;
     pub mod past;
     pub mod timeline;
     pub mod forecast;
@@ -228,6 +230,9 @@ pub mod config {
     pub mod rules;
     pub mod capacities;
     pub mod maintenance;
+    pub mod metrics;
+    pub mod server_tls;
+    pub mod web_file;
     pub mod access;
     pub mod daemon;
     pub mod reports;
@@ -285,6 +290,7 @@ pub mod observe {
     pub mod process;
     pub mod database;
     pub mod metrics;
+    pub mod openmetrics;
     pub mod redact;
     pub mod log;
 }
@@ -300,12 +306,23 @@ pub mod web {
     pub mod asker;
     pub mod forms;
     pub mod places;
+    pub mod crowd;
     pub mod params;
+    pub mod answers {
+        pub mod accept;
+        pub mod sheet;
+        pub mod reply;
+        pub mod paging;
+        pub mod wanted;
+        pub mod order;
+    }
     pub mod overview;
     pub mod pools;
     pub mod fold;
     pub mod filters;
     pub mod index;
+    pub mod trend;
+    pub mod brief;
     pub mod kept;
     pub mod state;
     pub mod show;
@@ -316,6 +333,8 @@ pub mod web {
     pub mod fields;
     pub mod live;
     pub mod access;
+    pub mod negotiation;
+    pub mod renewal;
     pub mod scrape;
     pub mod health;
     pub mod stock;
@@ -329,6 +348,16 @@ pub mod web {
     pub mod trust;
     pub mod rows;
     pub mod next;
+    pub mod api {
+        pub mod deliveries;
+        pub mod product;
+        pub mod sources;
+        pub mod summary;
+        pub mod windows;
+        pub mod tidy;
+        pub mod openapi;
+        pub mod routes;
+    }
     pub mod actions;
     pub mod page;
     pub mod sign_in;

@@ -7,13 +7,18 @@
     reason = "a test's helpers fail as the test does"
 )]
 
-#[path = "support/memory.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
-mod fixture;
-#[path = "support/site.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
-mod harness;
+#[path = "access/world.rs"]
+mod world;
 #[path = "access/visitor.rs"]
 mod visitor;
 #[path = "access/sign_in.rs"]
 mod sign_in;
+#[path = "access/changes.rs"]
+mod changes;
+#[path = "access/limits.rs"]
+mod limits;
+#[path = "support/daemon.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod daemon;
+#[path = "access/web_file.rs"]
+mod web_file;

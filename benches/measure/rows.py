@@ -1,6 +1,7 @@
 """The measurements: each returns the lines of the table that it makes."""
 
 import re
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -182,6 +183,45 @@ def series_of(bench, products):
         return len(re.findall(rb"^whmcs_stock_\w+\{", daemon.get("/metrics")[1], re.MULTILINE))
 
 
+QUERIES = ["/", "/?show=out", "/?q=product+1", "/?page=7", "/?sort=name", "/?sort=cover&page=3", "/?group=Group+2&show=low", "/?q=%2342"]
+
+
+def page(bench):
+    """The overview for 50 readers at once, each asking again as soon as it was answered, while all is polled each 2 s."""
+    seconds = bench.pick(20, 5)
+    script = bench.place() / "mixed.lua"
+    quoted = ", ".join(f'"{query}"' for query in QUERIES)
+    script.write_text(
+        f"local queries, n = {{{quoted}}}, 0\n"
+        "request = function() n = n + 1 return wrk.format('GET', queries[n % #queries + 1]) end\n"
+        "done = function(summary, latency) io.write(string.format('told %d %d %d %d\\n', latency:percentile(50), "
+        "latency:percentile(99), summary.requests, summary.errors.status + summary.errors.timeout)) end\n"
+    )
+    with bench.shop(10_000, "--change", 10) as shop, bench.daemon(shop, "2s") as daemon:
+        daemon.wait_recorded()
+        daemon.get("/")
+        for what, queries, target in [("/", [], "≤ 100 ms at p99"), ("/healthz", ["/healthz"], "–")]:
+            if queries:
+                script.write_text(script.read_text().replace(quoted, '"/healthz"'))
+            p50, p99, asked, failed = crowd(daemon, script, seconds)
+            if failed:
+                raise RuntimeError(f"{failed} of {asked} requests for {what} failed")
+            rate = f"50 clients, 10,000 products polled each 2 s, {asked / seconds:,.0f} answers a second"
+            yield Line(f"{what}, p50: {rate}", "–", [p50 / 1000], unit=" ms")
+            yield Line(f"{what}, p99", target, [p99 / 1000], unit=" ms")
+        yield Line("peak RSS meanwhile", "–", [daemon.peak()], unit=" MB")
+
+
+def crowd(daemon, script, seconds):
+    """50 clients for so long; p50 and p99 in microseconds, how many answers, how many that were none."""
+    if not shutil.which("wrk"):
+        raise RuntimeError("wrk is not installed (Debian: wrk)")
+    command = ["wrk", "-t1", "-c50", f"-d{seconds}s", "-s", script, f"http://127.0.0.1:{daemon.port}/"]
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True, check=True)
+    told = next(line for line in done.stdout.splitlines() if line.startswith("told "))
+    return [int(figure) for figure in told.split()[1:]]
+
+
 def alert(bench):
     """From the end of the answer to the arrival of the webhook."""
     late = []
@@ -322,6 +362,7 @@ ROWS = {
     "disk": disk,
     "first": first,
     "metrics": metrics,
+    "page": page,
     "alert": alert,
     "hint": hint,
     "start": start,

@@ -13,6 +13,7 @@ use crate::hints::signature::Key;
 use crate::jobs::report::Plan;
 use crate::notify::channel::ChannelKind;
 use crate::notify::channel::ChannelSettings;
+use crate::web::renewal;
 use crate::web::state::Settings;
 
 /// What a channel is built from.
@@ -59,13 +60,18 @@ pub fn plan(report: &ReportConfig) -> Plan {
 /// What the web server is built from.
 #[must_use]
 pub fn web_settings(config: &Config) -> Settings {
-    Settings {
-        token: config.http.access.token.clone(),
-        read_token: config.http.access.read_token.clone(),
+    let access = &config.http.access;
+    let settings = Settings {
+        token: access.token.clone(),
+        read_token: access.read_token.clone(),
         metrics_public: config.http.metrics_public,
-        allowed_hosts: config.http.access.allowed_hosts.clone(),
+        allowed_hosts: access.allowed_hosts.clone(),
         page_host: config.http.page_host(),
         ..Settings::on(config.http.listen)
+    };
+    match &access.web {
+        Some(file) => renewal::with_file(settings, file, &access.read_users),
+        None => settings,
     }
 }
 
@@ -109,6 +115,8 @@ pub fn secrets(config: &Config) -> Vec<String> {
     }
     secrets.extend(&config.http.access.token);
     secrets.extend(&config.http.access.read_token);
+    let users = config.http.access.web.iter().flat_map(|web| &web.users);
+    secrets.extend(users.map(|(_, hash)| hash));
     secrets.extend(&config.http.hint_secret);
     secrets.extend(&config.heartbeat_url);
     let mut texts: Vec<String> = config.channels.iter().flat_map(topics).collect();

@@ -174,6 +174,7 @@ impl Stage {
             ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("HEARTBEAT_URL", self.watcher.url()),
             ("REPORT_SCHEDULE", "0 9 * * mon".to_owned()),
+            ("REPORT_EMAIL_TO", "sales@shop.example".to_owned()),
             ("HTTP_LISTEN", listen.to_string()),
             (
                 "DATABASE_URL",

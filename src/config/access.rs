@@ -1,14 +1,20 @@
 //! Who may look and who may act over HTTP, and under which host names.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
 use crate::config::findings::Given;
+use crate::config::findings::Place;
 use crate::config::findings::Wrong;
 use crate::config::keys;
+use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::config::values;
+use crate::config::web_file;
+use crate::config::web_file::WebFile;
 
 /// The credentials of page, API and metrics, and the names they are reached by.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +23,10 @@ pub struct AccessConfig {
     pub token: Option<SecretString>,
     /// Looks only.
     pub read_token: Option<SecretString>,
+    /// Users, TLS and headers.
+    pub web: Option<WebFile>,
+    /// Which of the users look only.
+    pub read_users: Vec<String>,
     /// Host names that are answered, in lower case, without ports.
     pub allowed_hosts: Vec<String>,
 }
@@ -25,27 +35,114 @@ impl AccessConfig {
     /// Whether anybody has credentials.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.token.is_some() || self.read_token.is_some()
+        let users = self.web.as_ref().is_some_and(|web| !web.users.is_empty());
+        self.token.is_some() || self.read_token.is_some() || users
     }
 }
 
-/// `HTTP_TOKEN`, `HTTP_READ_TOKEN`, `HTTP_ALLOWED_HOSTS`; with whether what is given could be read.
-pub fn read(reader: &mut Reader) -> (AccessConfig, bool) {
+/// `HTTP_TOKEN`, `HTTP_READ_TOKEN`, `HTTP_READ_USERS`, `WEB_CONFIG_FILE`, `HTTP_ALLOWED_HOSTS`; `None` where one is wrong.
+pub fn read(reader: &mut Reader) -> Option<AccessConfig> {
     let token = reader.setting(&keys::HTTP_TOKEN, token);
     let read_token = reader.setting(&keys::HTTP_READ_TOKEN, self::token);
+    let web = web_file(reader);
+    let readers = reader.list_setting(&keys::HTTP_READ_USERS, values::text);
     let hosts = reader.list_setting(&keys::HTTP_ALLOWED_HOSTS, host);
-    let sound = ![
-        matches!(token, Given::Broken),
-        matches!(read_token, Given::Broken),
-        matches!(hosts, Given::Broken),
-    ]
-    .contains(&true);
+    warn_of_the_same(reader, &token, &read_token);
+    warn_of_strangers(reader, &readers, &web);
     let access = AccessConfig {
-        token: token.good().map(|token| token.value),
-        read_token: read_token.good().map(|token| token.value),
-        allowed_hosts: hosts.good().map_or_else(Vec::new, |hosts| hosts.value),
+        token: given(token)?,
+        read_token: given(read_token)?,
+        web: match web {
+            Given::Absent => None,
+            Given::Is(web) => Some(web),
+            Given::Broken => return None,
+        },
+        read_users: given(readers)?.unwrap_or_default(),
+        allowed_hosts: given(hosts)?.unwrap_or_default(),
     };
-    (access, sound)
+    warn_where_nobody_acts(reader, &access);
+    Some(access)
+}
+
+/// The value, where there is one; `None` where it is broken.
+fn given<T>(given: Given<Placed<T>>) -> Option<Option<T>> {
+    match given {
+        Given::Absent => Some(None),
+        Given::Is(placed) => Some(Some(placed.value)),
+        Given::Broken => None,
+    }
+}
+
+fn web_file(reader: &mut Reader) -> Given<WebFile> {
+    let key = keys::WEB_CONFIG_FILE.name;
+    let path = match reader.setting(&keys::WEB_CONFIG_FILE, values::text) {
+        Given::Is(path) => path,
+        Given::Absent => return Given::Absent,
+        Given::Broken => return Given::Broken,
+    };
+    match web_file::read(&reader.overlay.path(&path.value)) {
+        Ok(file) => {
+            for warning in &file.warnings {
+                reader.findings.warn(key, path.place.clone(), warning.clone());
+            }
+            Given::Is(file)
+        }
+        Err(wrongs) => {
+            for wrong in wrongs {
+                reader.findings.wrong(key, path.place.clone(), wrong);
+            }
+            Given::Broken
+        }
+    }
+}
+
+fn warn_of_the_same(
+    reader: &mut Reader,
+    token: &Given<Placed<SecretString>>,
+    read_token: &Given<Placed<SecretString>>,
+) {
+    if let (Given::Is(token), Given::Is(read)) = (token, read_token)
+        && token.value.expose_secret() == read.value.expose_secret()
+    {
+        let wrong = Wrong::new(
+            "is the same as HTTP_TOKEN: whoever is to look acts, too",
+            "Make another: openssl rand -hex 24",
+        );
+        let place = read.place.clone();
+        reader.findings.warn(keys::HTTP_READ_TOKEN.name, place, wrong);
+    }
+}
+
+fn warn_of_strangers(reader: &mut Reader, readers: &Given<Placed<Vec<String>>>, web: &Given<WebFile>) {
+    let Given::Is(readers) = readers else { return };
+    let users = match web {
+        Given::Is(web) => web.users.as_slice(),
+        Given::Absent => &[],
+        Given::Broken => return,
+    };
+    for name in &readers.value {
+        if !users.iter().any(|user| *user.0 == **name) {
+            let wrong = Wrong::new(
+                "names somebody who is no user of the WEB_CONFIG_FILE",
+                "Check the spelling; upper and lower case count.",
+            );
+            let place = readers.place.clone();
+            reader.findings.warn(keys::HTTP_READ_USERS.name, place, wrong);
+        }
+    }
+}
+
+fn warn_where_nobody_acts(reader: &mut Reader, access: &AccessConfig) {
+    let acts = |user: &(Arc<str>, SecretString)| !access.read_users.iter().any(|name| **name == *user.0);
+    let somebody =
+        access.token.is_some() || access.web.as_ref().is_some_and(|web| web.users.iter().any(acts));
+    if access.is_closed() && !somebody {
+        let wrong = Wrong::new(
+            "is not set, and all who have credentials only look: nobody acknowledges or silences an alert on the pages",
+            "Set it, if somebody shall.",
+        );
+        reader.findings.warn(keys::HTTP_TOKEN.name, Place::Missing, wrong);
+    }
 }
 
 fn token(text: &str) -> Result<SecretString, Wrong> {

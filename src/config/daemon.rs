@@ -137,7 +137,7 @@ fn database_path(text: &str) -> Result<String, Wrong> {
 /// What listens where, and who may look.
 pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let listen = reader.setting(&keys::HTTP_LISTEN, values::listen);
-    let (access, sound) = access::read(reader);
+    let access = access::read(reader);
     let allow_public = reader.setting(&keys::HTTP_ALLOW_PUBLIC, values::flag);
     let metrics_public = reader.setting(&keys::METRICS_PUBLIC, values::flag);
     let page_url = reader.setting(&keys::PAGE_URL, urls::page_url);
@@ -145,13 +145,12 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     let allowed = matches!(&allow_public, Given::Is(Placed { value: true, .. }));
     if let Given::Is(listen) = &listen
         && !listen.value.ip().is_loopback()
-        && sound
-        && !access.is_closed()
+        && access.as_ref().is_some_and(|access| !access.is_closed())
         && !allowed
     {
         let wrong = Wrong::new(
             "is open to the network, and no HTTP_TOKEN protects it",
-            "Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
+            "Set HTTP_TOKEN (or users: WEB_CONFIG_FILE), listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
         );
         reader
             .findings
@@ -169,7 +168,7 @@ pub fn http(reader: &mut Reader) -> Option<HttpConfig> {
     };
     Some(HttpConfig {
         listen: listen.good()?.value,
-        access: sound.then_some(access)?,
+        access: access?,
         allow_public: allow_public.good()?.value,
         metrics_public: metrics_public.good()?.value,
         page_url,

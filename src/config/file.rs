@@ -182,6 +182,7 @@ const SECTIONS: &[&str] = &[
     "pool",
     "report",
     "maintenance",
+    "metrics",
 ];
 
 /// Words that stand left of a `=`.
@@ -249,6 +250,7 @@ const WORDS: &[&str] = &[
     "escalate_after",
     "escalate_to",
     "max_combinations",
+    "combinations",
     "combine",
     "capacity",
     "uses",

@@ -70,9 +70,13 @@ pub const REPORT_EMAIL_TO: Key = key("REPORT_EMAIL_TO", Kind::Plain, None);
 pub const HTTP_LISTEN: Key = key("HTTP_LISTEN", Kind::Plain, Some("127.0.0.1:9717"));
 pub const HTTP_TOKEN: Key = key("HTTP_TOKEN", Kind::Secret, None);
 pub const HTTP_READ_TOKEN: Key = key("HTTP_READ_TOKEN", Kind::Secret, None);
+pub const HTTP_READ_USERS: Key = key("HTTP_READ_USERS", Kind::Plain, None);
+pub const WEB_CONFIG_FILE: Key = key("WEB_CONFIG_FILE", Kind::Plain, None);
 pub const HTTP_ALLOWED_HOSTS: Key = key("HTTP_ALLOWED_HOSTS", Kind::Plain, None);
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
+pub const METRICS_COMBINATIONS: Key = key("METRICS_COMBINATIONS", Kind::Plain, Some("all"));
+pub const METRICS_MAX_COMBINATIONS: Key = key("METRICS_MAX_COMBINATIONS", Kind::Plain, Some("20000"));
 pub const PAGE_URL: Key = key("PAGE_URL", Kind::Url, None);
 pub const HINT_SECRET: Key = key("HINT_SECRET", Kind::Secret, None);
 pub const HINT_MIN_INTERVAL: Key = key("HINT_MIN_INTERVAL", Kind::Plain, Some("10s"));
@@ -82,7 +86,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 46] = [
+pub const ALL: [&Key; 48] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -119,9 +123,13 @@ pub const ALL: [&Key; 46] = [
     &HTTP_LISTEN,
     &HTTP_TOKEN,
     &HTTP_READ_TOKEN,
+    &HTTP_READ_USERS,
+    &WEB_CONFIG_FILE,
     &HTTP_ALLOWED_HOSTS,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,
+    &METRICS_COMBINATIONS,
+    &METRICS_MAX_COMBINATIONS,
     &PAGE_URL,
     &HINT_SECRET,
     &HINT_MIN_INTERVAL,
@@ -140,7 +148,7 @@ pub fn is_known(variable: &str) -> bool {
 }
 
 /// Beginnings of names that are ours alone.
-const PREFIXES: [&str; 14] = [
+const PREFIXES: [&str; 15] = [
     "WHMCS_",
     "SMTP_",
     "WEBHOOK_",
@@ -155,6 +163,7 @@ const PREFIXES: [&str; 14] = [
     "DETAILS_",
     "HEARTBEAT_",
     "HINT_",
+    "METRICS_",
 ];
 
 /// The setting that a variable was probably meant to be; `Some(None)` where it looks like one of ours, but like none

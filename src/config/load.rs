@@ -29,6 +29,7 @@ use crate::config::instances;
 use crate::config::instances::InstanceConfig;
 use crate::config::keys;
 use crate::config::maintenance;
+use crate::config::metrics;
 use crate::config::overlay::Overlay;
 use crate::config::overlay::Sources;
 use crate::config::reader::Reader;
@@ -40,6 +41,7 @@ use crate::config::section::Section;
 use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
+use crate::domain::metrics::CombinationSeries;
 use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
@@ -52,6 +54,8 @@ pub struct Config {
     /// With the channels' policies, in the order of `channels`. The epoch is a hash of the rules and channels.
     pub rules: Arc<Rules>,
     pub capacities: Arc<Capacities>,
+    /// Which combinations have series in the metrics.
+    pub combinations: Arc<CombinationSeries>,
     /// Times that come again and again, in which nothing is told of what they match.
     pub windows: Arc<[Window]>,
     pub timezone: TimeZone,
@@ -250,6 +254,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let rules = rules::read(reader, &mut root, &names, policies);
     let capacities = capacities::read(reader, &mut root, &names);
     let windows = maintenance::read(reader, &mut root, &timezone, &names, &capacities);
+    let combinations = metrics::read(reader, &mut root, &names);
     let http = daemon::http(reader);
     let heartbeat = reader.setting(&keys::HEARTBEAT_URL, heartbeat_url).good();
     let heartbeat_url = heartbeat.map(|url| SecretString::from(String::from(url.value)));
@@ -288,6 +293,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             channels: telling.good,
             rules: Arc::new(rules),
             capacities: Arc::new(capacities),
+            combinations: Arc::new(combinations?),
             windows,
             timezone: zone.zone,
             timezone_name: zone.name,

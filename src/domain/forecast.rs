@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub mod money;
 pub mod observed;
@@ -14,7 +15,7 @@ pub mod rate;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// How fast a series sells, judged from its drops over the time it was in stock and observed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct SellRate {
     /// Units a day.
     pub per_day: f64,
@@ -32,7 +33,7 @@ pub struct SellRate {
 }
 
 /// How long what is left will last, in days.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Cover {
     pub days: f64,
     /// If it sells as fast as it may.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::catalogue::ProductId;
@@ -16,7 +17,7 @@ use crate::domain::stand::Severity;
 use crate::domain::stand::Thresholds;
 
 /// Why an alert speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The first word of an episode.
@@ -61,7 +62,7 @@ impl Reason {
 }
 
 /// A pool, as an alert names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PoolRef {
     pub name: String,
     pub capacity: i64,
@@ -81,9 +82,10 @@ pub struct PoolRef {
 }
 
 /// Something that cannot be ordered because a pool does not suffice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeldBack {
     pub instance: String,
+    #[schema(value_type = i64)]
     pub product_id: ProductId,
     /// The readable name.
     pub product: String,
@@ -97,7 +99,7 @@ pub struct HeldBack {
 pub const HELD_LISTED: usize = 20;
 
 /// Where a mute comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MuteKind {
     Silence,
@@ -106,7 +108,7 @@ pub enum MuteKind {
 }
 
 /// The mute that ended before an alert was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EndedMute {
     pub kind: MuteKind,
     pub id: String,
@@ -115,7 +117,7 @@ pub struct EndedMute {
 }
 
 /// One series that speaks (or is still open).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Alert {
     /// `instance/product/combination`, `-` for the product itself; `pool:NAME`, `pool:NAME/3`; stable over the series' life.
     pub alert_id: String,
@@ -178,7 +180,7 @@ impl Alert {
 }
 
 /// Whether an alert is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Firing,
@@ -213,7 +215,7 @@ pub struct ProductEvent {
 }
 
 /// What a source (one WHMCS) lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
     /// No product carries a stock field any more.

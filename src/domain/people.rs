@@ -8,6 +8,7 @@ use jiff::civil::Time;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::message::MuteKind;
 use crate::domain::pattern::Pattern;
@@ -189,7 +190,7 @@ pub(crate) fn ack_of(acks: &[Ack], series: u32) -> Option<&Ack> {
 }
 
 /// What keeps a series from being told of, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Silenced {
     pub kind: MuteKind,
     /// The silence's number, or the window's name.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::Serializer;
+use utoipa::ToSchema;
 
 use crate::domain::catalogue::Level;
 use crate::domain::catalogue::ProductId;
 
 /// How bad a series stands. `Ok < Low < Critical < Out`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     #[default]
@@ -65,7 +66,7 @@ impl Severity {
 }
 
 /// Effective thresholds and where they come from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
 pub struct Thresholds {
     pub low: i64,
     pub critical: i64,
@@ -73,6 +74,7 @@ pub struct Thresholds {
     pub origin: String,
     /// The stock counts as low while it lasts less long than this; in days where it is shown, not there without one.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_days")]
+    #[schema(value_type = Option<f64>)]
     pub cover: Option<Duration>,
 }
 
@@ -84,8 +86,9 @@ fn in_days<S: Serializer>(cover: &Option<Duration>, serializer: S) -> Result<S::
 }
 
 /// The product an alert or event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProductRef {
+    #[schema(value_type = i64)]
     pub id: ProductId,
     /// The readable name.
     pub name: String,
@@ -94,7 +97,7 @@ pub struct ProductRef {
 }
 
 /// The combination an alert or item is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CombinationRef {
     /// `4=11;5=20`
     pub key: String,
@@ -103,7 +106,7 @@ pub struct CombinationRef {
 }
 
 /// How many products, combinations or pools stand where, for the baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Counts {
     pub ok: usize,
     pub low: usize,
@@ -165,7 +168,7 @@ impl ProductEventKind {
 }
 
 /// Who has taken an alert on, as an alert and an item show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AckRef {
     pub id: i64,
     pub by: String,

@@ -4,6 +4,7 @@ use std::iter;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Memory;
@@ -45,7 +46,7 @@ pub struct Entry<'a> {
 }
 
 /// An item of `/api/v1/stock`, `check --json` and `status --json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Item<'a> {
     pub instance: &'a str,
     pub product_id: i64,
@@ -87,7 +88,7 @@ pub struct Item<'a> {
 }
 
 /// The last figure of a level that is no longer known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LastKnown {
     pub last_level: Option<i64>,
     pub last_known_at: Option<Timestamp>,

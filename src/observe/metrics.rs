@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
+use crate::domain::metrics::CombinationSeries;
+use crate::domain::metrics::Of;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::entries;
+use crate::observe::items::of_product;
 use crate::observe::pools;
 use crate::observe::text::escaped;
 use crate::observe::text::head;
@@ -22,18 +25,26 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The stock and the sources, as they stand in this moment.
 #[must_use]
 pub fn stock(seen: &Seen) -> String {
+    scrape(seen).0
+}
+
+/// The same, and how many combinations it goes without because there are more than the configuration allows.
+#[must_use]
+pub fn scrape(seen: &Seen) -> (String, usize) {
     let shops: Vec<Shop<'_>> = seen.instances.iter().map(Shop::new).collect();
     let products: usize = seen.instances.iter().map(|i| i.memory.products.len()).sum();
     let mut out = String::with_capacity(4096 + products * 480);
-    levels(&mut out, &shops);
+    let chosen = Chosen::of(&shops, &seen.combinations);
+    levels(&mut out, &shops, &chosen);
     severities(&mut out, &shops);
     thresholds(&mut out, &shops);
     covers(&mut out, &shops);
-    infos(&mut out, &shops);
+    infos(&mut out, &shops, &chosen);
     pools(&mut out, &seen.pools);
     sources(&mut out, &shops);
     summary(&mut out, &shops, &seen.pools);
-    out
+    omitted(&mut out, chosen.omitted);
+    (out, chosen.omitted)
 }
 
 /// The outbox: each configured channel, at 0 too, and each other one that rows are left of.
@@ -103,6 +114,57 @@ impl<'a> Shop<'a> {
     }
 }
 
+/// The combinations that have series.
+struct Chosen<'a> {
+    /// With the place of their shop.
+    entries: Vec<(usize, Entry<'a>)>,
+    /// How many would have, were there not too many of them.
+    omitted: usize,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(shops: &[Shop<'a>], series: &CombinationSeries) -> Self {
+        let mut entries = Vec::new();
+        let mut count = 0;
+        for (place, shop) in shops.iter().enumerate() {
+            let Instance { name, memory, .. } = shop.instance;
+            for product in memory
+                .products
+                .iter()
+                .filter(|product| !product.combinations.is_empty())
+            {
+                let wanted = series.of(Of {
+                    instance: name,
+                    id: product.id,
+                    name: &product.name,
+                    group: product.group.as_ref(),
+                });
+                let own = of_product(name, memory, product).filter(|entry| {
+                    !entry.is_gone() && entry.combination.is_some_and(|own| wanted.takes(&own.label))
+                });
+                for entry in own {
+                    count += 1;
+                    // Beyond the limit they are counted only.
+                    if count <= series.most {
+                        entries.push((place, entry));
+                    }
+                }
+            }
+        }
+        let omitted = if count > series.most { count } else { 0 };
+        if omitted > 0 {
+            entries = Vec::new();
+        }
+        Self { entries, omitted }
+    }
+
+    fn within<'b>(&'b self, shops: &'b [Shop<'a>]) -> impl Iterator<Item = (&'b Shop<'a>, &'b Entry<'a>)> {
+        self.entries
+            .iter()
+            .filter_map(|(place, entry)| Some((shops.get(*place)?, entry)))
+    }
+}
+
 /// Appends `name{whmcs="…",product_id="…"`, open for more labels.
 fn begin(out: &mut String, name: &str, shop: &Shop<'_>, entry: &Entry<'_>) {
     for part in [name, "{whmcs=\"", &shop.label, "\",product_id=\""] {
@@ -132,7 +194,7 @@ fn end(out: &mut String, value: i64) {
     out.push('\n');
 }
 
-fn levels(out: &mut String, shops: &[Shop<'_>]) {
+fn levels(out: &mut String, shops: &[Shop<'_>], chosen: &Chosen<'_>) {
     let name = "whmcs_stock_level";
     head(
         out,
@@ -155,12 +217,10 @@ fn levels(out: &mut String, shops: &[Shop<'_>]) {
         "gauge",
         "Units left of a combination of options that has a figure of its own.",
     );
-    for shop in shops {
-        for entry in shop.entries().filter(|entry| entry.combination.is_some()) {
-            if let Some(level) = entry.level() {
-                begin_combination(out, name, shop, &entry);
-                end(out, level);
-            }
+    for (shop, entry) in chosen.within(shops) {
+        if let Some(level) = entry.level() {
+            begin_combination(out, name, shop, entry);
+            end(out, level);
         }
     }
 }
@@ -225,7 +285,7 @@ fn covers(out: &mut String, shops: &[Shop<'_>]) {
     }
 }
 
-fn infos(out: &mut String, shops: &[Shop<'_>]) {
+fn infos(out: &mut String, shops: &[Shop<'_>], chosen: &Chosen<'_>) {
     let name = "whmcs_stock_product_info";
     head(
         out,
@@ -254,15 +314,13 @@ fn infos(out: &mut String, shops: &[Shop<'_>]) {
         "gauge",
         "The names of a combination's choices; always 1, to be joined with group_left.",
     );
-    for shop in shops {
-        for entry in shop.entries() {
-            if let Some(combination) = entry.combination {
-                begin_combination(out, name, shop, &entry);
-                out.push_str(",label=\"");
-                push_escaped(out, &combination.label);
-                out.push('"');
-                end(out, 1);
-            }
+    for (shop, entry) in chosen.within(shops) {
+        if let Some(combination) = entry.combination {
+            begin_combination(out, name, shop, entry);
+            out.push_str(",label=\"");
+            push_escaped(out, &combination.label);
+            out.push('"');
+            end(out, 1);
         }
     }
 }
@@ -400,6 +458,17 @@ fn summary(out: &mut String, shops: &[Shop<'_>], board: &Board) {
         let severity = severity.as_str();
         out.push_str(&format!("{name}{{severity=\"{severity}\"}} {count}\n"));
     }
+}
+
+fn omitted(out: &mut String, count: usize) {
+    let name = "whmcs_stock_metrics_combinations_omitted";
+    head(
+        out,
+        name,
+        "gauge",
+        "Combinations that have no series because there are more than METRICS_MAX_COMBINATIONS.",
+    );
+    out.push_str(&format!("{name} {count}\n"));
 }
 
 fn seconds(at: Timestamp) -> f64 {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::limit;
 use crate::domain::limit::Beside;
@@ -21,7 +22,7 @@ use crate::domain::stand::Severity;
 use crate::domain::stand::Thresholds;
 
 /// An item of `/api/v1/pools`, and of `pools` in `check --json` and `status --json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PoolItem<'a> {
     pub name: &'a str,
     pub capacity: i64,
@@ -57,7 +58,7 @@ pub struct PoolItem<'a> {
 }
 
 /// Somebody who draws on a pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UserItem {
     #[serde(flatten)]
     pub user: HeldBack,
@@ -66,7 +67,7 @@ pub struct UserItem {
 }
 
 /// The pool beside what it limits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LimitingPool {
     pub name: String,
     /// What is left; null while that is not known.

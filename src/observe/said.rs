@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::alerting::muting;
 use crate::domain::alerting::state::Combination;
@@ -72,6 +73,15 @@ impl Said {
             said.pools = acks.collect();
         }
         Ok(said)
+    }
+
+    /// The same while all of it is the same, another one otherwise.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        let acks = self.shops.iter().flat_map(|(_, people)| &people.acks);
+        let overdue: Vec<bool> = acks.map(|ack| ack.is_overdue(self.now)).collect();
+        let all = format!("{:?}{:?}{:?}{overdue:?}", self.shops, self.pools, self.mutes);
+        xxh3_64(all.as_bytes())
     }
 
     /// Who has taken the series on.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
+use crate::domain::metrics::CombinationSeries;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
 use crate::scheduler::Schedule;
@@ -35,6 +36,8 @@ pub struct Seen {
     pub windows: Arc<[Window]>,
     /// `TIMEZONE`; UTC where it was not said.
     pub zone: Option<TimeZone>,
+    /// Which combinations have series in the metrics.
+    pub combinations: Arc<CombinationSeries>,
 }
 
 /// What is known of one instance.
@@ -108,9 +111,17 @@ impl View {
                 pools: Arc::default(),
                 windows: Arc::from([]),
                 zone: None,
+                combinations: Arc::default(),
             })),
-            moments: watch::Sender::default(),
+            // No moment of an earlier run has the number of one of this run.
+            moments: watch::Sender::new(Timestamp::now().as_microsecond().unsigned_abs()),
         }
+    }
+
+    /// The number of the present moment; it is another one after each change, also of what people said.
+    #[must_use]
+    pub fn moment(&self) -> u64 {
+        *self.moments.borrow()
     }
 
     /// Hears of each new moment: what is shown then, or what people said, differs from before.
@@ -171,6 +182,11 @@ impl View {
             seen.windows = windows;
             seen.zone = Some(zone);
         });
+    }
+
+    /// From now on these combinations have series in the metrics.
+    pub fn limit_combinations(&self, combinations: Arc<CombinationSeries>) {
+        self.change(|seen| seen.combinations = combinations);
     }
 
     /// Shows other instances and channels after a reload. An instance that stays keeps what is known of it;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::alerting::rules::Rules;
 use crate::domain::alerting::state::Memory;
@@ -20,7 +21,7 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 
 /// An ack of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AckItem {
     pub alert_id: String,
     /// Null for one of a pool.
@@ -65,7 +66,7 @@ impl AckItem {
 }
 
 /// A silence of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SilenceItem {
     pub id: i64,
     /// `waiting`, `in_force`, `over` or `ended` (before its time).
@@ -80,7 +81,7 @@ pub struct SilenceItem {
 }
 
 /// What a silence is for, as it can be given back; numbers are ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MatcherItem {
     pub instances: Vec<PatternItem>,
     pub groups: Vec<PatternItem>,
@@ -90,7 +91,7 @@ pub struct MatcherItem {
 }
 
 /// A pattern: a number for an id, a text for a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum PatternItem {
     Id(i64),
@@ -145,7 +146,9 @@ fn state(silence: &Silence, now: Timestamp) -> &'static str {
 }
 
 impl MatcherItem {
-    fn of(matcher: &Matcher) -> Self {
+    /// As it can be given back.
+    #[must_use]
+    pub fn of(matcher: &Matcher) -> Self {
         let all = |patterns: &[Pattern]| patterns.iter().map(PatternItem::of).collect();
         let options = matcher.options.iter();
         Self {

@@ -108,31 +108,33 @@ const LISTED: &str = "SELECT o.*, m.id AS message_id, m.kind, m.instance, m.head
 impl Store {
     /// Makes a dead letter due again, with all its attempts and its time to expiry; `false` where it is not one.
     pub async fn replay(&self, delivery: i64, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
-        let done = sqlx::query(
-            "UPDATE outbox SET state = 'pending', attempts = 0, leased = 0, queued_at = ?1, next_attempt_at = ?1, \
-             reason = NULL, settled_at = NULL WHERE id = ?2 AND state = 'dead'",
-        )
-        .bind(now.as_millisecond())
-        .bind(delivery)
-        .execute(tx.conn())
-        .await?;
-        tx.commit().await?;
-        self.tell_of_replays(done.rows_affected());
-        Ok(done.rows_affected() == 1)
+        let count = self.revive(now, |which| which.push("id = ").push_bind(delivery));
+        Ok(count.await? == 1)
     }
 
     /// The same for all dead letters of the channel; how many there were.
     pub async fn replay_channel(&self, channel: &str, now: Timestamp) -> Result<u64, StoreError> {
+        self.revive(now, |which| {
+            which.push("channel = ").push_bind(channel.to_owned())
+        })
+        .await
+    }
+
+    async fn revive<F>(&self, now: Timestamp, narrowed: F) -> Result<u64, StoreError>
+    where
+        F: FnOnce(&mut QueryBuilder<Sqlite>) -> &mut QueryBuilder<Sqlite>,
+    {
+        let mut update = QueryBuilder::<Sqlite>::new(
+            "UPDATE outbox SET state = 'pending', attempts = 0, leased = 0, reason = NULL, settled_at = NULL, queued_at = ",
+        );
+        update.push_bind(now.as_millisecond());
+        update
+            .push(", next_attempt_at = ")
+            .push_bind(now.as_millisecond());
+        update.push(" WHERE state = 'dead' AND ");
+        narrowed(&mut update);
         let mut tx = self.begin_write().await?;
-        let done = sqlx::query(
-            "UPDATE outbox SET state = 'pending', attempts = 0, leased = 0, queued_at = ?1, next_attempt_at = ?1, \
-             reason = NULL, settled_at = NULL WHERE channel = ?2 AND state = 'dead'",
-        )
-        .bind(now.as_millisecond())
-        .bind(channel)
-        .execute(tx.conn())
-        .await?;
+        let done = update.build().persistent(false).execute(tx.conn()).await?;
         tx.commit().await?;
         self.tell_of_replays(done.rows_affected());
         Ok(done.rows_affected())
@@ -268,6 +270,14 @@ impl Reader {
             })
         };
         rows.into_iter().map(count).collect()
+    }
+
+    /// One delivery; `None` where there is none of that number.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(LISTED);
+        query.push(" WHERE o.id = ").push_bind(id);
+        let row = query.build().fetch_optional(&self.pool).await?;
+        row.as_ref().map(delivery).transpose()
     }
 }
 

@@ -60,6 +60,50 @@ pub struct Look {
     pub part: bool,
 }
 
+/// Which polls; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PollFilter {
+    pub instance: Option<InstanceId>,
+    pub outcome: Option<PollOutcome>,
+}
+
+/// How a poll ended, without the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollOutcome {
+    Accepted,
+    Suspect,
+    Failed,
+}
+
+impl PollOutcome {
+    /// All of them, as they are numbered in the database.
+    const ALL: [Self; 3] = [Self::Accepted, Self::Suspect, Self::Failed];
+
+    /// `accepted`, `suspect` or `failed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Suspect => "suspect",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+
+    fn number(self) -> i64 {
+        match self {
+            Self::Accepted => 0,
+            Self::Suspect => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
 /// Which events; what is `None` does not matter.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventFilter<'a> {
@@ -67,6 +111,8 @@ pub struct EventFilter<'a> {
     pub product: Option<ProductId>,
     /// As in [`crate::domain::alerting::decision::EventKind::as_str`].
     pub kind: Option<&'a str>,
+    /// What it became, of those of kind `severity`.
+    pub severity: Option<Severity>,
 }
 
 /// An event, as it is listed.
@@ -139,13 +185,29 @@ impl Reader {
         before: Option<PollId>,
         limit: usize,
     ) -> Result<Vec<Poll>, StoreError> {
+        let filter = PollFilter {
+            instance,
+            ..PollFilter::default()
+        };
+        self.polls_of(filter, before, limit).await
+    }
+
+    /// Polls, newest first, before the one given.
+    pub async fn polls_of(
+        &self,
+        filter: PollFilter,
+        before: Option<PollId>,
+        limit: usize,
+    ) -> Result<Vec<Poll>, StoreError> {
         let rows = sqlx::query(
             "SELECT p.*, i.name AS instance FROM polls p JOIN instances i ON i.id = p.instance_id \
-             WHERE p.id < ?1 AND (?2 IS NULL OR p.instance_id = ?2) ORDER BY p.id DESC LIMIT ?3",
+             WHERE p.id < ?1 AND (?2 IS NULL OR p.instance_id = ?2) AND (?4 IS NULL OR p.outcome = ?4) \
+             ORDER BY p.id DESC LIMIT ?3",
         )
         .bind(before.map_or(i64::MAX, |poll| poll.0))
-        .bind(instance.map(|instance| instance.0))
+        .bind(filter.instance.map(|instance| instance.0))
         .bind(limit_of(limit))
+        .bind(filter.outcome.map(PollOutcome::number))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(poll).collect()
@@ -194,7 +256,7 @@ impl Reader {
              AND p.product_id = e.product_id) END AS pool \
              FROM events e LEFT JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
              AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
-             AND (?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5",
+             AND (?4 IS NULL OR e.kind = ?4) AND (?7 IS NULL OR e.severity_to = ?7) ORDER BY e.id DESC LIMIT ?5",
         )
         .bind(before.unwrap_or(i64::MAX))
         .bind(filter.instance.map(|instance| instance.0))
@@ -202,6 +264,7 @@ impl Reader {
         .bind(filter.kind)
         .bind(limit_of(limit))
         .bind(POOLS)
+        .bind(filter.severity.map(Severity::rank))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(event).collect()

@@ -169,7 +169,7 @@ async fn levels(
 
 /// The shop's last poll at or before then; 0 where there was none. Times never go back within a shop, so that halves of all
 /// polls are left aside at each step, without an index of times.
-async fn last_poll(
+pub(crate) async fn last_poll(
     conn: &mut SqliteConnection,
     instance: InstanceId,
     at: Timestamp,

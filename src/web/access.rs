@@ -10,12 +10,14 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
+use axum::http::Request;
 use axum::http::StatusCode;
 use axum::http::Uri;
 use axum::http::header;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use rustls::ServerConfig;
 use tokio::time::Instant;
 
 pub mod passwords;
@@ -35,9 +37,11 @@ use crate::web::access::sessions::Session;
 use crate::web::access::sessions::Sessions;
 use crate::web::access::tries::Tries;
 use crate::web::asker::Asker;
+use crate::web::asker::Peer;
 use crate::web::asker::Proof;
 use crate::web::asker::Role;
 use crate::web::problem::Problem;
+use crate::web::state::Limits;
 use crate::web::state::Settings;
 
 /// Hints, which are signed.
@@ -60,13 +64,14 @@ pub const SIGN_IN: &str = "/do/login";
 pub const SIGN_OUT: &str = "/do/logout";
 
 /// Every request that may change something: a path that is not here answers GET and HEAD alone. `{id}` is any one part.
-pub const CHANGES: [(&str, &str); 14] = [
+pub const CHANGES: [(&str, &str); 15] = [
     ("POST", HINTS),
     ("POST", POLL),
     ("POST", ACKS),
     ("DELETE", "/api/v1/acks/{id}"),
     ("POST", SILENCES),
     ("DELETE", "/api/v1/silences/{id}"),
+    ("POST", "/api/v1/deliveries/{id}/replay"),
     ("POST", SIGN_IN),
     ("POST", SIGN_OUT),
     ("POST", "/do/ack"),
@@ -97,15 +102,16 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// A request of somebody on this machine, without TLS.
+    /// A request that came by a connection.
     #[must_use]
-    pub fn here(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+    pub fn of<B>(request: &'a Request<B>) -> Self {
+        let peer = request.extensions().get::<Peer>();
         Self {
-            method,
-            uri,
-            headers,
-            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            tls: false,
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address),
+            tls: peer.is_some_and(|peer| peer.tls),
         }
     }
 
@@ -142,7 +148,7 @@ pub struct Door(Arc<Inside>);
 
 #[derive(Debug)]
 struct Inside {
-    access: RwLock<Arc<Access>>,
+    access: RwLock<(Settings, Arc<Access>)>,
     sessions: Sessions,
     tries: Tries,
     passwords: Passwords,
@@ -153,7 +159,7 @@ impl Door {
     #[must_use]
     pub fn new(settings: &Settings, sessions: Sessions) -> Self {
         Self(Arc::new(Inside {
-            access: RwLock::new(Arc::new(Access::new(settings))),
+            access: RwLock::new((settings.clone(), Arc::new(Access::new(settings)))),
             sessions,
             tries: Tries::default(),
             passwords: Passwords::default(),
@@ -163,12 +169,39 @@ impl Door {
     /// The checks in force.
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
-        Arc::clone(&self.0.access.read().unwrap_or_else(PoisonError::into_inner))
+        let access = self.0.access.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&access.1)
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let access = self.0.access.read().unwrap_or_else(PoisonError::into_inner);
+        access.0.clone()
+    }
+
+    /// How long and how many.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let access = self.0.access.read().unwrap_or_else(PoisonError::into_inner);
+        access.0.limits
     }
 
     /// From the next request on other checks hold: a token that was changed is worth nothing any more.
     pub fn change(&self, settings: &Settings) {
-        *self.0.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Access::new(settings));
+        let fresh = Arc::new(Access::new(settings));
+        *self.0.access.write().unwrap_or_else(PoisonError::into_inner) = (settings.clone(), fresh);
+    }
+
+    /// The same, where `before` is still in force.
+    pub fn renew(&self, before: &Access, settings: &Settings) -> bool {
+        let fresh = Arc::new(Access::new(settings));
+        let mut access = self.0.access.write().unwrap_or_else(PoisonError::into_inner);
+        let same = std::ptr::eq(Arc::as_ptr(&access.1), before);
+        if same {
+            *access = (settings.clone(), fresh);
+        }
+        same
     }
 
     /// The sessions of people.
@@ -269,6 +302,7 @@ pub struct Access {
     /// Only who is on this machine can ask, where there are no credentials.
     local: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Access {
@@ -279,7 +313,14 @@ impl Access {
             metrics_public: settings.metrics_public,
             local: settings.listen.ip().is_loopback(),
             headers: settings.headers.clone(),
+            tls: settings.tls.clone(),
         }
+    }
+
+    /// What TLS is spoken by.
+    #[must_use]
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.clone()
     }
 
     /// All who are known.
@@ -395,7 +436,9 @@ mod tests {
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
         let uri = path.parse().unwrap();
-        let asked = Asked::here(&method, &uri, &headers);
+        let mut request = Request::new(());
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
+        let asked = Asked::of(&request);
         match door.pass(asked, Timestamp::UNIX_EPOCH).await {
             Ok(_) => 200,
             Err(problem) => problem.status.as_u16(),

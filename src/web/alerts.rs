@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Tracked;
@@ -21,6 +20,10 @@ use crate::domain::stand::Thresholds;
 use crate::observe::view::Seen;
 use crate::store::history::EventFilter;
 use crate::store::history::RecordedEvent;
+use crate::web::answers::paging::Paging;
+use crate::web::answers::reply::List;
+use crate::web::answers::reply::Reply;
+use crate::web::answers::sheet::Row;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
@@ -28,14 +31,15 @@ use crate::web::records::page;
 use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
 use crate::web::stock;
-use crate::web::stock::List;
+use crate::web::stock::OpenAlert;
 
 /// The kind of the events that are alerts.
 const SEVERITY: &str = "severity";
 
 /// An alert as it was; names and thresholds as they are now, null for what is no longer watched.
-#[derive(Serialize)]
-struct AlertItem<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = PastAlert)]
+pub struct AlertItem<'a> {
     alert_id: String,
     instance: String,
     reason: Option<String>,
@@ -58,16 +62,71 @@ struct AlertItem<'a> {
     ack: Option<AckRef>,
 }
 
-#[derive(Serialize)]
-struct Product<'a> {
+/// The columns of alerts, past and open.
+const COLUMNS: &[&str] = &[
+    "alert_id",
+    "instance",
+    "reason",
+    "status",
+    "severity",
+    "previous_severity",
+    "product.id",
+    "product.name",
+    "product.group",
+    "combination.key",
+    "combination.label",
+    "pool.name",
+    "bottleneck",
+    "level",
+    "previous_level",
+    "thresholds.low",
+    "thresholds.critical",
+    "thresholds.origin",
+    "started_at",
+    "observed_at",
+    "days_of_cover",
+    "ack.by",
+    "ack.at",
+    "ack.note",
+    "ack.quantity",
+    "ack.arrived",
+    "ack.eta",
+    "ack.overdue",
+    "silenced.kind",
+    "silenced.id",
+    "silenced.until",
+];
+
+impl Row for AlertItem<'_> {
+    const FILE: &'static str = "alerts";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+}
+
+impl Row for OpenAlert {
+    const FILE: &'static str = "alerts";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+}
+
+/// An alert as it was, or, of those that are open, as it is.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum AnyAlert<'a> {
+    Open(OpenAlert),
+    Past(AlertItem<'a>),
+}
+
+/// The product of an alert.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlertProduct)]
+pub struct Product<'a> {
     id: i64,
     name: Option<&'a str>,
     group: Option<&'a str>,
 }
 
 /// A pool by name; what it held back then is not recorded.
-#[derive(Serialize)]
-struct PoolThen {
+#[derive(Serialize, ToSchema)]
+pub struct PoolThen {
     name: String,
     /// As configured now.
     capacity: Option<i64>,
@@ -75,39 +134,50 @@ struct PoolThen {
     need: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct Choices<'a> {
+/// The combination of an alert.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlertCombination)]
+pub struct Choices<'a> {
     key: String,
     label: Option<&'a str>,
 }
 
-/// `GET /api/v1/alerts?instance=&cursor=&limit=` as they were said, newest first; with `status=firing` (and
-/// `severity=`) what is open now, worst first.
-pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "status", "severity", "cursor", "limit"])?;
+/// Alerts as they were recorded, newest first; with `status=firing` what is open now, worst first.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(
+    ("instance" = Option<String>, Query, description = "The name of a shop; pools are of none."),
+    ("status" = Option<String>, Query, description = "`firing`: what is open now."),
+    ("severity" = Option<Severity>, Query, description = "What it is, or became."),
+    Paging,
+), responses((status = 200, body = List<AnyAlert>)))]
+pub async fn alerts(
+    State(app): State<AppState>,
+    params: Params,
+    mut reply: Reply,
+) -> Result<Response, Problem> {
+    params.only_list(&["instance", "status", "severity"])?;
     let firing = params.chosen("status", "firing", |status| (status == "firing").then_some(()))?;
     let limit = params.limit()?;
-    let seen = app.view.seen();
+    let (moment, seen) = (app.view.moment(), app.view.seen());
     let severity = stock::severity(&params)?;
     if firing.is_some() {
         let start = params.cursor()?.unwrap_or_default();
         let start = usize::try_from(start).unwrap_or_default();
         let said = stock::said(&app, &seen).await?;
-        let mut open = stock::open(&seen, &said, params.instance(&seen)?, severity);
-        let cursor = (open.len() > start + limit).then(|| (start + limit).to_string());
+        let instance = params.instance(&seen)?;
+        if let Some(same) = reply.same(moment, &said) {
+            return Ok(same);
+        }
+        let mut open = stock::open(&seen, &said, instance, severity);
+        let end = start.saturating_add(limit);
+        let cursor = (open.len() > end).then(|| end.to_string());
         let items: Vec<_> = open.drain(start.min(open.len())..).take(limit).collect();
-        return Ok(Json(List { items, cursor }).into_response());
-    }
-    if severity.is_some() {
-        return Err(Problem::parameter(
-            "severity",
-            "\"severity\" goes with \"status=firing\" alone.",
-        ));
+        return reply.list(items, cursor);
     }
     let filter = EventFilter {
         instance: recorded_instance(&app, &params).await?,
         product: None,
         kind: Some(SEVERITY),
+        severity,
     };
     let found = app
         .store
@@ -116,7 +186,8 @@ pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Respo
         .await;
     let found = found.map_err(unreadable)?;
     let acks = acks_then(&app, &found).await?;
-    Ok(page(
+    page(
+        &reply,
         found,
         limit,
         |event| event.id,
@@ -124,7 +195,7 @@ pub async fn alerts(State(app): State<AppState>, params: Params) -> Result<Respo
             ack: acks.get(&event.id).map(|ack| then(ack, event.at)),
             ..alert_item(event, &seen)
         },
-    ))
+    )
 }
 
 /// The ack as it stood at that time, but for what has come since.

@@ -1,10 +1,19 @@
 //! Who asks: what the door found out about a request, for the pages and the forms behind it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub address: IpAddr,
+    /// By TLS of our own.
+    pub tls: bool,
+}
 
 /// What somebody may do here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,11 +4,16 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::stand::Severity;
 use crate::store::history::EventFilter;
 use crate::store::history::RecordedEvent;
 use crate::store::value::POOLS;
+use crate::web::answers::paging::Paging;
+use crate::web::answers::reply::List;
+use crate::web::answers::reply::Reply;
+use crate::web::answers::sheet::Row;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
@@ -42,8 +47,10 @@ const KINDS: [&str; 22] = [
     "calm",
 ];
 
-#[derive(Serialize)]
-struct EventItem {
+/// Something that happened.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventItem {
     id: i64,
     at: Timestamp,
     kind: String,
@@ -64,27 +71,51 @@ struct EventItem {
     poll: Option<i64>,
 }
 
-/// `GET /api/v1/events?instance=&product=&kind=&cursor=&limit=`
-pub async fn events(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "product", "kind", "cursor", "limit"])?;
+impl Row for EventItem {
+    const FILE: &'static str = "events";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "at",
+        "kind",
+        "instance",
+        "product_id",
+        "combination",
+        "pool",
+        "severity_from",
+        "severity_to",
+        "reason",
+        "level",
+        "previous_level",
+        "detail",
+        "poll",
+    ];
+}
+
+/// Everything that is recorded, newest first, told to somebody or not: what stock did, what people did, and what came
+/// of it.
+#[utoipa::path(get, path = "/api/v1/events", tag = "history", params(
+    ("instance" = Option<String>, Query, description = "The name of a shop that was ever polled."),
+    ("product" = Option<i64>, Query, description = "The id of a product; with `instance` of that shop alone."),
+    ("kind" = Option<String>, Query, description = "What happened."),
+    Paging,
+), responses((status = 200, body = List<EventItem>)))]
+pub async fn events(State(app): State<AppState>, params: Params, reply: Reply) -> Result<Response, Problem> {
+    params.only_list(&["instance", "product", "kind"])?;
     let kind = params.chosen("kind", "a kind of event, as docs/api.md lists them", |kind| {
         KINDS.into_iter().find(|known| *known == kind)
     })?;
     let product = params.parsed("product", "a product's id")?;
     let instance = recorded_instance(&app, &params).await?;
-    if product.is_some() && instance.is_none() {
-        let detail = "\"product\" goes with \"instance\": an id is a shop's own.";
-        return Err(Problem::parameter("product", detail));
-    }
     let filter = EventFilter {
         instance,
         product,
         kind,
+        severity: None,
     };
     let limit = params.limit()?;
     let reader = app.store.reader();
     let found = reader.events(filter, params.cursor()?, limit + 1).await;
-    Ok(page(found.map_err(unreadable)?, limit, |event| event.id, item))
+    page(&reply, found.map_err(unreadable)?, limit, |event| event.id, item)
 }
 
 fn item(event: RecordedEvent) -> EventItem {

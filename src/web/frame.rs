@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::observe::items::entries;
 use crate::observe::view::Seen;
+use crate::store::error::StoreError;
 use crate::web::asker::Asker;
 use crate::web::asker::Proof;
 use crate::web::assets;
@@ -120,8 +121,8 @@ impl Frame {
         title: String,
         params: &Params,
     ) -> Self {
-        let dead = match timeout(DATABASE_TIMEOUT, app.store.reader().outbox_counts()).await {
-            Ok(Ok(counts)) => counts.iter().map(|count| count.dead).sum(),
+        let dead = match timeout(DATABASE_TIMEOUT, dead(app)).await {
+            Ok(Ok(dead)) => dead,
             Ok(Err(_)) | Err(_) => 0,
         };
         let now = Timestamp::now();
@@ -165,6 +166,15 @@ impl Frame {
     pub fn script(&self) -> String {
         assets::address("script.js")
     }
+}
+
+/// How many deliveries were given up.
+async fn dead(app: &AppState) -> Result<u64, StoreError> {
+    let read = async {
+        let counts = app.store.reader().outbox_counts().await?;
+        Ok(counts.iter().map(|count| count.dead).sum())
+    };
+    app.kept.dead.get(app.view.moment(), read).await
 }
 
 fn links(seen: &Seen, here: Option<Here>, dead: u64) -> Vec<Link> {

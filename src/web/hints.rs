@@ -17,6 +17,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::domain::catalogue::ProductId;
 use crate::hints::desk::ACCEPTED;
@@ -25,6 +26,7 @@ use crate::hints::desk::Taken;
 use crate::hints::letter::Letter;
 use crate::hints::wanted::Plan;
 use crate::hints::wanted::Scope;
+use crate::web::answers::wanted::NewHint;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
@@ -37,22 +39,39 @@ pub const LARGEST: usize = 64 << 10;
 pub struct Sender(pub IpAddr);
 
 /// What will be done.
-#[derive(Debug, Serialize)]
-struct Promise<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Promise<'a> {
     instance: &'a str,
     /// `null` for all.
+    #[schema(value_type = Option<Vec<i64>>)]
     products: Option<Vec<ProductId>>,
+    /// `now`, `later` (at `at`) or `with_the_next_poll`
     poll: &'static str,
     /// When, where that is known.
     at: Option<Timestamp>,
 }
 
-#[derive(Debug, Serialize)]
-struct Promises<'a> {
+/// What will be done, for each shop.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Promises<'a> {
     items: Vec<Promise<'a>>,
 }
 
-/// `POST /api/v1/hints`: a hint, signed as our webhooks are.
+/// "Look now", from whoever knows of a change: the companion in WHMCS, for one. The signature is that of Standard
+/// Webhooks, over the exact bytes of the body.
+#[utoipa::path(post, path = "/api/v1/hints", tag = "polls", request_body = NewHint, params(
+    ("webhook-id" = Option<String>, Header, description = "Another one for each hint; up to 256 visible signs."),
+    ("webhook-timestamp" = Option<String>, Header, description = "Unix seconds, within five minutes."),
+    ("webhook-signature" = Option<String>, Header, description = "`v1,…`; several with spaces between them."),
+), responses(
+    (status = 202, description = "What will be done.", body = Promise),
+    (status = 401, description = "It is not signed, or not by anybody known, or too old."),
+    (status = 403, description = "The key is another shop's."),
+    (status = 404, description = "Hints are off, or there is no such shop."),
+    (status = 409, description = "It was sent before."),
+    (status = 413, description = "It has more than 64 KiB."),
+    (status = 429, description = "Too many; `Retry-After` says when."),
+))]
 pub async fn hint(
     State(app): State<AppState>,
     sender: Option<Extension<Sender>>,
@@ -78,7 +97,10 @@ pub async fn hint(
     }
 }
 
-/// `POST /api/v1/poll?instance=`: a person asks for a look at all of one shop, or of each.
+/// "Look now", from a person: at all of one shop, or of each.
+#[utoipa::path(post, path = "/api/v1/poll", tag = "polls", params(
+    ("instance" = Option<String>, Query, description = "The name of a configured shop; all, unless said."),
+), responses((status = 202, description = "What will be done.", body = Promises)))]
 pub async fn poll(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
     params.only(&["instance"])?;
     let plans = app.desk.ask(params.get("instance"), Instant::now());

@@ -1,5 +1,6 @@
-//! The index of the present moment, kept while somebody looks: made once for all, and dropped when nobody has for a while.
+//! What the overview is made of, kept while somebody looks: made once for all, and dropped when nobody has for a while.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
@@ -10,16 +11,38 @@ use tokio::time::sleep_until;
 
 use crate::domain::alerting::state::Memory;
 use crate::domain::pool::Board;
+use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
+use crate::store::error::StoreError;
+use crate::store::reader::Reader;
+use crate::store::trends::Marks;
+use crate::web::brief::Brief;
 use crate::web::index::Index;
+use crate::web::trend;
 
 /// Nobody looked for so long: what they look at is dropped.
 const UNUSED: Duration = Duration::from_secs(60);
+/// Series whose past is kept; beyond that all of it is read anew.
+const MOST: usize = 2000;
 
 /// What is kept.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<Option<Held>>);
+#[derive(Debug)]
+pub struct Kept {
+    index: Mutex<Option<Held>>,
+    past: Mutex<Past>,
+    /// What people said.
+    pub said: Brief<Arc<Said>>,
+    /// How many deliveries were given up.
+    pub dead: Brief<u64>,
+    unused: Duration,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::unused_for(UNUSED)
+    }
+}
 
 #[derive(Debug)]
 struct Held {
@@ -28,10 +51,31 @@ struct Held {
     asked: Instant,
 }
 
+/// Levels at the ends of slots that are over: they change no more.
+#[derive(Debug, Default)]
+struct Past {
+    /// The slot that goes on.
+    present: i64,
+    marks: HashMap<Arc<str>, Marks>,
+    levels: HashMap<(Arc<str>, u32), Arc<[Option<i64>]>>,
+}
+
 impl Kept {
+    /// Nothing yet; what comes is dropped when nobody asked for it so long.
+    #[must_use]
+    pub fn unused_for(unused: Duration) -> Self {
+        Self {
+            index: Mutex::default(),
+            past: Mutex::default(),
+            said: Brief::default(),
+            dead: Brief::default(),
+            unused,
+        }
+    }
+
     /// The index of that moment.
     pub async fn index(self: &Arc<Self>, seen: &Seen) -> Arc<Index> {
-        let mut slot = self.0.lock().await;
+        let mut slot = self.index.lock().await;
         let asked = Instant::now();
         if let Some(held) = slot.as_mut().filter(|held| held.of.is(seen)) {
             held.asked = asked;
@@ -44,18 +88,67 @@ impl Kept {
             asked,
         };
         if slot.replace(held).is_none() {
-            tokio::spawn(forget(Arc::downgrade(self)));
+            tokio::spawn(forget(Arc::downgrade(self), asked + self.unused));
         }
         index
     }
 
-    /// Whether anything is kept.
+    /// How the series of a shop stood in the slots before the present one, in their order.
+    pub async fn past(
+        &self,
+        reader: &Reader,
+        shop: &Arc<str>,
+        series: &[u32],
+        present: i64,
+    ) -> Result<Vec<Arc<[Option<i64>]>>, StoreError> {
+        let mut past = self.past.lock().await;
+        if past.present != present || past.levels.len() > MOST {
+            *past = Past {
+                present,
+                ..Past::default()
+            };
+        }
+        let is_missing = |number: &u32| !past.levels.contains_key(&(Arc::clone(shop), *number));
+        let missing: Vec<u32> = series.iter().copied().filter(is_missing).collect();
+        if !missing.is_empty() {
+            past.read(reader, shop, &missing).await?;
+        }
+        let levels = series.iter().map(|number| {
+            let known = past.levels.get(&(Arc::clone(shop), *number));
+            known.map_or_else(|| Arc::from([]), Arc::clone)
+        });
+        Ok(levels.collect())
+    }
+
+    /// Whether nothing is kept.
     pub async fn is_empty(&self) -> bool {
-        self.0.lock().await.is_none()
+        self.index.lock().await.is_none()
     }
 }
 
-/// What an index was made of; that is not held by it.
+impl Past {
+    async fn read(&mut self, reader: &Reader, shop: &Arc<str>, series: &[u32]) -> Result<(), StoreError> {
+        if !self.marks.contains_key(shop) {
+            let Some(instance) = reader.instance(shop).await? else {
+                return Ok(());
+            };
+            let marks = reader.marks(instance, trend::past(self.present)).await?;
+            self.marks.insert(Arc::clone(shop), marks);
+        }
+        let Some(marks) = self.marks.get(shop) else {
+            return Ok(());
+        };
+        for (number, mut levels) in reader.levels_at(marks, series).await? {
+            for (slot, level) in levels.iter_mut().enumerate() {
+                *level = level.filter(|_| marks.is_read(slot));
+            }
+            self.levels.insert((Arc::clone(shop), number), levels.into());
+        }
+        Ok(())
+    }
+}
+
+/// What an index was made of; it does not hold that.
 #[derive(Debug)]
 struct Made {
     shops: Vec<Weak<Memory>>,
@@ -81,16 +174,16 @@ impl Made {
 }
 
 /// Drops what is kept once nobody has asked for it for a while; ends then.
-async fn forget(kept: Weak<Kept>) {
-    let mut next = Instant::now() + UNUSED;
+async fn forget(kept: Weak<Kept>, mut next: Instant) {
     loop {
         sleep_until(next).await;
         let Some(kept) = kept.upgrade() else { return };
-        let mut slot = kept.0.lock().await;
-        match slot.as_ref() {
-            Some(held) if held.asked + UNUSED > Instant::now() => next = held.asked + UNUSED,
+        let mut slot = kept.index.lock().await;
+        match slot.as_ref().map(|held| held.asked + kept.unused) {
+            Some(until) if until > Instant::now() => next = until,
             Some(_) | None => {
                 *slot = None;
+                *kept.past.lock().await = Past::default();
                 return;
             }
         }
@@ -101,22 +194,28 @@ async fn forget(kept: Weak<Kept>) {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn an_index_is_made_once_a_moment_and_dropped_when_nobody_looks() {
+    #[tokio::test]
+    async fn an_index_is_made_once_a_moment() {
         let kept = Arc::new(Kept::default());
         let mut seen = Seen::default();
         let index = kept.index(&seen).await;
-        tokio::time::sleep(UNUSED / 2).await;
-        assert!(Arc::ptr_eq(&index, &kept.index(&seen).await));
+        assert!(Arc::ptr_eq(&index, &kept.index(&seen.clone()).await));
         seen.pools = Arc::default();
-        let other = kept.index(&seen).await;
-        assert!(!Arc::ptr_eq(&index, &other));
-        tokio::time::sleep(UNUSED - Duration::from_secs(1)).await;
-        assert!(!kept.is_empty().await);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(kept.is_empty().await);
-        drop(kept.index(&seen).await);
-        tokio::time::sleep(UNUSED * 2).await;
-        assert!(kept.is_empty().await);
+        assert!(!Arc::ptr_eq(&index, &kept.index(&seen).await));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_looks_at_is_dropped_each_time() {
+        let kept = Arc::new(Kept::unused_for(Duration::from_millis(20)));
+        for _ in 0..2 {
+            let index = Arc::downgrade(&kept.index(&Seen::default()).await);
+            let dropped = async {
+                while !kept.is_empty().await {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let waited = tokio::time::timeout(Duration::from_secs(20), dropped).await;
+            assert!(waited.is_ok() && index.upgrade().is_none());
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use crate::domain::alerting::state::Memory;
@@ -13,11 +12,11 @@ use crate::people::listed;
 use crate::people::target;
 use crate::people::target::Wanted;
 use crate::store::acks::NewAck;
-use crate::store::error::StoreError;
 use crate::store::silences::NewSilence;
 use crate::store::value::InstanceId;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
+use crate::web::problem::unwritable;
 use crate::web::state::AppState;
 
 /// An ack that was made: its number, and whose it is.
@@ -98,16 +97,11 @@ pub fn faulty(fault: Fault) -> Problem {
 
 fn ended_or(app: &AppState, ended: bool, problem: &'static str) -> Result<(), Problem> {
     if !ended {
-        return Err(Problem::not_found(problem));
+        return Err(Problem {
+            parameter: Some(Cow::Borrowed("id")),
+            ..Problem::not_found(problem)
+        });
     }
     app.view.touch();
     Ok(())
-}
-
-fn unwritable(error: StoreError) -> Problem {
-    tracing::error!(%error, "What somebody said could not be recorded.");
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "It could not be recorded; the monitor's log says why.",
-    )
 }

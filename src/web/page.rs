@@ -1,9 +1,13 @@
 //! The first page: what is out, what will be out, whether the figures can be trusted, and every product, worst first.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::domain::limit::Part;
 use crate::observe::view::Seen;
@@ -26,12 +30,17 @@ use crate::web::pools;
 use crate::web::problem::Problem;
 use crate::web::rows;
 use crate::web::rows::Aside;
+use crate::web::rows::Pasts;
 use crate::web::rows::Row;
 use crate::web::selection::Selection;
 use crate::web::state::AppState;
 use crate::web::stock::said;
+use crate::web::trend::present;
 use crate::web::trust::Tone;
 use crate::web::trust::Trust;
+
+/// The page goes without the last days where the database does not tell them by then.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -95,20 +104,56 @@ pub async fn page(Shared(app): Shared<AppState>, asker: Asker, params: Params) -
     let filters = Filters::read(&params, &seen)?;
     let index = app.kept.index(&seen).await;
     // Levels matter more: a database that cannot be read takes nothing else off the page.
-    let said = said(&app, &seen).await.unwrap_or_default();
+    let read = async { said(&app, &seen).await.map(Arc::new) };
+    let said = app
+        .kept
+        .said
+        .get(app.view.moment(), read)
+        .await
+        .unwrap_or_default();
     let frame = Frame::new(&app, &seen, asker, Some(Here::Overview), String::new(), &params).await;
+    let selection = Selection::new(&index, &seen, &filters);
+    let now = Timestamp::now();
     let aside = Aside {
+        past: &past(&app, &seen, &selection, filters.page, now).await,
         seen: &seen,
         index: &index,
         said: &said,
-        now: Timestamp::now(),
+        now,
     };
-    render(frame, &aside, filters)
+    render(frame, &aside, &selection, filters)
 }
 
-fn render(mut frame: Frame, aside: &Aside<'_>, filters: Filters) -> Result<Response, Problem> {
+/// How the products of the page stood in the last days; what the database does not tell soon is left out.
+async fn past(app: &AppState, seen: &Seen, selection: &Selection<'_>, page: usize, now: Timestamp) -> Pasts {
+    let mut pasts = Pasts::new();
+    let wanted = rows::series_of(selection.page(page), seen);
+    for (place, (series, shop)) in wanted.into_iter().zip(&seen.instances).enumerate() {
+        let asked = app
+            .kept
+            .past(app.store.reader(), &shop.name, &series, present(now));
+        let told = match timeout(DATABASE_TIMEOUT, asked).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "The last days could not be read for the page.");
+                return pasts;
+            }
+            Err(_) => return pasts,
+        };
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let told = series.into_iter().zip(told);
+        pasts.extend(told.map(|(number, levels)| ((place, number), levels)));
+    }
+    pasts
+}
+
+fn render(
+    mut frame: Frame,
+    aside: &Aside<'_>,
+    selection: &Selection<'_>,
+    filters: Filters,
+) -> Result<Response, Problem> {
     let Aside { seen, index, now, .. } = *aside;
-    let selection = Selection::new(index, seen, &filters);
     let page = filters.page.min(selection.pages());
     let at = |page: usize| {
         Filters {
@@ -129,7 +174,7 @@ fn render(mut frame: Frame, aside: &Aside<'_>, filters: Filters) -> Result<Respo
         next: (!filters.narrow() && page == 1).then(|| next(aside)),
         rows: selection
             .page(page)
-            .map(|head| rows::row(head, &selection, aside))
+            .map(|head| rows::row(head, selection, aside))
             .collect(),
         total: selection.total(),
         nothing_yet: index.counts.all() == 0,
@@ -242,7 +287,7 @@ fn columns(filters: &Filters) -> Vec<Column> {
     };
     vec![
         column("Product", "what", Some(Sort::Name)),
-        column("Left", "num left", Some(Sort::Level)),
+        column("Left", "left", Some(Sort::Level)),
         column("Last 7 days", "week", Some(Sort::Change)),
         column("Lasts", "lasts", Some(Sort::Cover)),
         column("Since", "since", Some(Sort::Since)),

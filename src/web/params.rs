@@ -49,6 +49,16 @@ impl Params {
         }
     }
 
+    /// The same for a list of the API, which also has `cursor`, `limit` and `format`.
+    pub fn only_list(&self, known: &[&str]) -> Result<(), Problem> {
+        let known: Vec<&str> = known
+            .iter()
+            .chain(&["cursor", "limit", "format"])
+            .copied()
+            .collect();
+        self.only(&known)
+    }
+
     /// The parameter, where it was given and is not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

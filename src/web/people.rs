@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::people::Matcher;
 use crate::observe::said;
@@ -18,6 +19,12 @@ use crate::people::draft;
 use crate::people::listed::AckItem;
 use crate::people::listed::SilenceItem;
 use crate::people::when::Day;
+use crate::web::answers::paging::Paging;
+use crate::web::answers::reply::List;
+use crate::web::answers::reply::Reply;
+use crate::web::answers::sheet::Row;
+use crate::web::answers::wanted::NewAck;
+use crate::web::answers::wanted::NewSilence;
 use crate::web::body::Fields;
 use crate::web::made;
 use crate::web::made::faulty;
@@ -33,8 +40,8 @@ use crate::web::state::AppState;
 const NAMED: usize = 100;
 
 /// A silence that was made, and what it is for now.
-#[derive(Serialize)]
-struct MadeSilence {
+#[derive(Serialize, ToSchema)]
+pub struct MadeSilence {
     #[serde(flatten)]
     silence: SilenceItem,
     /// The ids of alerts, at most 100.
@@ -42,7 +49,51 @@ struct MadeSilence {
     matches_total: usize,
 }
 
-/// `POST /api/v1/acks`
+impl Row for AckItem {
+    const FILE: &'static str = "acks";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "alert_id",
+        "instance",
+        "product_id",
+        "name",
+        "combination",
+        "by",
+        "at",
+        "note",
+        "quantity",
+        "arrived",
+        "eta",
+        "overdue",
+        "ended_at",
+        "ended_why",
+    ];
+}
+
+impl Row for SilenceItem {
+    const FILE: &'static str = "silences";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "state",
+        "matcher.instances",
+        "matcher.groups",
+        "matcher.products",
+        "matcher.options",
+        "matcher.pools",
+        "starts_at",
+        "ends_at",
+        "by",
+        "comment",
+        "made_at",
+        "ended_at",
+    ];
+}
+
+/// Takes an alert on, in place of whoever had: its reminders stop until it recovers, or what was ordered is overdue.
+#[utoipa::path(post, path = "/api/v1/acks", tag = "people", request_body = NewAck, responses(
+    (status = 201, description = "The ack.", body = AckItem),
+    (status = 404, description = "Nothing, or more than one thing, has that name."),
+))]
 pub async fn make_ack(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -70,29 +121,44 @@ pub async fn make_ack(
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
-/// `GET /api/v1/acks?instance=&all=&cursor=&limit=`
-pub async fn acks(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "all", "cursor", "limit"])?;
+/// Who has taken which alert on, newest first.
+#[utoipa::path(get, path = "/api/v1/acks", tag = "people", params(
+    ("instance" = Option<String>, Query, description = "The name of a shop that was ever polled."),
+    ("all" = Option<bool>, Query, description = "Those that ended, too."),
+    Paging,
+), responses((status = 200, body = List<AckItem>)))]
+pub async fn acks(State(app): State<AppState>, params: Params, reply: Reply) -> Result<Response, Problem> {
+    params.only_list(&["instance", "all"])?;
     let (all, before, limit) = (all(&params)?, params.cursor()?, params.limit()?);
     let instance = recorded_instance(&app, &params).await?;
     let reader = app.store.reader();
     let found = reader.acks_before(instance, !all, before, limit + 1).await;
     let now = Timestamp::now();
-    Ok(page(
+    page(
+        &reply,
         found.map_err(unreadable)?,
         limit,
         |listed| listed.ack.id,
         |listed| AckItem::of(&listed, now),
-    ))
+    )
 }
 
-/// `DELETE /api/v1/acks/{id}`
+/// Ends an ack: reminders come again.
+#[utoipa::path(delete, path = "/api/v1/acks/{id}", tag = "people", params(
+    ("id" = i64, Path, description = "The ack's number."),
+), responses(
+    (status = 204, description = "It is over."),
+    (status = 404, description = "There is no ack of that number in force."),
+))]
 pub async fn end_ack(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
     made::end_ack(&app, &id, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /api/v1/silences`
+/// Keeps what the matcher is for from being told of for a while.
+#[utoipa::path(post, path = "/api/v1/silences", tag = "people", request_body = NewSilence, responses(
+    (status = 201, description = "The silence, and what it is for now.", body = MadeSilence),
+))]
 pub async fn make_silence(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -125,23 +191,38 @@ pub async fn make_silence(
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
-/// `GET /api/v1/silences?all=&cursor=&limit=`
-pub async fn silences(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["all", "cursor", "limit"])?;
+/// What is not told of for a while, newest first.
+#[utoipa::path(get, path = "/api/v1/silences", tag = "people", params(
+    ("all" = Option<bool>, Query, description = "Those that are over, too."),
+    Paging,
+), responses((status = 200, body = List<SilenceItem>)))]
+pub async fn silences(
+    State(app): State<AppState>,
+    params: Params,
+    reply: Reply,
+) -> Result<Response, Problem> {
+    params.only_list(&["all"])?;
     let (all, before, limit) = (all(&params)?, params.cursor()?, params.limit()?);
     let now = Timestamp::now();
     let not_over_at = (!all).then_some(now);
     let reader = app.store.reader();
     let found = reader.silences_before(not_over_at, before, limit + 1).await;
-    Ok(page(
+    page(
+        &reply,
         found.map_err(unreadable)?,
         limit,
         |silence| silence.id,
         |silence| SilenceItem::of(&silence, now),
-    ))
+    )
 }
 
-/// `DELETE /api/v1/silences/{id}`
+/// Ends a silence.
+#[utoipa::path(delete, path = "/api/v1/silences/{id}", tag = "people", params(
+    ("id" = i64, Path, description = "The silence's number."),
+), responses(
+    (status = 204, description = "It is over."),
+    (status = 404, description = "There is no silence of that number that could be ended."),
+))]
 pub async fn end_silence(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
     made::end_silence(&app, &id, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -11,6 +11,7 @@ use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::store::error::StoreError;
 use crate::web::assets;
@@ -26,12 +27,17 @@ pub struct Problem {
     pub parameter: Option<Cow<'static, str>>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// Why a request was not answered (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document<'a> {
+    /// Always `about:blank`: the status says what kind of problem it is.
     r#type: &'static str,
     title: &'static str,
     status: u16,
+    /// What is wrong, as a sentence.
     detail: &'a str,
+    /// The parameter, field or header that is to blame, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
 }
@@ -69,6 +75,15 @@ pub(crate) fn unreadable(error: StoreError) -> Problem {
     )
 }
 
+/// The same for what could not be recorded.
+pub(crate) fn unwritable(error: StoreError) -> Problem {
+    tracing::error!(%error, "What somebody said could not be recorded.");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "It could not be recorded; the monitor's log says why.",
+    )
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = Document {
@@ -87,6 +102,21 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// The same answer as a problem, where it is a refusal of the framework's own, in plain words.
+#[must_use]
+pub fn whole(response: Response) -> Response {
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    if !refused || response.extensions().get::<Problem>().is_some() {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::BAD_REQUEST => Problem::parameter("path", "The address cannot be read."),
+        other => Problem::new(other, other.canonical_reason().unwrap_or("It was refused.")),
+    };
+    problem.into_response()
 }
 
 #[derive(Template)]

@@ -1,117 +1,136 @@
-//! What is recorded, read from the database: polls and deliveries, newest first, and the levels of a product.
+//! What is recorded, read from the database: polls, newest first, and the levels of a product.
 
-use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::catalogue::CombinationKey;
-use crate::domain::delivery::Medium;
 use crate::domain::offer;
 use crate::domain::source::Attempt;
-use crate::store::deliveries::Delivery;
-use crate::store::deliveries::DeliveryState;
+use crate::domain::source::Cause;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
 use crate::store::history::Poll;
+use crate::store::history::PollFilter;
+use crate::store::history::PollOutcome;
 use crate::store::value::InstanceId;
 use crate::store::value::PollId;
+use crate::web::answers::paging::Paging;
+use crate::web::answers::reply::List;
+use crate::web::answers::reply::Reply;
+use crate::web::answers::sheet::Row;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
 use crate::web::state::AppState;
-use crate::web::stock::List;
 
-#[derive(Serialize)]
-struct PollItem {
+/// A poll.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Poll)]
+pub struct PollItem {
     id: i64,
     instance: String,
     observed_at: Timestamp,
     duration_ms: u64,
+    /// `accepted`, `suspect` or `failed`
     outcome: &'static str,
+    /// Only some products were looked at: those that a hint named.
     part: bool,
-    cause: Option<&'static str>,
+    cause: Option<Cause>,
     detail: Option<String>,
     products: Option<u64>,
     changes: u64,
+    /// Empty where no request failed.
     attempts: Vec<Attempt>,
 }
 
-#[derive(Serialize)]
-struct DeliveryItem {
-    id: i64,
-    message_id: String,
-    r#type: String,
-    channel: String,
-    medium: &'static str,
-    recipient: String,
-    instance: Option<String>,
-    headline: String,
-    recorded_at: Timestamp,
-    state: &'static str,
-    attempts: u32,
-    next_attempt_at: Option<Timestamp>,
-    reason: Option<String>,
-    last_error: Option<String>,
-    settled_at: Option<Timestamp>,
-    receipt: Option<String>,
+impl Row for PollItem {
+    const FILE: &'static str = "polls";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "instance",
+        "observed_at",
+        "duration_ms",
+        "outcome",
+        "part",
+        "cause",
+        "detail",
+        "products",
+        "changes",
+        "attempts",
+    ];
 }
 
-#[derive(Serialize)]
-struct LevelItem {
+/// A level, which holds until the next.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LevelPoint)]
+pub struct LevelItem {
     poll: i64,
     observed_at: Timestamp,
     state: &'static str,
     level: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct Levels {
+impl Row for LevelItem {
+    const FILE: &'static str = "history";
+    const COLUMNS: &'static [&'static str] = &["poll", "observed_at", "state", "level"];
+}
+
+/// The levels of a series, and where the next page begins.
+#[derive(Serialize, ToSchema)]
+pub struct Levels {
     items: Vec<LevelItem>,
     cursor: Option<String>,
     /// The combination has no figure of its own: these are its product's levels.
     derived: bool,
 }
 
-/// `GET /api/v1/polls?instance=&cursor=&limit=`
-pub async fn polls(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["instance", "cursor", "limit"])?;
+/// Polls, newest first, with what went wrong.
+#[utoipa::path(get, path = "/api/v1/polls", tag = "history", params(
+    ("instance" = Option<String>, Query, description = "The name of a shop that was ever polled."),
+    ("outcome" = Option<String>, Query, description = "How they ended."),
+    Paging,
+), responses((status = 200, body = List<PollItem>)))]
+pub async fn polls(State(app): State<AppState>, params: Params, reply: Reply) -> Result<Response, Problem> {
+    params.only_list(&["instance", "outcome"])?;
     let (before, limit) = (params.cursor()?.map(PollId), params.limit()?);
-    let instance = recorded_instance(&app, &params).await?;
-    let found = app.store.reader().polls(instance, before, limit + 1).await;
-    Ok(page(
+    let filter = PollFilter {
+        outcome: params.chosen("outcome", "accepted, suspect or failed", PollOutcome::parse)?,
+        instance: recorded_instance(&app, &params).await?,
+    };
+    let found = app.store.reader().polls_of(filter, before, limit + 1).await;
+    page(
+        &reply,
         found.map_err(unreadable)?,
         limit,
         |poll| poll.id.0,
         poll_item,
-    ))
+    )
 }
 
-/// `GET /api/v1/deliveries?state=&cursor=&limit=`
-pub async fn deliveries(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["state", "cursor", "limit"])?;
-    let state = params.chosen("state", "pending, sent or dead", DeliveryState::parse)?;
-    let (before, limit) = (params.cursor()?, params.limit()?);
-    let found = app.store.reader().deliveries(state, before, limit + 1).await;
-    Ok(page(
-        found.map_err(unreadable)?,
-        limit,
-        |delivery| delivery.id,
-        delivery_item,
-    ))
-}
-
-/// `GET /api/v1/products/{instance}/{pid}/history?combination=&from=&to=&cursor=&limit=`, oldest first: each level
-/// holds until the next.
+/// Every level that a product or combination ever had, oldest first: each holds until the next. With `from` the list
+/// begins with the level in force then.
+#[utoipa::path(get, path = "/api/v1/products/{instance}/{pid}/history", tag = "history", params(
+    ("instance" = String, Path, description = "The name of a shop that was ever polled."),
+    ("pid" = i64, Path, description = "The product's id in WHMCS."),
+    ("combination" = Option<String>, Query, description = "A combination's key, such as `4=11;5=20`."),
+    ("from" = Option<Timestamp>, Query, description = "RFC 3339."),
+    ("to" = Option<Timestamp>, Query, description = "RFC 3339; that moment included."),
+    Paging,
+), responses(
+    (status = 200, body = Levels),
+    (status = 404, description = "The shop, the product or the combination was never seen."),
+))]
 pub async fn history(
     State(app): State<AppState>,
     Path((instance, pid)): Path<(String, String)>,
     params: Params,
+    reply: Reply,
 ) -> Result<Response, Problem> {
-    params.only(&["combination", "from", "to", "cursor", "limit"])?;
+    params.only_list(&["combination", "from", "to"])?;
     let product = pid
         .parse()
         .map_err(|_| Problem::parameter("pid", "The product's id must be a whole number."))?;
@@ -134,7 +153,7 @@ pub async fn history(
         limit: limit + 1,
     };
     if let Some(points) = reader.level_history(&query).await.map_err(unreadable)? {
-        return Ok(levels(points, limit, false));
+        return levels(&reply, points, limit, false);
     }
     let whole = LevelQuery {
         combination: None,
@@ -143,7 +162,7 @@ pub async fn history(
     match &combination {
         Some(key) if is_offered(&app, &instance, product, key) => {
             match reader.level_history(&whole).await.map_err(unreadable)? {
-                Some(points) => Ok(levels(points, limit, true)),
+                Some(points) => levels(&reply, points, limit, true),
                 None => Err(Problem::not_found("No product of that id was ever seen.")),
             }
         }
@@ -168,16 +187,16 @@ fn is_offered(app: &AppState, instance: &str, product: i64, key: &CombinationKey
     offer::label_of(last, &effective.combine, effective.max_combinations, key).is_some()
 }
 
-fn levels(mut points: Vec<Point>, limit: usize, derived: bool) -> Response {
+fn levels(reply: &Reply, mut points: Vec<Point>, limit: usize, derived: bool) -> Result<Response, Problem> {
     let more = points.len() > limit;
     points.truncate(limit);
     let cursor = points.last().filter(|_| more).map(|last| last.poll.0.to_string());
-    Json(Levels {
+    let levels = Levels {
         items: points.into_iter().map(level_item).collect(),
         cursor,
         derived,
-    })
-    .into_response()
+    };
+    reply.page(&levels, &levels.items, levels.cursor.as_deref())
 }
 
 /// The parameter `instance`, where given: one that was ever polled, configured still or not.
@@ -198,17 +217,17 @@ pub(crate) async fn recorded_instance(
 }
 
 /// A page of what was asked for with one row more than `limit`, which tells whether there is a next one.
-pub(crate) fn page<R, T: Serialize>(
+pub(crate) fn page<R, T: Serialize + Row>(
+    reply: &Reply,
     mut found: Vec<R>,
     limit: usize,
     id: impl Fn(&R) -> i64,
     item: impl FnMut(R) -> T,
-) -> Response {
+) -> Result<Response, Problem> {
     let more = found.len() > limit;
     found.truncate(limit);
     let cursor = found.last().filter(|_| more).map(|last| id(last).to_string());
-    let items: Vec<T> = found.into_iter().map(item).collect();
-    Json(List { items, cursor }).into_response()
+    reply.list(found.into_iter().map(item).collect(), cursor)
 }
 
 fn poll_item(poll: Poll) -> PollItem {
@@ -219,35 +238,11 @@ fn poll_item(poll: Poll) -> PollItem {
         duration_ms: u64::try_from(poll.duration.as_millis()).unwrap_or(u64::MAX),
         outcome: poll.outcome,
         part: poll.part,
-        cause: poll.cause.map(|cause| cause.as_str()),
+        cause: poll.cause,
         detail: Some(poll.detail).filter(|detail| !detail.is_empty()),
         products: poll.products,
         changes: poll.changes,
         attempts: poll.attempts,
-    }
-}
-
-fn delivery_item(delivery: Delivery) -> DeliveryItem {
-    DeliveryItem {
-        id: delivery.id,
-        message_id: delivery.message,
-        r#type: delivery.kind,
-        channel: delivery.channel,
-        medium: match delivery.medium {
-            Medium::Email => "email",
-            Medium::Webhook => "webhook",
-        },
-        recipient: delivery.recipient,
-        instance: delivery.instance,
-        headline: delivery.headline,
-        recorded_at: delivery.recorded_at,
-        state: delivery.state.as_str(),
-        attempts: delivery.attempts,
-        next_attempt_at: delivery.next_attempt_at,
-        reason: delivery.reason,
-        last_error: delivery.last_error,
-        settled_at: delivery.settled_at,
-        receipt: delivery.receipt,
     }
 }
 

@@ -1,5 +1,8 @@
 //! The rows of the overview that are shown: each with what a reader needs to know of it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::domain::forecast;
@@ -21,6 +24,7 @@ use crate::web::overview::why_unknown;
 use crate::web::pools;
 use crate::web::selection::Selection;
 use crate::web::show::Ago;
+use crate::web::trend::Trend;
 
 /// Lines under a row; more of them are on the product's page.
 const LINES: usize = 12;
@@ -32,8 +36,13 @@ pub struct Aside<'a> {
     pub seen: &'a Seen,
     pub index: &'a Index,
     pub said: &'a Said,
+    /// How the products of the shown rows stood in the slots of the last days, by shop and series.
+    pub past: &'a Pasts,
     pub now: Timestamp,
 }
+
+/// The past of some series, by the place of their shop and their number.
+pub type Pasts = HashMap<(u32, u32), Arc<[Option<i64>]>>;
 
 /// A row of the overview.
 pub enum Row<'a> {
@@ -55,6 +64,7 @@ pub struct Product<'a> {
     /// How many combinations are as the product is.
     pub likewise: usize,
     pub stand: Stand<'a>,
+    pub trend: Option<Trend>,
     pub lines: Vec<Line<'a>>,
     /// What the lines come to: `3 combinations: 2 out, 1 low`.
     pub summary: String,
@@ -66,7 +76,7 @@ pub struct Held<'a> {
     pub id: String,
     pub pool: pools::Row<'a>,
     pub lines: Vec<Line<'a>>,
-    /// What the lines come to: `What it holds back: 12`.
+    /// What the lines come to: `What it limits: 12 out`.
     pub summary: String,
     pub more: usize,
 }
@@ -161,6 +171,7 @@ fn of_product<'a>(at: (u32, u32), head: &Head, units: &[&Unit], aside: &Aside<'a
         hidden: product.hidden == Some(true),
         per_choice: product.per_choice,
         likewise: own.map_or(0, |own| index.folded(own).len()),
+        trend: trend(&entry, at.0, aside),
         stand: stand(&entry, aside),
         lines,
         more,
@@ -170,6 +181,32 @@ fn of_product<'a>(at: (u32, u32), head: &Head, units: &[&Unit], aside: &Aside<'a
             counted(&combinations)
         ),
     }
+}
+
+/// How it went; `None` where the database did not tell.
+fn trend(entry: &Entry<'_>, shop: u32, aside: &Aside<'_>) -> Option<Trend> {
+    let past = aside.past.get(&(shop, entry.series().number))?;
+    let controlled = Group::of(entry) != Group::NotControlled;
+    Some(Trend {
+        levels: past.iter().copied().chain([entry.level()]).collect(),
+        low: Some(entry.thresholds().low),
+    })
+    // One figure is no course.
+    .filter(|trend| controlled && trend.levels.iter().flatten().count() > 1)
+}
+
+/// The series of the products of those rows, by the place of their shop.
+#[must_use]
+pub fn series_of<'i>(heads: impl Iterator<Item = &'i Head>, seen: &Seen) -> Vec<Vec<u32>> {
+    let mut series = vec![Vec::new(); seen.instances.len()];
+    for head in heads {
+        if let Anchor::Product { shop, product } = head.anchor {
+            let place = shop as usize;
+            let tracked = &seen.instances[place].memory.products[product as usize];
+            series[place].push(tracked.series.number);
+        }
+    }
+    series
 }
 
 /// `1 combination`, `12 combinations`.
@@ -199,7 +236,7 @@ fn of_pool<'a>(place: u32, units: &[&Unit], aside: &Aside<'a>) -> Held<'a> {
         pool: pools::said_row(pool, seen, said, now),
         lines,
         more,
-        summary: format!("What it holds back: {}", counted(units)),
+        summary: format!("What it limits: {}", counted(units)),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -19,8 +20,11 @@ use tokio::time::timeout;
 
 use crate::observe::database;
 use crate::observe::metrics;
+use crate::observe::openmetrics;
 use crate::observe::process::Process;
 use crate::observe::view::Seen;
+use crate::web::negotiation;
+use crate::web::negotiation::Format;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
@@ -28,7 +32,7 @@ use crate::web::state::AppState;
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `GET /metrics`
-pub async fn metrics(State(app): State<AppState>) -> Result<Response, Problem> {
+pub async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     let seen = app.view.seen();
     let stock = app.scrapes.stock(&seen).await;
     let mut rest = outbox(&app, &seen).await;
@@ -42,9 +46,24 @@ pub async fn metrics(State(app): State<AppState>) -> Result<Response, Problem> {
             "The counters could not be written.",
         )
     })?;
-    let body = Body::new(Two([Bytes::from_owner(stock), rest.into()]));
-    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
-    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
+    let (content_type, rest) = in_format(negotiation::wanted(&headers), rest);
+    let body = Body::new(Two([Bytes::from_owner(stock), rest]));
+    let head = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::VARY, HeaderValue::from_static("accept")),
+    ];
+    Ok((head, body).into_response())
+}
+
+/// The content type, and what follows the stock, which reads the same in both formats.
+fn in_format(format: Format, rest: Vec<u8>) -> (&'static str, Bytes) {
+    match format {
+        Format::Text => (metrics::CONTENT_TYPE, rest.into()),
+        Format::OpenMetrics => {
+            let rest = openmetrics::last_part(&String::from_utf8_lossy(&rest));
+            (openmetrics::CONTENT_TYPE, rest.into())
+        }
+    }
 }
 
 /// The outbox series; none where the database does not answer soon.

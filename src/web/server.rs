@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::io;
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,6 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 use hyper::body::Incoming;
@@ -30,10 +28,13 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::CompressionLevel;
@@ -49,9 +50,14 @@ use crate::web::access::headers::Way;
 use crate::web::access::sessions::Sessions;
 use crate::web::actions;
 use crate::web::alerts;
+use crate::web::asker::Peer;
 use crate::web::assets;
 use crate::web::body;
+use crate::web::crowd::Crowd;
 use crate::web::events;
+use crate::web::api::routes;
+use crate::web::assets;
+use crate::web::body;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
@@ -59,27 +65,19 @@ use crate::web::lists;
 use crate::web::lists::deliveries;
 use crate::web::live;
 use crate::web::page;
-use crate::web::people;
 use crate::web::places::Closing;
 use crate::web::posted;
 use crate::web::problem;
 use crate::web::problem::Problem;
 use crate::web::product;
 use crate::web::records;
+use crate::web::renewal;
 use crate::web::scrape;
 use crate::web::sign_in;
 use crate::web::state::AppState;
+use crate::web::state::Limits;
 use crate::web::state::Settings;
-use crate::web::stock;
 
-/// A request's head must be whole by then; an idle connection is closed then, too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// A request must be answered by then.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// A connection is closed after this long, however slowly it reads.
-const CONNECTION_LIFE: Duration = Duration::from_secs(300);
-/// Connections at once; more wait in the kernel's queue.
-const CONNECTIONS: usize = 256;
 /// What is still being answered at a stop may go on this long.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most header lines of a request, and the most bytes of its head.
@@ -143,8 +141,17 @@ impl Bound {
 
     /// Answers until cancelled, then for at most a few seconds more what was already asked.
     pub async fn serve(self, cancel: CancellationToken) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let limits = self.door.limits();
+        // On loopback a proxy may ask for all.
+        let local = self.address().is_ok_and(|address| address.ip().is_loopback());
+        let each = if local {
+            limits.connections
+        } else {
+            limits.connections_each
+        };
+        let (room, crowd) = (Arc::new(Semaphore::new(limits.connections)), Crowd::default());
         let tasks = TaskTracker::new();
+        tasks.spawn(renewal::keep(self.door.clone(), cancel.clone()));
         loop {
             let next = async {
                 let place = Arc::clone(&room).acquire_owned().await;
@@ -156,10 +163,14 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    let (router, cancel) = (self.router.clone(), cancel.clone());
+                    // One that has too many is closed without a word: words would cost what the limit saves.
+                    let Some(own_place) = crowd.enter(from.ip(), each) else {
+                        continue;
+                    };
+                    let (router, door, cancel) = (self.router.clone(), self.door.clone(), cancel.clone());
                     tasks.spawn(async move {
-                        connection(stream, Sender(from.ip()), router, cancel).await;
-                        drop(place);
+                        connection(stream, from.ip(), router, &door, cancel).await;
+                        drop((place, own_place));
                     });
                 }
                 Err(error) => {
@@ -181,17 +192,53 @@ pub async fn serve(settings: &Settings, state: AppState, cancel: CancellationTok
     Ok(())
 }
 
-async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: CancellationToken) {
+/// One connection, by TLS where that is spoken now.
+async fn connection(
+    stream: TcpStream,
+    address: IpAddr,
+    router: Router,
+    door: &Door,
+    cancel: CancellationToken,
+) {
+    let limits = door.limits();
+    let Some(config) = door.access().tls() else {
+        let peer = Peer { address, tls: false };
+        return converse(stream, peer, router, limits, cancel).await;
+    };
+    let handshake = timeout(limits.head, TlsAcceptor::from(config).accept(stream));
+    let shaken = tokio::select! {
+        () = cancel.cancelled() => return,
+        shaken = handshake => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => {
+            let peer = Peer { address, tls: true };
+            converse(stream, peer, router, limits, cancel).await;
+        }
+        // Somebody who speaks plain HTTP, or does not trust the certificate: theirs to mend.
+        Ok(Err(error)) => tracing::debug!(%error, "A connection did not come to TLS."),
+        Err(_) => {}
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    cancel: CancellationToken,
+) {
     let router = TowerToHyperService::new(router);
     let closing = cancel.clone();
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(sender);
+        request.extensions_mut().insert(Sender(peer.address));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Closing(closing.clone()));
         router.call(request)
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(limits.head)
         .max_headers(HEADERS)
         .max_header_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), answer);
@@ -200,7 +247,7 @@ async fn connection(stream: TcpStream, sender: Sender, router: Router, cancel: C
     tokio::select! {
         _ = served.as_mut() => return,
         () = cancel.cancelled() => {}
-        () = tokio::time::sleep(CONNECTION_LIFE) => {}
+        () = tokio::time::sleep(limits.connection) => {}
     }
     served.as_mut().graceful_shutdown();
     let _ = timeout(STOP_TIMEOUT, served).await;
@@ -222,22 +269,10 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/api/v1/stock", get(stock::stock))
-        .route("/api/v1/pools", get(stock::pools))
-        .route("/api/v1/alerts", get(alerts::alerts))
-        .route("/api/v1/events", get(events::events))
-        .route("/api/v1/polls", get(records::polls))
-        .route("/api/v1/deliveries", get(records::deliveries))
-        .route("/api/v1/products/{instance}/{pid}/history", get(records::history))
-        .route(access::ACKS, get(people::acks).post(people::make_ack))
-        .route("/api/v1/acks/{id}", delete(people::end_ack))
-        .route(access::SILENCES, get(people::silences).post(people::make_silence))
-        .route("/api/v1/silences/{id}", delete(people::end_silence))
         .route(access::SIGN_IN_PAGE, get(sign_in::page))
         .route(access::SIGN_IN, post(sign_in::sign_in))
         .route(access::SIGN_OUT, post(sign_in::sign_out))
-        .route(access::HINTS, post(hints::hint))
-        .route(access::POLL, post(hints::poll))
+        .merge(routes::router())
         .route("/do/ack", post(actions::ack))
         .route("/do/ack/end", post(actions::end_ack))
         .route("/do/silence", post(actions::silence))
@@ -261,18 +296,15 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let path = request.uri().path();
     let (allowed, largest) = (access::allowed(path), largest(path));
     let is_page = problem::is_page(path, request.headers());
-    let peer = request.extensions().get::<Sender>();
-    let asked = Asked {
-        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |sender| sender.0),
-        ..Asked::here(request.method(), request.uri(), request.headers())
-    };
+    let asked = Asked::of(&request);
+    let (tls, answer_limit) = (asked.tls, door.limits().answer);
     let way = (is_page && asked.is_look()).then(|| sign_in::way(request.uri()));
     let mut response = match door.pass(asked, Timestamp::now()).await {
         Err(problem) => refused(problem, way.filter(|_| !signs_by_header(request.headers()))),
         Ok(passed) => {
             request.extensions_mut().insert(passed.asker);
             request.extensions_mut().insert(door.clone());
-            let answer = timeout(ANSWER_TIMEOUT, next.run(request)).await;
+            let answer = timeout(answer_limit, next.run(request)).await;
             let mut response = answer.unwrap_or_else(|_| {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long.").into_response()
             });
@@ -291,13 +323,14 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
         let detail = format!("A request's body has at most {} KiB here.", largest >> 10);
         response = Problem::new(status, detail).into_response();
     }
+    response = problem::whole(response);
     if is_page {
         response = problem::as_page(response);
     }
     let access = door.access();
     let way = Way {
         allowed,
-        tls: false,
+        tls,
         is_page,
         own: access.headers(),
     };

@@ -1,7 +1,5 @@
 //! `/login`: people sign in with a token, or a name and password, and sign out again.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -33,7 +31,6 @@ use crate::web::assets;
 use crate::web::forms;
 use crate::web::forms::random;
 use crate::web::frame;
-use crate::web::hints::Sender;
 use crate::web::params::Params;
 use crate::web::posted;
 use crate::web::problem::Problem;
@@ -78,7 +75,7 @@ pub async fn page(
 ) -> Result<Response, Problem> {
     params.only(&[TO])?;
     let to = own(params.get(TO));
-    let asked = asked(&request);
+    let asked = Asked::of(&request);
     let signed_in = open(&door, asked).is_some();
     if signed_in || door.access().known().is_empty() {
         return Ok(see(to));
@@ -95,7 +92,7 @@ pub async fn sign_in(
     let (parts, body) = request.into_parts();
     let fields = posted::read(&parts.headers, body).await?;
     let request = Request::from_parts(parts, Body::empty());
-    let asked = asked(&request);
+    let asked = Asked::of(&request);
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let browser = Cookie::SignIn
         .read(asked.headers, asked.is_secure())
@@ -130,7 +127,7 @@ pub async fn sign_out(
     let (parts, body) = request.into_parts();
     let fields = posted::read(&parts.headers, body).await?;
     let request = Request::from_parts(parts, Body::empty());
-    let (asked, now) = (asked(&request), Timestamp::now());
+    let (asked, now) = (Asked::of(&request), Timestamp::now());
     let key = fields.get(forms::FIELD).map_or("", String::as_str);
     app.forms.redeem(&asker, key, now)?;
     if let Some(session) = open(&door, asked) {
@@ -198,14 +195,6 @@ fn visitor(browser: &str) -> Asker {
     Asker {
         session: Arc::from(format!("sign-in {browser}")),
         ..Asker::nobody(Role::Look)
-    }
-}
-
-fn asked(request: &Request) -> Asked<'_> {
-    let peer = request.extensions().get::<Sender>();
-    Asked {
-        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |sender| sender.0),
-        ..Asked::here(request.method(), request.uri(), request.headers())
     }
 }
 

@@ -1,11 +1,14 @@
 //! What the server is told, and what every answer is made from.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Weak;
+use std::time::Duration;
 
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use rustls::ServerConfig;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
@@ -37,6 +40,48 @@ pub struct Settings {
     pub page_host: Option<String>,
     /// What answers carry beside our own headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What TLS is spoken by; plain HTTP where there is none.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// What users, headers and TLS are from.
+    pub source: Option<Source>,
+    pub limits: Limits,
+}
+
+/// The web configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub path: PathBuf,
+    /// Itself, and what it names: where one changes, it is read again.
+    pub parts: Vec<PathBuf>,
+    /// Which of its users look only.
+    pub read_users: Vec<String>,
+}
+
+/// How long and how many: nobody keeps others out by being slow or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A request's head, and TLS before it, must be whole by then; an idle connection is closed then, too.
+    pub head: Duration,
+    /// A request must be answered by then, its body read.
+    pub answer: Duration,
+    /// A connection is closed after this long, however slowly it reads.
+    pub connection: Duration,
+    /// Connections at once; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Connections at once from one address, beyond loopback: there a proxy asks for all.
+    pub connections_each: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(20),
+            answer: Duration::from_secs(20),
+            connection: Duration::from_secs(300),
+            connections: 256,
+            connections_each: 96,
+        }
+    }
 }
 
 /// Somebody with a password.
@@ -61,6 +106,9 @@ impl Settings {
             allowed_hosts: Vec::new(),
             page_host: None,
             headers: Vec::new(),
+            tls: None,
+            source: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -84,7 +132,16 @@ pub struct AppState {
 
 /// The text of the stock series while somebody still reads it.
 #[derive(Debug, Default)]
-pub struct Scrapes(Mutex<(Weak<Seen>, Weak<String>)>);
+pub struct Scrapes(Mutex<Scraped>);
+
+/// The last moment that was written down.
+#[derive(Debug, Default)]
+struct Scraped {
+    seen: Weak<Seen>,
+    text: Weak<String>,
+    /// Whether combinations went without series; that is said once.
+    without: bool,
+}
 
 /// A text that all its readers share.
 #[derive(Debug)]
@@ -100,13 +157,30 @@ impl Scrapes {
     /// The stock series of the moment.
     pub async fn stock(&self, seen: &Arc<Seen>) -> Shared {
         let mut last = self.0.lock().await;
-        if Weak::as_ptr(&last.0) == Arc::as_ptr(seen)
-            && let Some(text) = last.1.upgrade()
+        if Weak::as_ptr(&last.seen) == Arc::as_ptr(seen)
+            && let Some(text) = last.text.upgrade()
         {
             return Shared(text);
         }
-        let text = Arc::new(metrics::stock(seen));
-        *last = (Arc::downgrade(seen), Arc::downgrade(&text));
+        let (text, omitted) = metrics::scrape(seen);
+        last.tell(omitted, seen.combinations.most);
+        let text = Arc::new(text);
+        last.seen = Arc::downgrade(seen);
+        last.text = Arc::downgrade(&text);
         Shared(text)
+    }
+}
+
+impl Scraped {
+    fn tell(&mut self, omitted: usize, most: usize) {
+        if omitted > 0 && !self.without {
+            tracing::warn!(
+                combinations = omitted,
+                most,
+                "The metrics go without the combinations: there are more than METRICS_MAX_COMBINATIONS. Raise it, or name \
+                 those you need (METRICS_COMBINATIONS=listed)."
+            );
+        }
+        self.without = omitted > 0;
     }
 }

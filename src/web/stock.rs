@@ -2,20 +2,21 @@
 
 use std::cmp::Reverse;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::alerting::state::Memory;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::message::Alert;
+use crate::domain::pattern::Pattern;
 use crate::domain::people::Silenced;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
+use crate::observe::items::entries;
 use crate::observe::items::of_product;
 use crate::observe::lines::Line;
 use crate::observe::lines::lines;
@@ -24,6 +25,13 @@ use crate::observe::pools::PoolItem;
 use crate::observe::said::Said;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
+use crate::web::answers::order::Order;
+use crate::web::answers::order::Placed;
+use crate::web::answers::order::Rank;
+use crate::web::answers::paging::Paging;
+use crate::web::answers::reply::List;
+use crate::web::answers::reply::Reply;
+use crate::web::answers::sheet::Row;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
@@ -32,79 +40,273 @@ use crate::web::state::AppState;
 /// Products whose combinations are worked out before other requests get their turn.
 const PRODUCTS_AT_ONCE: usize = 64;
 
-/// A list of the API, and where the next page begins; null on the last.
-#[derive(Debug, Serialize)]
-pub struct List<T> {
-    pub items: Vec<T>,
-    pub cursor: Option<String>,
-}
-
 /// What is asked of the stock.
 struct Wanted<'a> {
     instance: Option<&'a Instance>,
     product: Option<i64>,
     severity: Option<Severity>,
+    group: Option<Pattern>,
+    state: Option<&'static str>,
     /// In lower case.
     needle: Option<String>,
     limit: usize,
 }
 
-/// `GET /api/v1/stock?instance=&product=&severity=&q=&combinations=&cursor=&limit=`
-pub async fn stock(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&[
+impl Row for Item<'_> {
+    const FILE: &'static str = "stock";
+    const COLUMNS: &'static [&'static str] = &[
+        "instance",
+        "product_id",
+        "product",
+        "group",
+        "combination.key",
+        "combination.label",
+        "state",
+        "level",
+        "severity",
+        "since",
+        "observed_at",
+        "thresholds.low",
+        "thresholds.critical",
+        "thresholds.origin",
+        "thresholds.cover",
+        "days_of_cover",
+        "bottleneck",
+        "pool.name",
+        "pool.level",
+        "hidden",
+        "retired",
+        "ambiguous_zero",
+        "derived",
+        "last_level",
+        "last_known_at",
+        "ack.by",
+        "ack.at",
+        "ack.note",
+        "ack.quantity",
+        "ack.arrived",
+        "ack.eta",
+        "ack.overdue",
+        "silenced.kind",
+        "silenced.id",
+        "silenced.until",
+    ];
+}
+
+impl Row for PoolItem<'_> {
+    const FILE: &'static str = "pools";
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "capacity",
+        "used",
+        "level",
+        "state",
+        "severity",
+        "since",
+        "thresholds.low",
+        "thresholds.critical",
+        "thresholds.origin",
+        "observed_at",
+        "days_of_cover",
+        "unknown",
+        "last_level",
+        "last_known_at",
+        "users_total",
+        "holds_back_total",
+        "ack.by",
+        "ack.at",
+        "ack.note",
+        "ack.quantity",
+        "ack.arrived",
+        "ack.eta",
+        "ack.overdue",
+        "silenced.kind",
+        "silenced.id",
+        "silenced.until",
+    ];
+}
+
+/// What `state` may be.
+const STATES: [&str; 4] = ["known", "not_controlled", "unknown", "gone"];
+
+/// Every product, and each combination that has a figure of its own, as it stands.
+#[utoipa::path(get, path = "/api/v1/stock", tag = "stock", params(
+    ("instance" = Option<String>, Query, description = "The name of a configured shop."),
+    ("product" = Option<i64>, Query, description = "The id of a product."),
+    ("group" = Option<String>, Query, description = "The name of a group, with `*` and `?`, without regard to case."),
+    ("severity" = Option<Severity>, Query, description = "How bad it stands; of what is unknown, how it stood last."),
+    ("state" = Option<String>, Query, description = "What is known of the level."),
+    ("q" = Option<String>, Query, description = "Looked for, in any case, in the names of product, group and combination; an id matches as a whole."),
+    ("combinations" = Option<String>, Query, description = "`all`: also those without a figure of their own, which are what their product is."),
+    ("sort" = Option<String>, Query, description = "`id` unless said. `urgency`: worst first; `level`: lowest first; `cover`: shortest first; `since`: newest first. What has none comes last."),
+    Paging,
+), responses((status = 200, body = List<Item<'static>>)))]
+pub async fn stock(
+    State(app): State<AppState>,
+    params: Params,
+    mut reply: Reply,
+) -> Result<Response, Problem> {
+    params.only_list(&[
         "instance",
         "product",
+        "group",
         "severity",
+        "state",
         "q",
         "combinations",
-        "cursor",
-        "limit",
+        "sort",
     ])?;
-    let seen = app.view.seen();
-    let wanted = Wanted {
-        instance: params.instance(&seen)?,
-        product: params.parsed("product", "the id of a product")?,
-        severity: severity(&params)?,
-        needle: params.get("q").map(str::to_lowercase),
-        limit: params.limit()?,
-    };
-    let cursor = params.get("cursor");
+    let (moment, seen) = (app.view.moment(), app.view.seen());
+    let wanted = wanted(&params, &seen)?;
+    let order = params.chosen("sort", "id, urgency, name, level, cover or since", Order::parse)?;
     let all = params.chosen("combinations", "all or series", |value| match value {
         "all" => Some(true),
         "series" => Some(false),
         _ => None,
     })?;
-    if all == Some(true) {
-        let said = said(&app, &seen).await?;
-        return Ok(Json(everything(&seen, &said, &wanted, cursor).await?).into_response());
+    let cursor = params.get("cursor");
+    let said = said(&app, &seen).await?;
+    if let Some(same) = reply.same(moment, &said) {
+        return Ok(same);
     }
-    let mut found = from_cursor(&seen, wanted.instance, cursor)?.filter(|entry| {
-        wanted.product.is_none_or(|id| entry.product.id == id)
-            && wanted.has_severity(entry)
-            && wanted.needle.as_ref().is_none_or(|needle| entry.matches(needle))
-    });
+    let list = match (order.unwrap_or_default(), all.unwrap_or_default()) {
+        (Order::Id, true) => everything(&seen, &said, &wanted, cursor).await?,
+        (Order::Id, false) => series(&seen, &said, &wanted, cursor)?,
+        (order, true) => sorted_products(&seen, &said, &wanted, order, cursor).await?,
+        (order, false) => sorted(&seen, &said, &wanted, order, cursor)?,
+    };
+    reply.list(list.items, list.cursor)
+}
+
+fn wanted<'a>(params: &Params, seen: &'a Seen) -> Result<Wanted<'a>, Problem> {
+    Ok(Wanted {
+        instance: params.instance(seen)?,
+        product: params.parsed("product", "the id of a product")?,
+        severity: severity(params)?,
+        group: params.get("group").map(Pattern::text),
+        state: params.chosen("state", "known, not_controlled, unknown or gone", |state| {
+            STATES.into_iter().find(|known| *known == state)
+        })?,
+        needle: params.get("q").map(str::to_lowercase),
+        limit: params.limit()?,
+    })
+}
+
+/// Every pool, in the order of the configuration: what is left of it, and whom it holds back.
+#[utoipa::path(get, path = "/api/v1/pools", tag = "stock", params(Paging), responses(
+    (status = 200, body = List<PoolItem<'static>>),
+))]
+pub async fn pools(
+    State(app): State<AppState>,
+    params: Params,
+    mut reply: Reply,
+) -> Result<Response, Problem> {
+    params.only_list(&[])?;
+    let limit = params.limit()?;
+    let start = usize::try_from(params.cursor()?.unwrap_or_default()).unwrap_or_default();
+    let (moment, seen) = (app.view.moment(), app.view.seen());
+    let said = said(&app, &seen).await?;
+    if let Some(same) = reply.same(moment, &said) {
+        return Ok(same);
+    }
+    let rest = seen.pools.pools.get(start..).unwrap_or_default();
+    let items: Vec<PoolItem<'_>> = rest.iter().take(limit).map(|pool| said.pool(pool)).collect();
+    let cursor = (rest.len() > limit).then(|| start.saturating_add(limit).to_string());
+    reply.list(items, cursor)
+}
+
+/// Each product and combination with a figure of its own, by id.
+fn series<'a>(
+    seen: &'a Seen,
+    said: &Said,
+    wanted: &Wanted<'a>,
+    cursor: Option<&str>,
+) -> Result<List<Item<'a>>, Problem> {
+    let mut found = from_cursor(seen, wanted.instance, cursor)?.filter(|entry| wanted.is_entry(entry));
     let shown: Vec<Entry<'_>> = found.by_ref().take(wanted.limit).collect();
     let more = found.next().is_some();
     let cursor = shown.last().filter(|_| more).map(Entry::alert_id);
-    let said = said(&app, &seen).await?;
-    let items: Vec<_> = shown
-        .iter()
-        .map(|entry| said.beside(entry, entry.item(&seen.pools)))
-        .collect();
-    Ok(Json(List { items, cursor }).into_response())
+    let items = shown.iter();
+    let items = items.map(|entry| said.beside(entry, entry.item(&seen.pools)));
+    Ok(List {
+        items: items.collect(),
+        cursor,
+    })
 }
 
-/// `GET /api/v1/pools?cursor=&limit=`, in the order of the configuration
-pub async fn pools(State(app): State<AppState>, params: Params) -> Result<Response, Problem> {
-    params.only(&["cursor", "limit"])?;
-    let limit = params.limit()?;
-    let start = usize::try_from(params.cursor()?.unwrap_or_default()).unwrap_or_default();
-    let seen = app.view.seen();
-    let rest = seen.pools.pools.get(start..).unwrap_or_default();
-    let said = said(&app, &seen).await?;
-    let items: Vec<PoolItem<'_>> = rest.iter().take(limit).map(|pool| said.pool(pool)).collect();
-    let cursor = (rest.len() > limit).then(|| (start + limit).to_string());
-    Ok(Json(List { items, cursor }).into_response())
+/// The same in another order.
+fn sorted<'a>(
+    seen: &'a Seen,
+    said: &Said,
+    wanted: &Wanted<'a>,
+    order: Order,
+    cursor: Option<&str>,
+) -> Result<List<Item<'a>>, Problem> {
+    let after = cursor.map(|cursor| order.after(cursor)).transpose()?;
+    let entries = shops(seen, wanted.instance).flat_map(|shop| entries(&shop.name, &shop.memory));
+    let entries = entries.filter(|entry| wanted.is_entry(entry));
+    let ranked = entries.map(|entry| (order.rank(&entry, seen), entry));
+    let mut ranked: Vec<(Rank, Entry<'_>)> = ranked
+        .filter(|(rank, _)| after.as_ref().is_none_or(|after| after.rank < *rank))
+        .collect();
+    ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let more = ranked.len() > wanted.limit;
+    ranked.truncate(wanted.limit);
+    let last = ranked.last().filter(|_| more);
+    let cursor = last.map(|(rank, _)| order.cursor(&Placed::of(rank.clone(), None)));
+    let items = ranked.iter();
+    let items = items.map(|(_, entry)| said.beside(entry, entry.item(&seen.pools)));
+    Ok(List {
+        items: items.collect(),
+        cursor,
+    })
+}
+
+/// Every combination that is offered too, each with its product, and the products in another order.
+async fn sorted_products<'a>(
+    seen: &'a Seen,
+    said: &Said,
+    wanted: &Wanted<'a>,
+    order: Order,
+    cursor: Option<&str>,
+) -> Result<List<Item<'a>>, Problem> {
+    let after = cursor.map(|cursor| order.after(cursor)).transpose()?;
+    let products = shops(seen, wanted.instance).flat_map(|shop| {
+        let of_product = move |product| (shop, product);
+        shop.memory.products.iter().map(of_product)
+    });
+    let mut ranked: Vec<_> = products
+        .filter(|(_, product)| wanted.product.is_none_or(|id| id == product.id))
+        .filter_map(|(shop, product)| {
+            let whole = of_product(&shop.name, &shop.memory, product).next()?;
+            Some((order.rank(&whole, seen), shop, product))
+        })
+        .filter(|(rank, _, _)| after.as_ref().is_none_or(|after| after.rank <= *rank))
+        .collect();
+    ranked.sort_by(|(a, _, _), (b, _, _)| a.cmp(b));
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut last = None;
+    for (nth, (rank, shop, product)) in ranked.into_iter().enumerate() {
+        if nth % PRODUCTS_AT_ONCE == PRODUCTS_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+        let here = after.as_ref().filter(|after| after.rank == rank);
+        for line in lines(&shop.name, &shop.memory, product) {
+            let told = here.is_some_and(|after| line.key().map(ToString::to_string) <= after.combination);
+            if told || !wanted.is_line(&line) {
+                continue;
+            }
+            if items.len() == wanted.limit {
+                return Ok(List { items, cursor: last });
+            }
+            items.push(said.item(&line, &seen.pools));
+            if items.len() == wanted.limit {
+                let key = line.key().map(ToString::to_string);
+                last = Some(order.cursor(&Placed::of(rank.clone(), key)));
+            }
+        }
+    }
+    Ok(List { items, cursor: None })
 }
 
 /// Every combination that is offered too. There can be hundreds for each product: others get their turn in between.
@@ -155,9 +357,26 @@ impl Wanted<'_> {
             .is_none_or(|severity| entry.severity() == Some(severity))
     }
 
+    /// All but the text that is looked for.
+    fn is_of(&self, entry: &Entry<'_>) -> bool {
+        let group = entry.product.group.as_ref();
+        self.product.is_none_or(|id| entry.product.id == id)
+            && self.has_severity(entry)
+            && self.state.is_none_or(|state| entry.state() == state)
+            && self
+                .group
+                .as_ref()
+                .is_none_or(|wanted| wanted.matches(None, group))
+    }
+
+    fn is_entry(&self, entry: &Entry<'_>) -> bool {
+        let named = self.needle.as_ref().is_none_or(|needle| entry.matches(needle));
+        named && self.is_of(entry)
+    }
+
     fn is_line(&self, line: &Line<'_>) -> bool {
         let named = self.needle.as_ref().is_none_or(|needle| line.matches(needle));
-        named && self.has_severity(&line.entry)
+        named && self.is_of(&line.entry)
     }
 }
 
@@ -169,7 +388,7 @@ pub async fn said(app: &AppState, seen: &Seen) -> Result<Said, Problem> {
 }
 
 /// An open alert, and what keeps it from being told of.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OpenAlert {
     #[serde(flatten)]
     pub alert: Alert,
@@ -189,7 +408,7 @@ pub fn open(
     severity: Option<Severity>,
 ) -> Vec<OpenAlert> {
     let mut alerts: Vec<OpenAlert> = shops(seen, instance)
-        .flat_map(|shop| crate::observe::items::entries(&shop.name, &shop.memory))
+        .flat_map(|shop| entries(&shop.name, &shop.memory))
         .filter(|entry| severity.is_none_or(|severity| entry.severity() == Some(severity)))
         .filter_map(|entry| {
             let alert = entry.open_alert(&seen.pools)?;

@@ -148,8 +148,15 @@
           drop(gone);
         }
         let match = this.same(child);
-        const isAlike = at && !at.id && !child.id && at.nodeType === child.nodeType && at.nodeName === child.nodeName;
-        if (!match && isAlike) match = at;
+        if (!match && !child.id) {
+          // What is not to be found again further on makes room for what stands behind it.
+          while (at && !at.id && !isAlike(at, child) && !comesLater(at, child)) {
+            const gone = at;
+            at = at.nextSibling;
+            drop(gone);
+          }
+          if (at && isAlike(at, child)) match = at;
+        }
         if (match && match === at) at = at.nextSibling;
         else if (match && !match.contains(now)) move(now, match, at);
         else match = now.insertBefore(document.importNode(child, false), at);
@@ -162,6 +169,16 @@
       }
       for (const [match, child] of pairs) this.node(match, child);
     }
+  }
+
+  /** Whether two nodes without names are the same part of the page: the same kind of element in its first class. */
+  const isAlike = (one, other) =>
+    one.nodeName === other.nodeName && !one.id && !other.id && one.classList?.[0] === other.classList?.[0];
+
+  function comesLater(node, child) {
+    if (node.nodeType === Node.TEXT_NODE) return false;
+    for (let later = child.nextSibling; later; later = later.nextSibling) if (isAlike(node, later)) return true;
+    return false;
   }
 
   function move(parent, node, before) {

@@ -9,9 +9,12 @@ use tokio::runtime::Runtime;
 use whmcs_stock_monitor::simulator::server::Settings;
 use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::simulator::shop::Shop;
+use whmcs_stock_monitor::sinks::webhook::Reply;
 
 use crate::daemon::Daemon;
 use crate::daemon::Home;
+use crate::daemon::eventually;
+use crate::past;
 use crate::receivers::Receivers;
 
 /// A shop, the receivers and the monitor between them.
@@ -19,10 +22,12 @@ pub struct World {
     site: Simulator,
     receivers: Receivers,
     pub home: Home,
-    daemon: Daemon,
+    daemon: Option<Daemon>,
     given: Value,
+    /// Receivers that want nothing any more.
+    gone: Option<Receivers>,
     // Dropped last: the shop's tasks run in it.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl World {
@@ -31,11 +36,33 @@ impl World {
         Self::of(Shop::sample(), &[])
     }
 
+    /// The sample shop and some names that try to break pages, polled for so many days before now; a shop that cannot be
+    /// read, a channel that gives up, and what people said.
+    pub fn with_past(days: i64, hostile: bool) -> Self {
+        let gone = Receivers::start();
+        gone.hook.always(Reply::Status(410));
+        let shop = past::shop(hostile);
+        let file = past::file(&shop, gone.hook.address(), hostile);
+        let mut world = Self::before(shop, &[("POLL_SCHEDULE", "every 1h")], &file);
+        world.gone = Some(gone);
+        past::live_through(&world.site, &world.home, &world.runtime, days);
+        world.begin();
+        past::people(&world.home);
+        world
+    }
+
     /// That shop, with these settings besides the usual ones.
     pub fn of(shop: Shop, settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::before(shop, settings, "");
+        world.begin();
+        world
+    }
+
+    /// Everything but the daemon.
+    fn before(shop: Shop, settings: &[(&str, &str)], file: &str) -> Self {
+        let receivers = Receivers::start();
         let runtime = Runtime::new().unwrap();
         let site = runtime.block_on(Simulator::start(shop)).unwrap();
-        let receivers = Receivers::start();
         let usual = receivers.settings(&site.url());
         let usual: Vec<(&str, &str)> = usual
             .iter()
@@ -48,22 +75,35 @@ impl World {
         for (name, value) in settings {
             home.set(name, value);
         }
-        let daemon = home.start();
-        // It is found at the same place after a restart.
-        home.export("HTTP_LISTEN", &daemon.address.to_string());
-        daemon.wait_for_polls("default", 1);
+        if !file.is_empty() {
+            home.write("config/monitor.toml", file);
+        }
         Self {
             site,
             receivers,
             home,
-            daemon,
+            daemon: None,
             given: Value::Null,
-            _runtime: runtime,
+            gone: None,
+            runtime,
         }
     }
 
+    /// Starts the daemon, and waits until it read the shop.
+    fn begin(&mut self) {
+        let daemon = self.home.start();
+        // It is found at the same place after a restart.
+        self.home.export("HTTP_LISTEN", &daemon.address.to_string());
+        eventually("the first poll", || (daemon.polls("default") > 0).then_some(()));
+        self.daemon = Some(daemon);
+    }
+
+    fn daemon(&mut self) -> &mut Daemon {
+        self.daemon.as_mut().expect("was started")
+    }
+
     /// Tells the walk these things at its start.
-    pub fn giving(mut self, given: Value) -> Self {
+    pub fn giving(&mut self, given: Value) -> &mut Self {
         self.given = given;
         self
     }
@@ -75,7 +115,7 @@ impl World {
 
     /// Where the pages are.
     pub fn address(&self) -> SocketAddr {
-        self.daemon.address
+        self.daemon.as_ref().expect("was started").address
     }
 
     /// Does what a walk asks for.
@@ -91,13 +131,15 @@ impl World {
                 .shop()
                 .set_qty(number("pid"), number("quantity"))
                 .expect("is counted"),
-            "kill" => self.daemon.signal(Signal::KILL),
+            "kill" => self.daemon().signal(Signal::KILL),
             "start" => {
-                self.daemon.wait();
-                self.daemon = self.home.start();
+                self.daemon().wait();
+                self.daemon = Some(self.home.start());
             }
-            "pause" => self.daemon.signal(Signal::STOP),
-            "resume" => self.daemon.signal(Signal::CONT),
+            "pause" => self.daemon().signal(Signal::STOP),
+            "resume" => self.daemon().signal(Signal::CONT),
+            "break" => self.receivers.hook.always(Reply::Status(410)),
+            "mend" => self.receivers.hook.always(Reply::Status(204)),
             "webhooks" => return json!(self.receivers.said()),
             other => panic!("no act {other:?}"),
         }

@@ -560,6 +560,7 @@ async fn every_kind_of_event_is_listed_as_it_was() {
         instance: Some(instance),
         product: Some(1),
         kind: Some("renamed"),
+        severity: None,
     };
     assert_eq!(reader.events(filter, None, 9).await.unwrap().len(), 1);
     let page = reader

@@ -657,7 +657,6 @@ fn what_people_did_is_read_in_the_history_and_in_the_events() {
     assert_eq!(kinds(&next["items"]), ["silenced"]);
     for (query, parameter) in [
         ("kind=nothing", "kind"),
-        ("product=1", "product"),
         ("instance=mars", "instance"),
         ("since=1", "since"),
     ] {

@@ -1,6 +1,9 @@
 //! No secret comes out anywhere: not in logs at the most talkative level, pages, commands, errors or the database.
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +29,10 @@ const PATH: &str = "Canary5HookPath";
 const QUERY: &str = "Canary6HookQuery";
 const KEY: &str = "Canary7WebhookKey-of-32-bytes-or";
 const TOKEN: &str = "Canary8HttpToken-long-enough-to-be-one";
+const READ_TOKEN: &str = "CanaryAReadToken-long-enough-to-be-one";
+/// A user's password and the salt and hash of it, as the web configuration file has it.
+const USER_PASSWORD: &str = "CanaryBPasswordOfAUser";
+const USER_HASH: &str = "$2y$04$CanaryHashSaltAaaaaaaunpovp2wHkfNQ9kbv4z/kIntGnSEmE3G";
 /// An admin's password; what is sent is its md5.
 const EU_SECRET: &str = "Canary9SecretOfTheFile";
 const EU_MD5: &str = "95aab7c32d089d9857173b54d2ff1589";
@@ -36,7 +43,19 @@ const TALKATIVE: &str = "trace,tokio_cron_scheduler=trace,sqlx=trace,hyper=trace
 fn forms() -> Vec<(String, Vec<u8>)> {
     let mut forms = Vec::new();
     for secret in [
-        IDENTIFIER, SECRET, ACCESS_KEY, PASSWORD, PATH, QUERY, KEY, TOKEN, EU_SECRET, EU_MD5,
+        IDENTIFIER,
+        SECRET,
+        ACCESS_KEY,
+        PASSWORD,
+        PATH,
+        QUERY,
+        KEY,
+        TOKEN,
+        READ_TOKEN,
+        USER_PASSWORD,
+        USER_HASH,
+        EU_SECRET,
+        EU_MD5,
     ] {
         let percent: String = secret
             .bytes()
@@ -173,13 +192,68 @@ fn home(url: &str, smtp: &str, hook: &str) -> Home {
         ("WEBHOOK_URL", &format!("{hook}/{PATH}/hook?token={QUERY}")),
         ("WEBHOOK_SECRET", &format!("whsec_{}", STANDARD.encode(KEY))),
         ("HTTP_TOKEN", TOKEN),
+        ("HTTP_READ_TOKEN", READ_TOKEN),
+        ("WEB_CONFIG_FILE", "config/web.yml"),
         ("LOG_LEVEL", TALKATIVE),
     ]);
     home.write(
         "config/monitor.toml",
         &format!("[[instance]]\nname = \"eu\"\nurl = \"{url}\"\nusername = \"eu-{IDENTIFIER}\"\npassword = \"{EU_SECRET}\"\n"),
     );
+    home.write(
+        "config/web.yml",
+        &format!("basic_auth_users:\n  anna: {USER_HASH}\n"),
+    );
     home
+}
+
+/// Signs in by every credential, rightly and wrongly, and gives the session's cookies.
+fn sign_ins(daemon: &Daemon) -> Vec<String> {
+    let basic = |pair: &str| format!("Authorization: Basic {}\r\n", STANDARD.encode(pair));
+    for (headers, status) in [
+        (format!("Authorization: Bearer {READ_TOKEN}\r\n"), 200),
+        (basic(&format!("anna:{USER_PASSWORD}")), 200),
+        (basic(&format!("anna:{USER_PASSWORD}{READ_TOKEN}")), 401),
+        (basic(&format!("{READ_TOKEN}:{USER_HASH}")), 401),
+    ] {
+        let answer = daemon.ask("/api/v1/stock", &headers).unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_silent("a sign-in", answer.head + &answer.body);
+    }
+    [
+        ("", TOKEN),
+        ("anna", USER_PASSWORD),
+        ("anna", READ_TOKEN),
+        ("anna", USER_HASH),
+    ]
+    .iter()
+    .filter_map(|(user, password)| sign_in(daemon, user, password))
+    .collect()
+}
+
+/// By the page; the cookie of the session, where there is one.
+fn sign_in(daemon: &Daemon, user: &str, password: &str) -> Option<String> {
+    let page = daemon.ask("/login", "Accept: text/html\r\n").unwrap();
+    let value = |text: &str, before: &str, end: char| {
+        let rest = text.split(before).nth(1)?;
+        Some(rest.split(end).next()?.to_owned())
+    };
+    let cookie = value(&page.head, "stock-sign-in=", ';').expect("a cookie");
+    let key = value(&page.body, "name=\"form_key\" value=\"", '"').expect("a key");
+    let body =
+        serde_urlencoded::to_string([("form_key", key.as_str()), ("user", user), ("password", password)])
+            .unwrap();
+    let mut stream = TcpStream::connect(daemon.address).unwrap();
+    let head = format!(
+        "POST /do/login HTTP/1.1\r\nHost: localhost\r\nCookie: stock-sign-in={cookie}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_silent("the sign-in", &answer);
+    value(&answer, "stock-session=", ';')
 }
 
 /// Waits until each delivery was tried.
@@ -223,10 +297,16 @@ fn where_all_goes_well_no_secret_comes_out() {
             assert_silent("webhook", payload.to_string());
         }
         assert_silent("mail", &receivers.mail.mails()[0].raw);
+        let sessions = sign_ins(&daemon);
+        assert_eq!(sessions.len(), 3, "{sessions:?}");
         assert_all_silent(format, &home, &daemon);
         daemon.stop();
         let log = daemon.log();
         assert_silent("log after the stop", &log);
+        assert!(
+            sessions.iter().all(|session| !log.contains(session)),
+            "a session in the log"
+        );
         let is_json = |line: &str| serde_json::from_str::<Value>(line).is_ok();
         assert!(format == "text" || log.lines().all(is_json), "{log}");
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -11,6 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 use whmcs_stock_monitor::domain::alerting::state::Memory;
+use whmcs_stock_monitor::hints::desk::Desk;
+use whmcs_stock_monitor::hints::desk::HintedShop;
 use whmcs_stock_monitor::observe::counters::Counters;
 use whmcs_stock_monitor::observe::view::Instance;
 use whmcs_stock_monitor::observe::view::LastPoll;
@@ -28,6 +31,7 @@ pub struct Site {
     pub address: SocketAddr,
     pub view: Arc<View>,
     pub store: Store,
+    pub desk: Arc<Desk>,
     /// Where the database is.
     pub folder: tempfile::TempDir,
     pub cancel: CancellationToken,
@@ -76,12 +80,22 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         view.publish(name, memory, accepted());
     }
     let (store, folder) = database().await;
+    let desk: Arc<Desk> = Arc::default();
+    let hinted: Vec<HintedShop> = names
+        .iter()
+        .map(|name| HintedShop {
+            name: name.clone(),
+            key: None,
+            distance: Duration::from_secs(10),
+        })
+        .collect();
+    desk.configure(None, &hinted);
     let state = AppState {
         view: Arc::clone(&view),
         store: store.clone(),
         counters: Arc::new(Counters::new(&names, &channels).unwrap()),
         scrapes: Arc::default(),
-        desk: Arc::default(),
+        desk: Arc::clone(&desk),
         forms: Arc::default(),
         kept: Arc::default(),
         places: Default::default(),
@@ -92,6 +106,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         address: bound.address().unwrap(),
         view,
         store,
+        desk,
         folder,
         served: tokio::spawn(bound.serve(cancel.clone())),
         cancel,

@@ -19,10 +19,10 @@ use crate::harness::settings;
 use crate::harness::site;
 
 /// What no browser may take for markup.
-const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'& \u{202e}evil";
+pub const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'& \u{202e}evil";
 
 /// The texts between tags, each on its line: what a person reads.
-fn words(page: &str) -> String {
+pub fn words(page: &str) -> String {
     let main = page.split("<main").nth(1).and_then(|rest| rest.split_once('>'));
     let main = main.map_or(page, |(_, rest)| rest.split("</main>").next().unwrap_or(rest));
     let texts = main
@@ -82,7 +82,7 @@ fn dead(reason: &str, error: &str) -> Settlement {
     }
 }
 
-async fn empty() -> Site {
+pub async fn empty() -> Site {
     site(settings(None), vec![("default", Arc::default())]).await
 }
 
@@ -291,11 +291,19 @@ async fn a_database_that_cannot_be_read_is_said_on_each_list_in_words() {
         "not a database any more, but a text",
     )
     .unwrap();
-    for path in ["/deliveries"] {
+    for path in ["/alerts", "/deliveries", "/pools", "/sources"] {
         let page = site.get(path).await;
         assert_eq!(page.status, 200, "{path}: {}", page.body);
         let said = words(&page.body);
         assert!(said.contains("The database is damaged"), "{path}: {said}");
-        assert!(!said.contains("All was delivered"), "{path}: {said}");
+        for calm in [
+            "All was delivered",
+            "Nothing was told",
+            "No poll ended",
+            "Nothing happened",
+            "Nothing is silenced",
+        ] {
+            assert!(!said.contains(calm), "{path}: {said}");
+        }
     }
 }

@@ -1115,7 +1115,7 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "HTTP_LISTEN=0.0.0.0:9717",
-        "HTTP_LISTEN (.env line 4) is open to the network, and no HTTP_TOKEN protects it. Set HTTP_TOKEN, listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
+        "HTTP_LISTEN (.env line 4) is open to the network, and no HTTP_TOKEN protects it. Set HTTP_TOKEN (or users: WEB_CONFIG_FILE), listen on 127.0.0.1, or set HTTP_ALLOW_PUBLIC=true if everybody may look.",
     ),
     (
         "HTTP_TOKEN=CANARY",

@@ -166,6 +166,7 @@ async fn happened(
         instance,
         product: None,
         kind: Some(past::SEVERITY),
+        severity: None,
     };
     reader.events(filter, before, ROWS + 1).await
 }

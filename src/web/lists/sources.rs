@@ -261,7 +261,7 @@ fn source(shop: &Instance, looks: &[Look], (place, is_chosen): (usize, bool), no
                 since: Ago { at: *since, now },
             })
             .collect(),
-        strip: Strip::new(looks, &gaps, now, place),
+        strip: Strip::new(looks, &gaps, now, (place, looks.len() == LOOKS)),
         gaps: gaps
             .into_iter()
             .map(|(from, to)| (At(from), to.map(At)))

@@ -46,9 +46,9 @@ struct Column {
 }
 
 impl Strip {
-    /// The polls and gaps of the day up to `until`.
+    /// The polls and gaps of the day up to `until`; where those polls are not all of the day's (`is_cut`), it says so.
     #[must_use]
-    pub fn new(looks: &[Look], gaps: &[Gap], until: Timestamp, number: usize) -> Self {
+    pub fn new(looks: &[Look], gaps: &[Gap], until: Timestamp, (number, is_cut): (usize, bool)) -> Self {
         let begin = (until - DAY).as_millisecond();
         let mut columns = vec![Column::default(); COLUMNS];
         let place = |at: Timestamp| {
@@ -80,7 +80,12 @@ impl Strip {
                 .map(|column| column.longest)
                 .max()
                 .unwrap_or_default(),
-            summary: summary(&columns, gaps, until),
+            summary: summary(
+                &columns,
+                gaps,
+                looks.first().filter(|_| is_cut).map(|look| look.at),
+                until,
+            ),
             columns,
             until,
             number,
@@ -194,14 +199,20 @@ impl fmt::Display for Strip {
     }
 }
 
-fn summary(columns: &[Column], gaps: &[Gap], until: Timestamp) -> String {
+/// What the columns show; only from `since` on, where that is said.
+fn summary(columns: &[Column], gaps: &[Gap], since: Option<Timestamp>, until: Timestamp) -> String {
+    let whole = || "24 hours".to_owned();
+    let told = since
+        .filter(|since| *since > until - DAY)
+        .map_or_else(whole, |since| words::span(since, until));
     let sum = |count: fn(&Column) -> usize| columns.iter().map(count).sum::<usize>();
     let (accepted, suspect) = (sum(|column| column.accepted), sum(|column| column.suspect));
     let failed = sum(|column| column.failed);
     if accepted + suspect + failed == 0 && gaps.is_empty() {
         return "No polls in the last 24 hours".to_owned();
     }
-    let mut said = format!("Last 24 hours: {accepted} polls accepted");
+    let polls = if accepted == 1 { "poll" } else { "polls" };
+    let mut said = format!("Last {told}: {accepted} {polls} accepted");
     for (count, what) in [(suspect, "not believed"), (failed, "failed")] {
         if count > 0 {
             let _ = write!(said, ", {count} {what}");
@@ -257,10 +268,16 @@ mod tests {
             look("2026-11-21T11:59:00Z", "suspect", 100),
         ];
         let gap = (at("2026-11-21T06:10:00Z"), Some(at("2026-11-21T07:10:00Z")));
-        let strip = Strip::new(&looks, &[gap], until, 0);
+        let strip = Strip::new(&looks, &[gap], until, (0, false));
         assert_eq!(
             strip.summary,
-            "Last 24 hours: 1 polls accepted, 1 not believed, 1 failed; 1 h not observed"
+            "Last 24 hours: 1 poll accepted, 1 not believed, 1 failed; 1 h not observed"
+        );
+        let cut = Strip::new(&looks[1..], &[], until, (0, true));
+        assert!(
+            cut.summary.starts_with("Last 5 h 55 min: 1 poll accepted"),
+            "{}",
+            cut.summary
         );
         assert_eq!(strip.longest(), "1.6 s", "what was before the day is not drawn");
         let drawn = strip.to_string();
@@ -292,12 +309,12 @@ mod tests {
     #[test]
     fn a_gap_that_began_before_the_day_and_still_lasts_covers_all_of_it() {
         let until = at("2026-11-21T12:00:00Z");
-        let strip = Strip::new(&[], &[(at("2026-11-18T12:00:00Z"), None)], until, 0);
+        let strip = Strip::new(&[], &[(at("2026-11-18T12:00:00Z"), None)], until, (0, false));
         assert_eq!(
             strip.summary,
             "Last 24 hours: 0 polls accepted; 1 day not observed"
         );
         assert_eq!(strip.to_string().matches("unseen-time").count(), COLUMNS);
-        assert!(Strip::new(&[], &[], until, 0).is_empty());
+        assert!(Strip::new(&[], &[], until, (0, false)).is_empty());
     }
 }
