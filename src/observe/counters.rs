@@ -75,21 +75,7 @@ impl Counters {
             registered(&registry, HistogramVec::new(opts, labels)?)
         };
         tell_version(&registry)?;
-        let reload_ok = registered(
-            &registry,
-            IntGauge::new(
-                "whmcs_stock_config_last_reload_successful",
-                "1 if the last attempt to load the configuration succeeded.",
-            )?,
-        )?;
-        reload_ok.set(1);
-        let reload_success = registered(
-            &registry,
-            IntGauge::new(
-                "whmcs_stock_config_last_reload_success_timestamp_seconds",
-                "When the configuration that is in force was loaded.",
-            )?,
-        )?;
+        let (reload_ok, reload_success) = of_reloads(&registry)?;
         let (report_success, report_overdue) = of_reports(&registry)?;
         let counters = Self {
             report_success,
@@ -99,16 +85,7 @@ impl Counters {
                 "Polls that ended, failed ones too.",
                 &["whmcs"],
             )?,
-            poll_interval: registered(
-                &registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "whmcs_poll_interval_seconds",
-                        "From the last poll on time to the one that the schedule has next.",
-                    ),
-                    &["whmcs"],
-                )?,
-            )?,
+            poll_interval: of_intervals(&registry)?,
             poll_failures: counter(
                 "whmcs_poll_failures_total",
                 "Polls that were not accepted, by cause.",
@@ -368,6 +345,29 @@ fn tell_version(registry: &Registry) -> Result<(), prometheus::Error> {
     version.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
     registered(registry, version)?;
     Ok(())
+}
+
+/// Whether the last attempt to load the configuration succeeded, and when that in force was loaded.
+fn of_reloads(registry: &Registry) -> Result<(IntGauge, IntGauge), prometheus::Error> {
+    let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
+    let ok = gauge(
+        "whmcs_stock_config_last_reload_successful",
+        "1 if the last attempt to load the configuration succeeded.",
+    )?;
+    ok.set(1);
+    let success = gauge(
+        "whmcs_stock_config_last_reload_success_timestamp_seconds",
+        "When the configuration that is in force was loaded.",
+    )?;
+    Ok((ok, success))
+}
+
+fn of_intervals(registry: &Registry) -> Result<GaugeVec, prometheus::Error> {
+    let opts = Opts::new(
+        "whmcs_poll_interval_seconds",
+        "From the last poll on time to the one that the schedule has next.",
+    );
+    registered(registry, GaugeVec::new(opts, &["whmcs"])?)
 }
 
 /// When each report last succeeded, and whether it is overdue.

@@ -200,12 +200,27 @@ fn each_fault_raises_its_alert_alone_and_is_forgotten_once_mended() {
         return;
     };
     let mut watch = Watch::begin(alertmanager);
+    every_metric_is_documented(&watch.daemon.metrics());
     the_shop_stops(&mut watch);
     the_credentials_break(&mut watch);
     the_disk_fills(&mut watch);
     the_configuration_breaks(&mut watch);
     the_mail_server_dies(&mut watch);
     the_monitor_dies(&mut watch);
+}
+
+fn every_metric_is_documented(text: &str) {
+    let documents = read("docs/metrics.md");
+    let heads = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names: Vec<&str> = heads.filter_map(|head| head.split(' ').next()).collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        let shown = [format!("`{name}`"), format!("`{name}{{")];
+        assert!(
+            shown.iter().any(|shown| documents.contains(shown)),
+            "{name} is not in docs/metrics.md"
+        );
+    }
 }
 
 fn the_shop_stops(watch: &mut Watch) {
