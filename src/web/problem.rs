@@ -109,7 +109,12 @@ impl IntoResponse for Problem {
 pub fn whole(response: Response) -> Response {
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
-    if !refused || response.extensions().get::<Problem>().is_some() {
+    // A page of ours says itself what is wrong: a form shown once more with what was mistaken in it.
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !refused || is_page || response.extensions().get::<Problem>().is_some() {
         return response;
     }
     let problem = match status {
