@@ -2,7 +2,7 @@
 // folder for pictures each is photographed.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { act, isLive, violations, walk } from "./harness.mjs";
+import { isLive, violations, walk } from "./harness.mjs";
 
 const WIDTHS = [360, 800, 1400];
 /** A desk whose picture is small enough to stand in the documents. */
@@ -11,7 +11,7 @@ const PICTURED = [360, 800, 1200];
 /** What of an address is the kind of page, and not the thing that it shows. */
 const kind = (path) => path.replace(/\/(products|deliveries)\/.*/, (whole) => whole.split("/").map((part, place) => (place > 1 ? "*" : part)).join("/"));
 
-/** The pages that links lead to from the first one on, one of each kind; a few products, for they differ. */
+/** The pages that links lead to from the first one on: one of each kind and one of its filters; a few products, for they differ. */
 async function pages(page) {
   const found = new Map([["/", 1]]);
   const kinds = new Map();
@@ -22,9 +22,9 @@ async function pages(page) {
     for (const link of links) {
       const [path, query] = link.split("?");
       if (/^\/(metrics|api|assets)/.test(path)) continue;
-      const key = `${kind(path)}?${[...new URLSearchParams(query)].map(([name]) => name).sort().join("&")}`;
+      const key = `${kind(path)}${query ? "?" : ""}`;
       const most = kind(path).startsWith("/products/*/*") && !query ? 3 : 1;
-      if (found.has(link) || (kinds.get(key) ?? 0) >= most || (query && (key.split("&").length > 1 || /sort|q=|cq/.test(key)))) continue;
+      if (found.has(link) || (kinds.get(key) ?? 0) >= most) continue;
       kinds.set(key, (kinds.get(key) ?? 0) + 1);
       found.set(link, 1);
       todo.push(link);
