@@ -418,7 +418,11 @@ async fn every_answer_carries_the_headers_that_keep_browsers_careful() {
             "content-security-policy: default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             "x-content-type-options: nosniff",
             "referrer-policy: no-referrer",
-            "cache-control: no-store",
+            if path.starts_with("/api/") {
+                "cache-control: private, no-cache"
+            } else {
+                "cache-control: no-store"
+            },
         ] {
             assert!(head.contains(line), "{path}: {line} in {head}");
         }

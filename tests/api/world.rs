@@ -93,7 +93,7 @@ impl World {
             self.site.shop().order(64, &[(4, 12)]).unwrap();
         }
         self.site
-            .fail_next(1, Fault::Refusal(Refusal::InvalidIp("203.0.113.7".into())));
+            .fail_next(1, Fault::Refused(Refusal::InvalidIp("203.0.113.7".into())));
         let ack = json!({"alert_id": "default/256/-", "by": "Ann", "quantity": 20, "eta": "10d"});
         let silence =
             json!({"matcher": {"products": [128]}, "ends_at": "2h", "by": "Ann", "comment": "new rack"});

@@ -4,6 +4,8 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::web::events;
+
 /// Texts that are one of a few words: a property of a schema, or a parameter of an operation.
 const WORDS: &[(&str, &[&str])] = &[
     ("Item.state", &["known", "not_controlled", "unknown", "gone"]),
@@ -117,6 +119,11 @@ pub fn tidied(mut document: Value) -> Value {
     for (place, words) in WORDS {
         set(&mut document, place, &json!({ "enum": words }));
     }
+    set(
+        &mut document,
+        "get /api/v1/events kind",
+        &json!({ "enum": events::KINDS }),
+    );
     for (place, rest) in texts() {
         set(&mut document, place, &rest);
     }
@@ -225,6 +232,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         not_null(&mut parameter["schema"]);
         if parameter["name"] == "cursor" && path != "/api/v1/stock" {
             parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
+        }
+        if parameter["name"] == "combination" {
+            parameter["schema"]["pattern"] = json!("^[0-9]{1,18}=[0-9]{1,18}(;[0-9]{1,18}=[0-9]{1,18})*$");
         }
         if parameter["name"] == "format" {
             parameter["schema"]["enum"] = json!(["json", "csv"]);
