@@ -111,6 +111,10 @@ fn texts() -> Vec<(&'static str, Value)> {
 pub fn tidied(mut document: Value) -> Value {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         for (name, schema) in schemas {
+            // A list names what it lists instead of repeating it.
+            if let Some(listed) = name.strip_prefix("List_") {
+                schema["properties"]["items"]["items"] = reference(listed);
+            }
             if !HANDED_IN.contains(&name.as_str()) {
                 require(name, schema);
             }
@@ -143,6 +147,10 @@ pub fn tidied(mut document: Value) -> Value {
         }
     }
     document
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
 fn forget_type(document: &mut Value, place: &str) {
