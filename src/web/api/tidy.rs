@@ -135,6 +135,12 @@ pub fn tidied(mut document: Value) -> Value {
     for place in ["NewAck.eta", "NewSilence.starts_at", "NewSilence.ends_at"] {
         forget_type(&mut document, place);
     }
+    // An open alert may be an alert as it was, too.
+    let alerts = &mut document["components"]["schemas"]["AnyAlert"];
+    alerts["anyOf"] = alerts["oneOf"].take();
+    if let Some(alerts) = alerts.as_object_mut() {
+        alerts.remove("oneOf");
+    }
     document["components"]["schemas"]["NameOrId"] = json!({
         "description": "A name with wildcards, not blank; or an id.",
         "anyOf": [{"type": "integer", "format": "int64"}, {"type": "string", "pattern": NOT_BLANK}],
