@@ -427,6 +427,12 @@ async fn every_answer_carries_the_headers_that_keep_browsers_careful() {
             "x-content-type-options: nosniff",
             "referrer-policy: same-origin",
             "cache-control: no-store",
+            "referrer-policy: no-referrer",
+            if path.starts_with("/api/") {
+                "cache-control: private, no-cache"
+            } else {
+                "cache-control: no-store"
+            },
         ] {
             assert!(head.contains(line), "{path}: {line} in {head}");
         }

@@ -22,7 +22,7 @@ use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
 
 /// What is recorded, as `kind` names it.
-const KINDS: [&str; 22] = [
+pub const KINDS: [&str; 22] = [
     "severity",
     "new",
     "gone",

@@ -14,6 +14,8 @@ use whmcs_stock_monitor::simulator::product::Product;
 use whmcs_stock_monitor::simulator::server::Settings;
 use whmcs_stock_monitor::simulator::server::Simulator;
 use whmcs_stock_monitor::simulator::shop::Shop;
+use whmcs_stock_monitor::sinks::webhook::Reply;
+use whmcs_stock_monitor::sinks::webhook::WebhookSink;
 
 use crate::daemon::Daemon;
 use crate::daemon::Home;
@@ -28,6 +30,7 @@ pub struct World {
     _home: Home,
     _receivers: Receivers,
     site: Simulator,
+    _nowhere: WebhookSink,
     // Dropped last: the shop's tasks run in it.
     runtime: Runtime,
 }
@@ -53,6 +56,7 @@ fn file(nowhere: &str) -> String {
 impl World {
     /// Waits until there is an alert, a pool, an ack, a silence, a failed poll, and a message that was given up.
     pub fn open() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = Runtime::new().unwrap();
         let products = [
             server(64, "DS-64", 20),
@@ -73,14 +77,16 @@ impl World {
         home.set("WHMCS_API_SECRET", &access.secret);
         home.set("HTTP_TOKEN", TOKEN);
         home.set("HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        let nowhere = format!("http://{}/nowhere", site.address());
-        home.write("config/monitor.toml", &file(&nowhere));
+        let nowhere = runtime.block_on(WebhookSink::start()).unwrap();
+        nowhere.always(Reply::Status(400));
+        home.write("config/monitor.toml", &file(&nowhere.url()));
         let daemon = home.start();
         let world = Self {
             daemon,
             _home: home,
             _receivers: receivers,
             site,
+            _nowhere: nowhere,
             runtime,
         };
         world.fill();

@@ -385,6 +385,7 @@ fn every_key_of_the_file_is_in_the_example_and_in_the_reference() {
         ("pool", "", 6),
         ("report", "", 18),
         ("maintenance", "", 10),
+        ("public", "products = [1]\nfields = [\"level\"]", 8),
     ] {
         let keys = known_keys(section, body);
         assert_eq!(keys.len(), count, "{section}: {keys:?}");

@@ -4,6 +4,8 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::web::events;
+
 /// Texts that are one of a few words: a property of a schema, or a parameter of an operation.
 const WORDS: &[(&str, &[&str])] = &[
     ("Item.state", &["known", "not_controlled", "unknown", "gone"]),
@@ -109,6 +111,10 @@ fn texts() -> Vec<(&'static str, Value)> {
 pub fn tidied(mut document: Value) -> Value {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         for (name, schema) in schemas {
+            // A list names what it lists instead of repeating it.
+            if let Some(listed) = name.strip_prefix("List_") {
+                schema["properties"]["items"]["items"] = reference(listed);
+            }
             if !HANDED_IN.contains(&name.as_str()) {
                 require(name, schema);
             }
@@ -117,12 +123,23 @@ pub fn tidied(mut document: Value) -> Value {
     for (place, words) in WORDS {
         set(&mut document, place, &json!({ "enum": words }));
     }
+    set(
+        &mut document,
+        "get /api/v1/events kind",
+        &json!({ "enum": events::KINDS }),
+    );
     for (place, rest) in texts() {
         set(&mut document, place, &rest);
     }
     // What `anyOf` says stands for the type, too.
     for place in ["NewAck.eta", "NewSilence.starts_at", "NewSilence.ends_at"] {
         forget_type(&mut document, place);
+    }
+    // An open alert may be an alert as it was, too.
+    let alerts = &mut document["components"]["schemas"]["AnyAlert"];
+    alerts["anyOf"] = alerts["oneOf"].take();
+    if let Some(alerts) = alerts.as_object_mut() {
+        alerts.remove("oneOf");
     }
     document["components"]["schemas"]["NameOrId"] = json!({
         "description": "A name with wildcards, not blank; or an id.",
@@ -136,6 +153,10 @@ pub fn tidied(mut document: Value) -> Value {
         }
     }
     document
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
 fn forget_type(document: &mut Value, place: &str) {
@@ -225,6 +246,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         not_null(&mut parameter["schema"]);
         if parameter["name"] == "cursor" && path != "/api/v1/stock" {
             parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
+        }
+        if parameter["name"] == "combination" {
+            parameter["schema"]["pattern"] = json!("^[0-9]{1,18}=[0-9]{1,18}(;[0-9]{1,18}=[0-9]{1,18})*$");
         }
         if parameter["name"] == "format" {
             parameter["schema"]["enum"] = json!(["json", "csv"]);
