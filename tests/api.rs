@@ -7,16 +7,21 @@
     reason = "a test's helpers fail as the test does"
 )]
 
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/daemon.rs"]
 mod daemon;
 #[path = "support/memory.rs"]
 mod fixture;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/site.rs"]
 mod harness;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/peers.rs"]
 mod peers;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/receivers.rs"]
 mod receivers;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/shop.rs"]
 mod shop;
 

@@ -42,8 +42,8 @@ use crate::config::section::Section;
 use crate::config::urls;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
-use crate::domain::metrics::CombinationSeries;
 use crate::domain::feed::Feed;
+use crate::domain::metrics::CombinationSeries;
 use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::domain::alerting::decision::Outcome;
 use crate::domain::alerting::state::Memory;
-use crate::domain::metrics::CombinationSeries;
 use crate::domain::feed::Feed;
+use crate::domain::metrics::CombinationSeries;
 use crate::domain::pool::Board;
 use crate::maintenance::Window;
 use crate::scheduler::Schedule;

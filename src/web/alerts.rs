@@ -111,8 +111,8 @@ impl Row for OpenAlert {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum AnyAlert<'a> {
-    Open(OpenAlert),
-    Past(AlertItem<'a>),
+    Open(Box<OpenAlert>),
+    Past(Box<AlertItem<'a>>),
 }
 
 /// The product of an alert.

@@ -51,13 +51,16 @@ struct Held {
     asked: Instant,
 }
 
+/// A level at the end of each slot.
+type SlotLevels = Arc<[Option<i64>]>;
+
 /// Levels at the ends of slots that are over: they change no more.
 #[derive(Debug, Default)]
 struct Past {
     /// The slot that goes on.
     present: i64,
     marks: HashMap<Arc<str>, Marks>,
-    levels: HashMap<(Arc<str>, u32), Arc<[Option<i64>]>>,
+    levels: HashMap<(Arc<str>, u32), SlotLevels>,
 }
 
 impl Kept {

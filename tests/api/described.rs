@@ -158,7 +158,7 @@ fn undescribed(document: &Value, schema: &Value, value: &Value, at: &str, found:
     }
 }
 
-fn parts<'a>(schema: &'a Value) -> impl Iterator<Item = &'a Value> {
+fn parts(schema: &Value) -> impl Iterator<Item = &Value> {
     let lists = ["allOf", "oneOf", "anyOf"].into_iter();
     lists.filter_map(|list| schema[list].as_array()).flatten()
 }

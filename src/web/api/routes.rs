@@ -51,7 +51,6 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
 }
 
 /// The same as a part of the server.
-#[must_use]
 pub fn router() -> Router<AppState> {
     routes()
         .into_iter()
