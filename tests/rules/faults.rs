@@ -143,7 +143,7 @@ impl Watch {
         loop {
             let (active, held) = self.alerts();
             let is_held = |line: &&str| held.contains(*line);
-            if active == *wanted && held_back.iter().all(|line| is_held(line)) {
+            if active == *wanted && held_back.iter().all(is_held) {
                 return;
             }
             if (&active, &held) != (&last.0, &last.1) {
