@@ -14,6 +14,7 @@ use crate::jobs::report::Plan;
 use crate::notify::channel::ChannelKind;
 use crate::notify::channel::ChannelSettings;
 use crate::web::renewal;
+use crate::web::state::Limits;
 use crate::web::state::Settings;
 
 /// What a channel is built from.
@@ -67,6 +68,10 @@ pub fn web_settings(config: &Config) -> Settings {
         metrics_public: config.http.metrics_public,
         allowed_hosts: access.allowed_hosts.clone(),
         page_host: config.http.page_host(),
+        limits: Limits {
+            tries: access.max_tries,
+            ..Limits::default()
+        },
         ..Settings::on(config.http.listen)
     };
     match &access.web {

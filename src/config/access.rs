@@ -29,6 +29,8 @@ pub struct AccessConfig {
     pub read_users: Vec<String>,
     /// Host names that are answered, in lower case, without ports.
     pub allowed_hosts: Vec<String>,
+    /// Wrong tokens and passwords that an address may try at once; 0 for any number.
+    pub max_tries: u32,
 }
 
 impl AccessConfig {
@@ -40,13 +42,18 @@ impl AccessConfig {
     }
 }
 
-/// `HTTP_TOKEN`, `HTTP_READ_TOKEN`, `HTTP_READ_USERS`, `WEB_CONFIG_FILE`, `HTTP_ALLOWED_HOSTS`; `None` where one is wrong.
+/// `HTTP_TOKEN`, `HTTP_READ_TOKEN`, `HTTP_READ_USERS`, `WEB_CONFIG_FILE`, `HTTP_ALLOWED_HOSTS`,
+/// `HTTP_MAX_TRIES`; `None` where one is wrong.
 pub fn read(reader: &mut Reader) -> Option<AccessConfig> {
     let token = reader.setting(&keys::HTTP_TOKEN, token);
     let read_token = reader.setting(&keys::HTTP_READ_TOKEN, self::token);
     let web = web_file(reader);
     let readers = reader.list_setting(&keys::HTTP_READ_USERS, values::text);
     let hosts = reader.list_setting(&keys::HTTP_ALLOWED_HOSTS, host);
+    let tries = reader.setting(&keys::HTTP_MAX_TRIES, |text| {
+        u32::try_from(values::count(text)?)
+            .map_err(|_| Wrong::new("is too large", "Write a number such as 10, or 0 for no limit."))
+    });
     warn_of_the_same(reader, &token, &read_token);
     warn_of_strangers(reader, &readers, &web);
     let access = AccessConfig {
@@ -59,6 +66,7 @@ pub fn read(reader: &mut Reader) -> Option<AccessConfig> {
         },
         read_users: given(readers)?.unwrap_or_default(),
         allowed_hosts: given(hosts)?.unwrap_or_default(),
+        max_tries: given(tries)?.unwrap_or_default(),
     };
     warn_where_nobody_acts(reader, &access);
     Some(access)

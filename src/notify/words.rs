@@ -274,9 +274,12 @@ pub fn thresholds(thresholds: &Thresholds) -> String {
     }
 }
 
-/// How long what is left lasts, and how long a restock takes where a rule says so.
+/// How long what is left lasts, and how long a restock takes where a rule says so; nothing of what is out.
 #[must_use]
 pub fn cover(alert: &Alert) -> Option<String> {
+    if alert.level.is_some_and(|level| level <= 0) {
+        return None;
+    }
     let lasts = forecast::about(alert.days_of_cover?);
     Some(match alert.thresholds.cover {
         Some(restock) => {

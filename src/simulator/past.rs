@@ -61,7 +61,7 @@ mod tests {
         let mut shop = Shop::sample();
         let levels = |shop: &Shop| -> Vec<i64> { shop.products().map(|product| product.qty).collect() };
         past.show(&mut shop, 32);
-        assert_eq!(shop.product(STAR).map(|product| product.qty), Some(28));
+        assert_eq!(shop.product(STAR).map(|product| product.qty), Some(52));
         let mut before = levels(&shop);
         for step in (0..32).rev() {
             past.show(&mut shop, step);

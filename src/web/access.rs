@@ -290,7 +290,7 @@ impl Door {
         }
         let who = access.known.recognise(shown, &self.0.passwords).await?;
         if who.is_none() {
-            self.0.tries.failed(from, Instant::now());
+            self.0.tries.failed(from, self.limits().tries, Instant::now());
         }
         Ok(who)
     }

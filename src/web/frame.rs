@@ -11,7 +11,6 @@ use axum::response::Response;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::observe::items::entries;
 use crate::observe::view::Seen;
 use crate::store::error::StoreError;
 use crate::web::asker::Asker;
@@ -128,7 +127,7 @@ impl Frame {
         let now = Timestamp::now();
         Self {
             title,
-            links: links(seen, here, dead),
+            links: links(seen, here, app.kept.index(seen).await.alerts, dead),
             asker,
             now: At(now),
             notice: params.get(NOTICE).and_then(notice),
@@ -177,17 +176,12 @@ async fn dead(app: &AppState) -> Result<u64, StoreError> {
     app.kept.dead.get(app.view.moment(), read).await
 }
 
-fn links(seen: &Seen, here: Option<Here>, dead: u64) -> Vec<Link> {
+fn links(seen: &Seen, here: Option<Here>, open: usize, dead: u64) -> Vec<Link> {
     let failing = seen
         .instances
         .iter()
         .filter(|shop| shop.up() == Some(false))
         .count();
-    let open = seen
-        .instances
-        .iter()
-        .flat_map(|shop| entries(&shop.name, &shop.memory));
-    let open = open.filter(|entry| entry.is_open()).count();
     let pools = !seen.pools.pools.is_empty();
     let shown = Here::ALL
         .into_iter()

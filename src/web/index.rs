@@ -10,7 +10,9 @@ use crate::domain::catalogue::Level;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Pool;
 use crate::observe::items::Entry;
+use crate::observe::items::entries;
 use crate::observe::items::of_product;
+use crate::observe::pools::open_alerts;
 use crate::observe::view::Seen;
 use crate::web::filters::Sort;
 use crate::web::filters::State;
@@ -39,6 +41,8 @@ pub struct Index {
     groups: Vec<(Box<str>, TextId)>,
     /// How many series, and pools, stand where; what a pool speaks for counts with the pool.
     pub counts: Counts,
+    /// How many alerts are open, as the page of alerts lists them.
+    pub alerts: usize,
     /// Per instance.
     pub shops: Vec<Shop>,
     /// The heads in other orders, once somebody asked for them.
@@ -121,6 +125,7 @@ impl Index {
         for pool in 0..seen.pools.pools.len() {
             making.pool(pool);
         }
+        making.index.alerts = alerts(seen);
         making.done()
     }
 
@@ -451,4 +456,13 @@ fn days(days: Option<f64>) -> f32 {
 /// A place in a list. Nothing has four thousand million of anything.
 fn place(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(NONE)
+}
+/// The open alerts of products, combinations and pools; what a pool speaks for is one with it.
+fn alerts(seen: &Seen) -> usize {
+    let entries = seen
+        .instances
+        .iter()
+        .flat_map(|shop| entries(&shop.name, &shop.memory));
+    let of_shops = entries.filter(|entry| entry.is_alert(&seen.pools)).count();
+    of_shops + seen.pools.pools.iter().flat_map(open_alerts).count()
 }

@@ -74,6 +74,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address, beyond loopback: there a proxy asks for all.
     pub connections_each: usize,
+    /// Wrong tokens and passwords that an address may try at once; one more each ten seconds. 0 for any number.
+    pub tries: u32,
 }
 
 impl Default for Limits {
@@ -84,6 +86,7 @@ impl Default for Limits {
             connection: Duration::from_secs(300),
             connections: 256,
             connections_each: 96,
+            tries: 10,
         }
     }
 }

@@ -76,6 +76,8 @@ impl World {
         home.set("WHMCS_API_IDENTIFIER", &access.identifier);
         home.set("WHMCS_API_SECRET", &access.secret);
         home.set("HTTP_TOKEN", TOKEN);
+        // A client that tries wrong tokens on purpose, hundreds of them.
+        home.set("HTTP_MAX_TRIES", "0");
         home.set("HINT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let nowhere = runtime.block_on(WebhookSink::start()).unwrap();
         nowhere.always(Reply::Status(400));

@@ -241,6 +241,11 @@ fn the_examples_are_accepted_as_they_are() {
     );
 }
 
+/// Two users, each with the same password.
+const WEB_USERS: &str = "basic_auth_users:\n  \
+    intern: $2y$04$CanaryHashSaltAaaaaaaunpovp2wHkfNQ9kbv4z/kIntGnSEmE3G\n  \
+    wallboard: $2y$04$CanaryHashSaltAaaaaaaunpovp2wHkfNQ9kbv4z/kIntGnSEmE3G\n";
+
 #[test]
 fn the_examples_are_accepted_with_everything_that_is_commented_out() {
     // Without the identifier and the secret the admin's name and password count.
@@ -261,7 +266,8 @@ fn the_examples_are_accepted_with_everything_that_is_commented_out() {
             .file("config/monitor.toml", &toml),
     )
     .file("config/ca.pem", PEM)
-    .file("config/erp.j2", "{\"text\": {{ text }}}");
+    .file("config/erp.j2", "{\"text\": {{ text }}}")
+    .file("config/web.yml", WEB_USERS);
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(warnings(&config), "");
     assert_eq!(config.channels.len(), 7);

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::hints::bucket::Bucket;
 
-/// Wrong tries at once; one comes back each ten seconds.
-const TRIES: Bucket = Bucket::new(10.0, 0.1);
-/// All tries are back after this long: an address that was quiet since may be forgotten.
+/// One comes back each ten seconds.
+const BACK: f64 = 0.1;
+/// An address that was quiet for so long may be forgotten where room is needed.
 const FORGOTTEN: Duration = Duration::from_secs(100);
 /// Addresses that are remembered; those that were quiet the longest make room.
 const REMEMBERED: usize = 4096;
@@ -31,8 +31,11 @@ impl Tries {
             .is_none_or(|(bucket, _)| bucket.has(now))
     }
 
-    /// That address was wrong.
-    pub fn failed(&self, from: IpAddr, now: Instant) {
+    /// That address was wrong; it may be so `most` times at once, or any number of times where that is 0.
+    pub fn failed(&self, from: IpAddr, most: u32, now: Instant) {
+        if most == 0 {
+            return;
+        }
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() >= REMEMBERED {
             tries.retain(|_, (_, last)| now.saturating_duration_since(*last) < FORGOTTEN);
@@ -43,7 +46,9 @@ impl Tries {
             let quietest = *quietest.0;
             tries.remove(&quietest);
         }
-        let entry = tries.entry(network(from)).or_insert((TRIES, now));
+        let entry = tries
+            .entry(network(from))
+            .or_insert((Bucket::new(f64::from(most), BACK), now));
         entry.0.take(now);
         entry.1 = now;
     }
@@ -71,7 +76,7 @@ mod tests {
         let rude = address(1);
         for n in 0..10 {
             assert!(tries.may(rude, start), "{n}");
-            tries.failed(rude, start);
+            tries.failed(rude, 10, start);
         }
         assert!(!tries.may(rude, start));
         assert!(tries.may(address(2), start));
@@ -84,8 +89,8 @@ mod tests {
         let (tries, now) = (Tries::default(), Instant::now());
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         for n in 0..10 {
-            tries.failed(ip(&format!("2001:db8::{n}")), now);
-            tries.failed(ip("::ffff:192.0.2.1"), now);
+            tries.failed(ip(&format!("2001:db8::{n}")), 10, now);
+            tries.failed(ip("::ffff:192.0.2.1"), 10, now);
         }
         assert!(!tries.may(ip("2001:db8::ffff"), now));
         assert!(tries.may(ip("2001:db8:0:1::1"), now));
@@ -97,7 +102,11 @@ mod tests {
     fn any_number_of_addresses_takes_bounded_room_and_the_latest_stay() {
         let (tries, start) = (Tries::default(), Instant::now());
         for number in 0..5000 {
-            tries.failed(address(number), start + Duration::from_millis(u64::from(number)));
+            tries.failed(
+                address(number),
+                10,
+                start + Duration::from_millis(u64::from(number)),
+            );
         }
         let held = tries.0.lock().unwrap();
         assert_eq!(held.len(), REMEMBERED);

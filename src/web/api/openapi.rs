@@ -69,7 +69,7 @@ pub fn document() -> Value {
     document["components"]["securitySchemes"] = json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "HTTP_TOKEN"},
         "basic": {"type": "http", "scheme": "basic", "description": "A user of the web configuration file; or HTTP_TOKEN as the password of any user."},
-        "session": {"type": "apiKey", "in": "cookie", "name": "session", "description": "The cookie of a sign-in on the page."},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-stock-session", "description": "The cookie of a sign-in on the page; by plain HTTP its name is stock-session."},
     });
     document
 }

@@ -264,7 +264,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if method == "get" {
         make_conditional(responses, is_list);
     }
-    for (status, why) in refusals(method, is_list, takes_json) {
+    for (status, why) in refusals(method, takes_json) {
         responses
             .entry(status)
             .or_insert_with(|| json!({ "description": why }));
@@ -313,10 +313,14 @@ fn make_conditional(responses: &mut Map<String, Value>, is_list: bool) {
     responses.insert("304".to_owned(), same);
 }
 
-fn refusals(method: &str, is_list: bool, takes_json: bool) -> Vec<(&'static str, &'static str)> {
+fn refusals(method: &str, takes_json: bool) -> Vec<(&'static str, &'static str)> {
     let mut refusals = vec![
         ("400", "A parameter or field is not known, or not understood."),
         ("401", "Who asks is not known here."),
+        (
+            "429",
+            "Wrong tokens or passwords came from this address too often.",
+        ),
         ("421", "It was asked for under a name that is not this host's."),
         ("500", "The monitor has a fault."),
         ("503", "The database does not answer, or it took too long."),
@@ -330,6 +334,5 @@ fn refusals(method: &str, is_list: bool, takes_json: bool) -> Vec<(&'static str,
     if takes_json {
         refusals.push(("415", "The body is not said to be JSON."));
     }
-    let _ = is_list;
     refusals
 }
