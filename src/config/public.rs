@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::config::file::Value;
 use crate::config::findings::Wrong;
 use crate::config::keys::Kind;
 use crate::config::reader::Reader;
@@ -40,6 +41,7 @@ pub fn read(reader: &mut Reader, root: &mut Section<'_>, names: &Names) -> Optio
 }
 
 fn feed(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option<Feed> {
+    refuse_empty_lists(reader, section);
     let instances = rules::instances(reader, section, &names.instances);
     let groups = section.patterns(reader, "groups");
     let products = section.patterns(reader, "products");
@@ -80,6 +82,22 @@ fn feed(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option
         max_age: max_age.good().map_or(MAX_AGE, |placed| placed.value),
         stale_after: stale_after.good().map_or(STALE_AFTER, |placed| placed.value),
     })
+}
+
+/// An empty list would be read as no list, which shows the whole shop, or nothing of each product.
+fn refuse_empty_lists(reader: &mut Reader, section: &Section<'_>) {
+    for key in ["instances", "groups", "products", "fields"] {
+        let Some(entry) = section.table.get(key) else {
+            continue;
+        };
+        if matches!(&entry.value, Value::List(entries) if entries.is_empty()) {
+            let mend = match key {
+                "fields" => "At least one is needed.",
+                _ => "At least one is needed, or leave the key out.",
+            };
+            reader.wrong(section.key(key), entry.line, "is an empty list", mend);
+        }
+    }
 }
 
 fn field(text: &str) -> Result<Field, Wrong> {

@@ -258,6 +258,23 @@ fn a_feed_that_does_not_say_what_it_shows_is_refused() {
             "[public]\nproducts = [\"*\"]\nfields = [\"level\"]\nfield = 1\n",
             "Did you mean fields?",
         ),
+        // An empty list must not open the whole shop.
+        (
+            "[public]\nproducts = []\nfields = [\"level\"]\n",
+            "products (config/monitor.toml line 2) is an empty list. At least one is needed",
+        ),
+        (
+            "[public]\nproducts = [1]\ngroups = []\nfields = [\"level\"]\n",
+            "groups (config/monitor.toml line 3) is an empty list. At least one is needed",
+        ),
+        (
+            "[public]\nproducts = [1]\ninstances = []\nfields = [\"level\"]\n",
+            "instances (config/monitor.toml line 3) is an empty list. At least one is needed",
+        ),
+        (
+            "[public]\nproducts = [1]\nfields = []\n",
+            "fields (config/monitor.toml line 3) is an empty list. At least one is needed.",
+        ),
     ] {
         home.write("config/monitor.toml", file);
         let checked = home.run(&["config", "check"]);
