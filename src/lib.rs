@@ -316,6 +316,7 @@ pub mod web {
         pub mod reply;
         pub mod paging;
         pub mod wanted;
+        pub mod cursor;
         pub mod order;
     }
     pub mod overview;
@@ -328,6 +329,7 @@ pub mod web {
     pub mod kept;
     pub mod state;
     pub mod show;
+    pub mod trust;
     pub mod frame;
     pub mod posted;
     pub mod addresses;
@@ -347,7 +349,6 @@ pub mod web {
     pub mod body;
     pub mod people;
     pub mod selection;
-    pub mod trust;
     pub mod rows;
     pub mod next;
     pub mod api {

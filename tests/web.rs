@@ -757,6 +757,15 @@ async fn the_levels_of_a_product_are_told_from_any_time_on() {
         ("/api/v1/products/default/1/history?combination=x", 400),
         ("/api/v1/products/default/x/history", 400),
         ("/api/v1/products/default/1/history?to=now", 400),
+        (
+            "/api/v1/products/default/1/history?from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z",
+            422,
+        ),
+        ("/api/v1/alerts?status=firing&cursor=1", 400),
+        (
+            "/api/v1/alerts?status=firing&cursor=eyJvcmRlciI6InVyZ2VuY3kifQ",
+            400,
+        ),
     ] {
         assert_eq!(site.get(path).await.status, status, "{path}");
     }
@@ -906,6 +915,82 @@ async fn open_alerts_come_worst_first_page_by_page() {
     assert_eq!(
         ids,
         ["default/3/-", "default/9/4=11;5=20", "default/5/-", "default/2/-"]
+    );
+}
+
+#[tokio::test]
+async fn an_alert_that_ends_between_two_pages_takes_no_other_off_the_list() {
+    let site = site(settings(None), vec![("default", every_state())]).await;
+    let first = site.get("/api/v1/alerts?status=firing&limit=2").await.json();
+    assert_eq!(
+        fields(&first, &["alert_id"]),
+        json!([["default/3/-"], ["default/9/4=11;5=20"]])
+    );
+    let mut mended = Memory::clone(&every_state());
+    mended.products.retain(|product| product.id != 3);
+    site.view.remember("default", Arc::new(mended));
+    let path = format!(
+        "/api/v1/alerts?status=firing&limit=2&cursor={}",
+        first["cursor"].as_str().unwrap()
+    );
+    let rest = site.get(&path).await.json();
+    assert_eq!(
+        (fields(&rest, &["alert_id"]), &rest["cursor"]),
+        (json!([["default/5/-"], ["default/2/-"]]), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn figures_that_nobody_records_are_not_called_current() {
+    let site = site(
+        settings(None),
+        vec![(
+            "default",
+            memory(vec![product(1, "Plenty", series(Level::Known(40)))]),
+        )],
+    )
+    .await;
+    let standing = async || {
+        let trust = site.get("/api/v1/summary").await.json()["trust"].take();
+        let source = site.get("/api/v1/sources").await.json()["items"][0].take();
+        json!([
+            trust["state"],
+            trust["why"],
+            trust["sources_up"],
+            source["state"],
+            source["cause"]
+        ])
+    };
+    let now = jiff::Timestamp::now();
+    let hour = jiff::SignedDuration::from_hours(1);
+    site.view.expect("default", Some(now + hour));
+    assert_eq!(standing().await, json!(["full", [], 1, "up", null]));
+    site.view.expect("default", Some(now - hour));
+    assert_eq!(
+        standing().await,
+        json!([
+            "none",
+            ["default should have been read since: no poll was recorded when it was due."],
+            0,
+            "late",
+            "late"
+        ])
+    );
+    site.view.expect("default", Some(now + hour));
+    std::fs::rename(
+        site.folder.path().join("stock.db"),
+        site.folder.path().join("moved.db"),
+    )
+    .unwrap();
+    assert_eq!(
+        standing().await,
+        json!([
+            "none",
+            ["The database cannot be written: nothing is recorded."],
+            0,
+            "unrecorded",
+            "database"
+        ])
     );
 }
 

@@ -20,6 +20,7 @@ use crate::domain::stand::Thresholds;
 use crate::observe::view::Seen;
 use crate::store::history::EventFilter;
 use crate::store::history::RecordedEvent;
+use crate::web::answers::cursor;
 use crate::web::answers::paging::Paging;
 use crate::web::answers::reply::List;
 use crate::web::answers::reply::Reply;
@@ -32,6 +33,7 @@ use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
 use crate::web::stock;
 use crate::web::stock::OpenAlert;
+use crate::web::stock::OpenRank;
 
 /// The kind of the events that are alerts.
 const SEVERITY: &str = "severity";
@@ -160,18 +162,25 @@ pub async fn alerts(
     let (moment, seen) = (app.view.moment(), app.view.seen());
     let severity = stock::severity(&params)?;
     if firing.is_some() {
-        let start = params.cursor()?.unwrap_or_default();
-        let start = usize::try_from(start).unwrap_or_default();
+        let after = params
+            .get("cursor")
+            .map(|given| cursor::opened(given).ok_or_else(cursor::refused));
+        let after: Option<OpenRank> = after.transpose()?;
         let said = stock::said(&app, &seen).await?;
         let instance = params.instance(&seen)?;
         if let Some(same) = reply.same(moment, &said) {
             return Ok(same);
         }
         let mut open = stock::open(&seen, &said, instance, severity);
-        let end = start.saturating_add(limit);
-        let cursor = (open.len() > end).then(|| end.to_string());
-        let items: Vec<_> = open.drain(start.min(open.len())..).take(limit).collect();
-        return reply.list(items, cursor);
+        // By what came last and not by a number of places: what ends between two pages moves all that follow it.
+        open.retain(|open| after.as_ref().is_none_or(|after| *after < open.rank()));
+        let more = open.len() > limit;
+        open.truncate(limit);
+        let cursor = open
+            .last()
+            .filter(|_| more)
+            .map(|last| cursor::sealed(&last.rank()));
+        return reply.list(open, cursor);
     }
     let filter = EventFilter {
         instance: recorded_instance(&app, &params).await?,

@@ -42,6 +42,9 @@ impl Params {
     pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
         match self.0.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
+            Some(name) if known.is_empty() => {
+                Err(Problem::parameter(name.clone(), "There are no parameters here."))
+            }
             Some(name) => Err(Problem::parameter(
                 name.clone(),
                 format!("There is no such parameter here; known are {}.", known.join(", ")),
@@ -146,6 +149,10 @@ mod tests {
             .unwrap();
         assert_eq!(blamed(given.limit()), "limit");
         assert_eq!(blamed(given.only(&["limit", "severity"])), "cursor");
+        assert_eq!(
+            given.only(&[]).unwrap_err().detail,
+            "There are no parameters here."
+        );
         assert_eq!(blamed(given.time("from")), "from");
         assert_eq!(blamed(given.cursor()), "cursor");
         assert_eq!(blamed(given.instance(&Seen::default()).map(|_| ())), "instance");

@@ -2,6 +2,7 @@
 
 use axum::extract::Path;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -123,6 +124,7 @@ pub async fn polls(State(app): State<AppState>, params: Params, reply: Reply) ->
 ), responses(
     (status = 200, body = Levels),
     (status = 404, description = "The shop, the product or the combination was never seen."),
+    (status = 422, description = "`from` is after `to`."),
 ))]
 pub async fn history(
     State(app): State<AppState>,
@@ -137,6 +139,12 @@ pub async fn history(
     let combination: Option<CombinationKey> = params.parsed("combination", "a key such as 4=11;5=20")?;
     let limit = params.limit()?;
     let (from, to) = (params.time("from")?, params.time("to")?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Problem {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Problem::parameter("to", "\"to\" is before \"from\": no time lies between them.")
+        });
+    }
     let after = params.cursor()?.map(PollId);
     let reader = app.store.reader();
     let known = reader.instance(&instance).await.map_err(unreadable)?;

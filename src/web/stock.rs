@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -400,6 +401,39 @@ pub fn severity(params: &Params) -> Result<Option<Severity>, Problem> {
     params.chosen("severity", "ok, low, critical or out", Severity::parse)
 }
 
+/// Where an open alert stands among the others: worst first, then since when; among equals by shop and product number,
+/// pools after them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OpenRank {
+    worst: Reverse<(u8, Option<Timestamp>)>,
+    pool: bool,
+    shop: String,
+    product: Option<i64>,
+    alert_id: String,
+}
+
+impl OpenAlert {
+    /// Where it stands.
+    #[must_use]
+    pub fn rank(&self) -> OpenRank {
+        let alert = &self.alert;
+        let severity = match alert.severity {
+            Severity::Ok => 0,
+            Severity::Low => 1,
+            Severity::Critical => 2,
+            Severity::Out => 3,
+        };
+        let product = alert.product_id();
+        OpenRank {
+            worst: Reverse((severity, alert.started_at)),
+            pool: product.is_none(),
+            shop: alert.instance.clone(),
+            product,
+            alert_id: alert.alert_id.clone(),
+        }
+    }
+}
+
 /// What is open now: worst first, then since when.
 pub fn open(
     seen: &Seen,
@@ -434,12 +468,7 @@ pub fn open(
         })
     });
     alerts.extend(pools.filter(|open| severity.is_none_or(|severity| open.alert.severity == severity)));
-    // Among equals by shop and product number, pools after them.
-    alerts.sort_by_cached_key(|OpenAlert { alert, .. }| {
-        let (id, shop) = (alert.product_id(), alert.instance.clone());
-        let worst = Reverse((alert.severity, alert.started_at));
-        (worst, id.is_none(), shop, id, alert.alert_id.clone())
-    });
+    alerts.sort_by_cached_key(OpenAlert::rank);
     alerts
 }
 

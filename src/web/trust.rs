@@ -88,7 +88,7 @@ impl<'a> Trust<'a> {
 
 /// How the figures of a shop stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub enum Standing {
     Current,
     /// Remembered, or nothing at all: not asked since the start.
     NotAsked,
@@ -100,7 +100,9 @@ enum Standing {
     None,
 }
 
-fn standing(shop: &Instance, now: Timestamp) -> Standing {
+/// How they stand as of now.
+#[must_use]
+pub fn standing(shop: &Instance, now: Timestamp) -> Standing {
     match (shop.up(), shop.last_success()) {
         (None, _) => Standing::NotAsked,
         (Some(_), None) => Standing::None,

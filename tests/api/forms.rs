@@ -269,6 +269,8 @@ async fn the_stock_can_be_sorted_and_read_page_by_page_in_any_order() {
 #[tokio::test]
 async fn one_product_is_told_with_its_combinations_and_a_summary_counts_all() {
     let site = site(settings(None), vec![("a/b", stocked())]).await;
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    site.view.expect("a/b", Some(soon));
     let one = site.get("/api/v1/products/a%2Fb/9").await.json();
     assert_eq!(one["product"]["product"], "DS-64");
     assert_eq!(one["product"]["forecast"], Value::Null);

@@ -1,7 +1,5 @@
 //! The orders of a list of the stock, and cursors that stay true while the stock moves.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -9,6 +7,7 @@ use serde::Serialize;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::view::Seen;
+use crate::web::answers::cursor;
 use crate::web::problem::Problem;
 
 /// By what a list is sorted; equals are sorted by shop, id and combination.
@@ -123,22 +122,14 @@ impl Order {
             order: self.as_str().to_owned(),
             ..last.clone()
         };
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&last).unwrap_or_default())
+        cursor::sealed(&last)
     }
 
     /// Where a cursor of this order continues.
     pub fn after(self, cursor: &str) -> Result<Placed, Problem> {
-        let read = || {
-            let json = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-            let placed: Placed = serde_json::from_slice(&json).ok()?;
-            (placed.order == self.as_str()).then_some(placed)
-        };
-        read().ok_or_else(|| {
-            Problem::parameter(
-                "cursor",
-                "\"cursor\" must be the cursor of an earlier answer in the same order.",
-            )
-        })
+        cursor::opened(cursor)
+            .filter(|placed: &Placed| placed.order == self.as_str())
+            .ok_or_else(cursor::refused)
     }
 }
 

@@ -21,6 +21,8 @@ use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
 use crate::web::state::AppState;
+use crate::web::trust::Standing;
+use crate::web::trust::standing;
 
 /// How far back gaps are told.
 const BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -29,12 +31,13 @@ const BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Source {
     pub instance: String,
-    /// `up`: the last poll was accepted; `failing`: it was not; `down`: that was told; `waiting`: none ended since the start.
+    /// `up`: the last poll was accepted; `failing`: it was not; `down`: that was told; `waiting`: none ended since the
+    /// start; `late`: the next one is overdue; `unrecorded`: the database cannot be written.
     pub state: &'static str,
     /// Since when it cannot be read; null while it can.
     pub since: Option<Timestamp>,
-    /// Why the last poll was not accepted.
-    pub cause: Option<Cause>,
+    /// Why the last poll was not accepted; `late` and `database` where nothing was recorded.
+    pub cause: Option<&'static str>,
     /// Particulars, without any secret.
     pub detail: Option<String>,
     /// The cause in words.
@@ -102,49 +105,89 @@ pub async fn sources(State(app): State<AppState>, params: Params, reply: Reply) 
     let start = usize::try_from(params.cursor()?.unwrap_or_default()).unwrap_or_default();
     let seen = app.view.seen();
     let now = Timestamp::now();
+    let writable = app.store.condition().last_write_held;
     let rest = seen.instances.get(start..).unwrap_or_default();
     let mut items = Vec::new();
     for shop in rest.iter().take(limit) {
         items.push(Source {
             gaps: gaps_of(&app, shop, now).await?,
-            ..source(shop)
+            ..source(shop, writable, now)
         });
     }
     let cursor = (rest.len() > limit).then(|| start.saturating_add(limit).to_string());
     reply.list(items, cursor)
 }
 
-/// The shop without its gaps.
+/// The shop without its gaps; `writable` is whether the database takes what is learned.
 #[must_use]
-pub fn source(shop: &Instance) -> Source {
+pub fn source(shop: &Instance, writable: bool, now: Timestamp) -> Source {
     let state: &SourceState = &shop.memory.source;
-    let cause = shop.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
-    let detail = shop.last_poll.as_ref().map(|poll| poll.detail.clone());
+    let poll = shop.last_poll.as_ref();
     let lost = state.lost.iter().map(|(capability, since)| Lost {
         capability: *capability,
         since: *since,
         words: words::lost(*capability),
         mend: words::mend(*capability),
     });
+    let stands = stands(shop, writable, now);
     Source {
         instance: shop.name.to_string(),
-        state: match (shop.up(), state.down) {
-            (Some(true), _) => "up",
-            (Some(false), Some(_)) => "down",
-            (Some(false), None) => "failing",
-            (None, _) => "waiting",
-        },
+        state: stands.state,
         since: state.failing_since.filter(|_| shop.up() != Some(true)),
-        cause,
-        detail: detail.filter(|detail| !detail.is_empty()),
-        words: cause.map(Cause::words),
-        mend: cause.map(Cause::mend),
-        last_poll_at: shop.last_poll.as_ref().map(|poll| poll.observed_at),
+        cause: stands.cause,
+        detail: poll
+            .map(|poll| poll.detail.clone())
+            .filter(|detail| !detail.is_empty()),
+        words: stands.words,
+        mend: stands.mend,
+        last_poll_at: poll.map(|poll| poll.observed_at),
         last_accepted_at: shop.last_success(),
         products: state.last_accepted_products,
         failures: state.failures,
         lost: lost.collect(),
         gaps: None,
+    }
+}
+
+/// Whether a shop can be read, and why not.
+struct Stands {
+    state: &'static str,
+    cause: Option<&'static str>,
+    words: Option<&'static str>,
+    mend: Option<&'static str>,
+}
+
+/// What is not recorded is not known, however well the shop answers.
+fn stands(shop: &Instance, writable: bool, now: Timestamp) -> Stands {
+    if !writable {
+        return Stands {
+            state: "unrecorded",
+            cause: Some("database"),
+            words: Some("The database cannot be written: nothing that the shop says is recorded."),
+            mend: Some(
+                "Run whmcs-stock-monitor doctor: it tells how the file, its folder and its disk stand.",
+            ),
+        };
+    }
+    if shop.up() == Some(true) && standing(shop, now) == Standing::Old {
+        return Stands {
+            state: "late",
+            cause: Some("late"),
+            words: Some("No poll was recorded when the next one was due."),
+            mend: Some("See what the log of the monitor says of polls."),
+        };
+    }
+    let cause = shop.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
+    Stands {
+        state: match (shop.up(), shop.memory.source.down) {
+            (Some(true), _) => "up",
+            (Some(false), Some(_)) => "down",
+            (Some(false), None) => "failing",
+            (None, _) => "waiting",
+        },
+        cause: cause.map(Cause::as_str),
+        words: cause.map(Cause::words),
+        mend: cause.map(Cause::mend),
     }
 }
 

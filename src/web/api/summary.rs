@@ -6,17 +6,22 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::source::Cause;
 use crate::domain::stand::Counts;
 use crate::domain::stand::Severity;
+use crate::notify::words;
 use crate::observe::items::Entry;
 use crate::observe::items::entries;
 use crate::observe::pools;
+use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::answers::reply::Reply;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
 use crate::web::state::AppState;
+use crate::web::trust::Standing;
+use crate::web::trust::standing;
 
 /// How it all stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,13 +49,15 @@ pub struct Open {
 /// Whether the figures can be trusted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Trust {
-    /// `full`: every shop was read in its last poll and every figure is known; `partial`: not all; `none`: no shop was.
+    /// `full`: what is recorded is what every shop says now, and every figure is known; `partial`: not all of it;
+    /// `none`: no shop could be read when it was due, or nothing can be recorded.
     pub state: &'static str,
     /// Why it is not full, in sentences.
     pub why: Vec<String>,
     /// When the oldest of the figures was asked for; null where a shop was never read.
     pub oldest_observed_at: Option<Timestamp>,
     pub sources: usize,
+    /// Those that were read, and recorded, when they were due.
     pub sources_up: usize,
 }
 
@@ -74,17 +81,17 @@ pub async fn summary(State(app): State<AppState>, params: Params, reply: Reply) 
     }
     reply.one(&Summary {
         deliveries,
-        ..counted(&seen)
+        ..counted(&seen, app.store.condition().last_write_held, Timestamp::now())
     })
 }
 
-fn counted(seen: &Seen) -> Summary {
+fn counted(seen: &Seen, writable: bool, now: Timestamp) -> Summary {
     let mut summary = Summary {
         products: Counts::default(),
         combinations: Counts::default(),
         pools: Counts::default(),
         open: Open::default(),
-        trust: trust(seen),
+        trust: trust(seen, writable, now),
         deliveries: Waiting::default(),
     };
     let all = seen.instances.iter();
@@ -142,31 +149,47 @@ impl Open {
     }
 }
 
-fn trust(seen: &Seen) -> Trust {
-    let up = seen
-        .instances
-        .iter()
-        .filter(|shop| shop.up() == Some(true))
-        .count();
-    let why = seen.instances.iter().filter_map(|shop| match shop.up() {
-        Some(true) => None,
-        None => Some(format!("{} was not asked yet since the start.", shop.name)),
-        Some(false) => {
-            let cause = shop.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
-            let words = cause.map_or("it did not answer as it should", |cause| cause.words());
-            Some(format!("{} cannot be read: {words}", shop.name))
-        }
-    });
-    let asked: Option<Vec<Timestamp>> = seen.instances.iter().map(|shop| shop.last_success()).collect();
+/// As the overview has it; `writable` is whether the database takes what is learned.
+fn trust(seen: &Seen, writable: bool, now: Timestamp) -> Trust {
+    let shops = &seen.instances;
+    let told =
+        |shop: &&Instance| writable && matches!(standing(shop, now), Standing::Current | Standing::Short);
+    let up = shops.iter().filter(told).count();
+    let database = (!writable).then(|| "The database cannot be written: nothing is recorded.".to_owned());
+    let why = shops.iter().filter_map(|shop| why(shop, standing(shop, now)));
+    let why: Vec<String> = database.into_iter().chain(why).collect();
+    let asked: Option<Vec<Timestamp>> = shops.iter().map(Instance::last_success).collect();
     Trust {
         state: match up {
             0 => "none",
-            _ if up < seen.instances.len() => "partial",
-            _ => "full",
+            _ if why.is_empty() => "full",
+            _ => "partial",
         },
-        why: why.collect(),
+        why,
         oldest_observed_at: asked.and_then(|asked| asked.into_iter().min()),
-        sources: seen.instances.len(),
+        sources: shops.len(),
         sources_up: up,
+    }
+}
+
+/// Why the shop's figures are not to be trusted, as a sentence.
+fn why(shop: &Instance, standing: Standing) -> Option<String> {
+    let name = &shop.name;
+    match standing {
+        Standing::Current => None,
+        Standing::NotAsked => Some(format!("{name} was not asked yet since the start.")),
+        Standing::Short => {
+            let lost = shop.memory.source.lost.iter();
+            let lost: Vec<&str> = lost.map(|(capability, _)| words::lost(*capability)).collect();
+            Some(format!("{name} tells less than it did: {}", lost.join(" ")))
+        }
+        Standing::Old | Standing::None if shop.up() == Some(true) => Some(format!(
+            "{name} should have been read since: no poll was recorded when it was due."
+        )),
+        Standing::Old | Standing::None => {
+            let cause = shop.last_poll.as_ref().and_then(|poll| poll.outcome.cause());
+            let words = cause.map_or("it did not answer as it should.", Cause::words);
+            Some(format!("{name} cannot be read: {words}"))
+        }
     }
 }
