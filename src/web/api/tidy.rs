@@ -15,7 +15,10 @@ const WORDS: &[(&str, &[&str])] = &[
     ("Delivery.medium", &["email", "webhook"]),
     ("Poll.outcome", &["accepted", "suspect", "failed"]),
     ("SilenceItem.state", &["waiting", "in_force", "over", "ended"]),
-    ("Source.state", &["up", "failing", "down", "waiting"]),
+    (
+        "Source.state",
+        &["up", "failing", "down", "waiting", "late", "unrecorded"],
+    ),
     ("PublicItem.state", &["known", "not_controlled", "unknown"]),
     ("PublicItem.availability", &["in_stock", "low", "out", "unknown"]),
     ("Trust.state", &["full", "partial", "none"]),
@@ -244,7 +247,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     for parameter in parameters(operation) {
         is_list |= parameter["name"] == "format";
         not_null(&mut parameter["schema"]);
-        if parameter["name"] == "cursor" && path != "/api/v1/stock" {
+        if parameter["name"] == "cursor" && !["/api/v1/stock", "/api/v1/alerts"].contains(&path) {
             parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
         }
         if parameter["name"] == "combination" {
