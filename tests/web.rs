@@ -11,6 +11,8 @@
 mod fixture;
 #[path = "support/site.rs"]
 mod harness;
+#[path = "web/classes.rs"]
+mod classes;
 #[path = "web/lists.rs"]
 mod listed;
 #[path = "web/overview.rs"]

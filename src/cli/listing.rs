@@ -173,7 +173,7 @@ fn pool_note(pool: &Pool, said: &Said, several: bool, zone: &TimeZone) -> String
         Beside::OneShop
     };
     let held = limit::held_back(&pool.told(), beside, STYLE);
-    let people = said.of_pool(pool, zone).into_iter().map(|(words, _)| words);
+    let people = said.text_of_pool(pool, zone).into_iter();
     if pool.level.known().is_none() {
         let unknown = Some(pool.unknown.clone()).filter(|why| !why.is_empty());
         return unknown.into_iter().chain(people).collect::<Vec<_>>().join("; ");

@@ -18,12 +18,59 @@ const WHO: usize = 60;
 /// How much of a note or comment is shown, in characters.
 const NOTE: usize = 200;
 
+/// Where the moment stands while a sentence is made: what people wrote is rid of such signs.
+const MOMENT: char = '\u{1}';
+
+/// What people did, in words around the moment that they name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub before: String,
+    /// `None` where the sentence names none: all of it stands before.
+    pub at: Option<Timestamp>,
+    pub after: String,
+}
+
+impl Told {
+    fn new(text: String, at: Option<Timestamp>) -> Self {
+        let parts = text.split_once(MOMENT);
+        let parts = parts.map(|(before, after)| (before.to_owned(), after.to_owned()));
+        let (before, after) = parts.unwrap_or((text, String::new()));
+        Self { before, at, after }
+    }
+
+    /// As text, with the moment in that zone.
+    #[must_use]
+    pub fn text(&self, zone: &TimeZone, now: Timestamp) -> String {
+        let at = self.at.map_or_else(String::new, |at| day(at, zone, now));
+        format!("{}{at}{}", self.before, self.after)
+    }
+
+    /// With that before it.
+    #[must_use]
+    pub fn led_by(self, words: &str) -> Self {
+        Self {
+            before: format!("{words}{}", self.before),
+            ..self
+        }
+    }
+}
+
 /// `ordered: 20, by 12 December, PO 881 (Ann)`, `overdue since 12 December: 20 ordered, PO 881 (Ann)`, `taken on by Ann`.
 #[must_use]
 pub fn taken_on(ack: &AckRef, zone: &TimeZone, now: Timestamp) -> String {
+    taken(ack).text(zone, now)
+}
+
+/// The same, for what shows moments in its own way.
+#[must_use]
+pub fn taken(ack: &AckRef) -> Told {
+    Told::new(taken_text(ack), ack.eta)
+}
+
+fn taken_text(ack: &AckRef) -> String {
     let who = clean::line(&ack.by, WHO);
     let note = Some(clean::line(&ack.note, NOTE)).filter(|note| !note.is_empty());
-    let eta = ack.eta.map(|eta| day(eta, zone, now));
+    let eta = ack.eta.map(|_| MOMENT);
     let joined = |parts: [Option<String>; 3]| {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(", ")
@@ -76,15 +123,21 @@ pub fn day(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
 /// `silenced until 12 December, 15:00 by Ann (new rack)`, `in maintenance "backups" until …`.
 #[must_use]
 pub fn silenced(by: &Silenced, zone: &TimeZone, now: Timestamp) -> String {
-    let until = day(by.until, zone, now);
+    muted(by).text(zone, now)
+}
+
+/// The same, for what shows moments in its own way.
+#[must_use]
+pub fn muted(by: &Silenced) -> Told {
     let comment = in_brackets(&by.comment);
-    match by.kind {
-        MuteKind::Silence => format!("silenced until {until} by {}{comment}", clean::line(&by.by, WHO)),
+    let text = match by.kind {
+        MuteKind::Silence => format!("silenced until {MOMENT} by {}{comment}", clean::line(&by.by, WHO)),
         MuteKind::Maintenance => {
             let name = clean::line(&by.id, WHO);
-            format!("in maintenance \"{name}\" until {until}{comment}")
+            format!("in maintenance \"{name}\" until {MOMENT}{comment}")
         }
-    }
+    };
+    Told::new(text, Some(by.until))
 }
 
 fn in_brackets(comment: &str) -> String {

@@ -19,6 +19,7 @@ use crate::domain::stand::AckRef;
 use crate::maintenance;
 use crate::maintenance::Window;
 use crate::notify::people;
+use crate::notify::people::Told;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
 use crate::observe::items::entries;
@@ -128,19 +129,26 @@ impl Said {
     /// What people said of the pool, in words: who has taken it on (or what its orders of several need), and what keeps
     /// it from being told of. Each with whether it is overdue.
     #[must_use]
-    pub fn of_pool(&self, pool: &Pool, zone: &TimeZone) -> Vec<(String, bool)> {
+    pub fn of_pool(&self, pool: &Pool) -> Vec<(Told, bool)> {
         let own = pool.standing.iter().map(|standing| (None, standing));
         let needs = pool.standing.iter().flat_map(|standing| &standing.needs);
         let needs = needs.map(|(need, standing)| (Some(*need), standing));
         let acks = own.chain(needs).filter_map(|(need, standing)| {
             let ack = self.pool_ack(&standing.alert_id)?;
-            let words = people::taken_on(&ack, zone, self.now);
+            let words = people::taken(&ack);
             let of = need.map_or_else(String::new, |need| format!("for {need} at once: "));
-            Some((format!("{of}{words}"), ack.overdue))
+            Some((words.led_by(&of), ack.overdue))
         });
         let silenced = self.silenced_pool(&pool.name, &pool.shops);
-        let silenced = silenced.map(|by| (people::silenced(&by, zone, self.now), false));
+        let silenced = silenced.map(|by| (people::muted(&by), false));
         acks.chain(silenced).collect()
+    }
+
+    /// The same as text, with moments in that zone.
+    #[must_use]
+    pub fn text_of_pool(&self, pool: &Pool, zone: &TimeZone) -> Vec<String> {
+        let told = self.of_pool(pool).into_iter();
+        told.map(|(told, _)| told.text(zone, self.now)).collect()
     }
 
     /// What keeps the pool from being told of.

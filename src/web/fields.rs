@@ -8,6 +8,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::people::Matcher;
 use crate::people::when;
 use crate::people::when::Day;
+use crate::web::addresses;
 use crate::web::asker::Asker;
 use crate::web::posted::Posted;
 use crate::web::problem::Problem;
@@ -86,7 +87,21 @@ pub struct SilenceForm {
     pub wrong: Option<Wrong>,
 }
 
+/// The alert's id as a part of an element's.
+fn anchor(alert_id: &str) -> String {
+    match alert_id {
+        "" => "new".to_owned(),
+        id => addresses::encoded(id),
+    }
+}
+
 impl AckForm {
+    /// What tells it from the other forms of a page.
+    #[must_use]
+    pub fn anchor(&self) -> String {
+        anchor(&self.alert_id)
+    }
+
     /// An empty one of that alert.
     #[must_use]
     pub fn new(alert_id: String, title: String, asker: &Asker, zone: &TimeZone, back: String) -> Self {
@@ -134,6 +149,12 @@ impl AckForm {
 }
 
 impl SilenceForm {
+    /// What tells it from the other forms of a page.
+    #[must_use]
+    pub fn anchor(&self) -> String {
+        anchor(&self.alert_id)
+    }
+
     /// An empty one of that alert; of whatever the patterns name where `alert_id` is "".
     #[must_use]
     pub fn new(alert_id: String, title: String, asker: &Asker, zone: &TimeZone, back: String) -> Self {

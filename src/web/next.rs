@@ -11,13 +11,14 @@ use crate::web::pools;
 use crate::web::rows::Aside;
 use crate::web::rows::Lasts;
 use crate::web::rows::lasts;
+use crate::web::show::Named;
 
 /// So many are named.
 const NAMED: usize = 5;
 
 /// What runs out.
 pub struct Next<'a> {
-    pub name: &'a str,
+    pub name: Named<'a>,
     pub combination: Option<&'a str>,
     pub shop: Option<&'a str>,
     /// The product's page; a pool has none.
@@ -46,7 +47,10 @@ fn one<'a>(head: &Head, aside: &Aside<'a>) -> Option<Next<'a>> {
         let pool = &seen.pools.pools[place as usize];
         let (left, cover) = pool.level.known().zip(pool.cover)?;
         return Some(Next {
-            name: &pool.name,
+            name: Named {
+                name: &pool.name,
+                number: 0,
+            },
             combination: None,
             shop: None,
             link: None,
@@ -64,7 +68,10 @@ fn one<'a>(head: &Head, aside: &Aside<'a>) -> Option<Next<'a>> {
     let (cover, left, entry) = lasting.min_by(|(one, ..), (other, ..)| sooner(one, other))?;
     let key = entry.combination.map(|combination| combination.key.to_string());
     Some(Next {
-        name: entry.product.name.shown(),
+        name: Named {
+            name: entry.product.name.shown(),
+            number: entry.product.id,
+        },
         combination: entry.combination.map(|combination| &*combination.label),
         shop: (seen.instances.len() > 1).then_some(entry.instance),
         link: Some(addresses::product(

@@ -33,6 +33,7 @@ use crate::web::rows::Aside;
 use crate::web::rows::Pasts;
 use crate::web::rows::Row;
 use crate::web::selection::Selection;
+use crate::web::show::grouped;
 use crate::web::state::AppState;
 use crate::web::stock::said;
 use crate::web::trend::present;
@@ -213,7 +214,7 @@ fn verdict(counts: &Counts, seen: &Seen, tone: Tone) -> (String, bool) {
     let mut said: Vec<String> = urgent
         .map(|group| (counts.of(group) - pools_in(group), group))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, group)| format!("{count} {}", group.key()))
+        .map(|(count, group)| format!("{} {}", grouped(count), group.key()))
         .collect();
     said.extend(pools::verdict(&seen.pools));
     if !said.is_empty() {

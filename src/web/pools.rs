@@ -12,12 +12,15 @@ use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::stand::Severity;
 use crate::notify::clean;
+use crate::notify::people::Told;
 use crate::observe::pools;
 use crate::observe::said::Said;
 use crate::observe::view::Seen;
 use crate::web::overview;
 use crate::web::overview::Group;
 use crate::web::overview::When;
+use crate::web::show::Words;
+use crate::web::show::grouped;
 
 /// How names stand in sentences of the page.
 pub const STYLE: Style = Style {
@@ -42,7 +45,7 @@ pub struct Row<'a> {
     pub since: Option<When>,
     pub why: Option<&'a str>,
     /// What people said of it, each with whether it is overdue.
-    pub people: Vec<(String, bool)>,
+    pub people: Vec<(Words, bool)>,
     /// The last figure of a level that is not known, and when it was read.
     pub last_known: Option<(i64, When)>,
 }
@@ -58,7 +61,7 @@ pub struct Limits<'a> {
 #[must_use]
 pub fn said_row<'a>(pool: &'a Pool, seen: &Seen, said: &Said, now: Timestamp) -> Row<'a> {
     Row {
-        people: said.of_pool(pool, &seen.zone()),
+        people: words(said.of_pool(pool)),
         ..row(pool, seen.instances.len() > 1, now)
     }
 }
@@ -68,6 +71,12 @@ pub fn said_row<'a>(pool: &'a Pool, seen: &Seen, said: &Said, now: Timestamp) ->
 pub fn rows<'a>(seen: &'a Seen, said: &Said, now: Timestamp) -> Vec<Row<'a>> {
     let pools = pools::worst_first(&seen.pools).into_iter();
     pools.map(|pool| said_row(pool, seen, said, now)).collect()
+}
+
+fn words(told: Vec<(Told, bool)>) -> Vec<(Words, bool)> {
+    told.into_iter()
+        .map(|(told, overdue)| (Words(told), overdue))
+        .collect()
 }
 
 fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
@@ -80,9 +89,7 @@ fn row(pool: &Pool, several: bool, now: Timestamp) -> Row<'_> {
     Row {
         name: item.name,
         group: group(pool),
-        level: item
-            .level
-            .map_or_else(|| "?".to_owned(), |level| level.to_string()),
+        level: item.level.map_or_else(|| "?".to_owned(), grouped),
         capacity: item.capacity,
         used: item.used,
         users: pool.products.iter().map(|(_, products)| products).sum(),
@@ -140,7 +147,8 @@ pub fn verdict(board: &Board) -> Option<String> {
     let worst = board.pools.iter().map(group).min()?;
     let count = board.pools.iter().filter(|pool| group(pool) == worst).count();
     let noun = if count == 1 { "pool" } else { "pools" };
+    let counted = grouped(count);
     worst
         .is_urgent()
-        .then(|| format!("{count} {noun} {}", worst.key()))
+        .then(|| format!("{counted} {noun} {}", worst.key()))
 }

@@ -48,6 +48,8 @@ use crate::web::product_past;
 use crate::web::product_past::Past;
 use crate::web::product_past::Range;
 use crate::web::show::Ago;
+use crate::web::show::Words;
+use crate::web::show::name;
 use crate::web::state::AppState;
 use crate::web::stock::said;
 
@@ -101,14 +103,14 @@ struct Open {
     severity: &'static str,
     level: Option<i64>,
     started: Option<Ago>,
-    ack: Option<String>,
+    ack: Option<Words>,
     address: String,
 }
 
 /// A silence in force; of a maintenance window there is no number.
 struct InForce {
     id: Option<i64>,
-    words: String,
+    words: Words,
 }
 
 /// The product that is asked for.
@@ -145,7 +147,15 @@ pub async fn product(
     let chosen = chosen(product, &lines, asked.combination.as_ref())?;
     // Levels matter more: a database that cannot be read takes nothing else off the page.
     let said = said(&app, &seen).await.unwrap_or_default();
-    let frame = Frame::new(&app, &seen, asker, None, product.name.shown().to_owned(), &params).await;
+    let frame = Frame::new(
+        &app,
+        &seen,
+        asker,
+        None,
+        name(product.name.shown(), product.id).into_owned(),
+        &params,
+    )
+    .await;
     let context = Context {
         seen: &seen,
         subject: &subject,
@@ -460,9 +470,7 @@ impl<'a> Context<'a> {
             severity: severity.as_str(),
             level: entry.level(),
             started: entry.series().started_at.map(|at| Ago { at, now: self.now }),
-            ack: said
-                .ack(entry)
-                .map(|ack| people::taken_on(&ack, &self.zone, self.now)),
+            ack: said.ack(entry).map(|ack| Words(people::taken(&ack))),
             address: self.address(key.as_deref(), "") + "#act",
         }
     }
@@ -477,15 +485,17 @@ impl<'a> Context<'a> {
         own.chain(windows.map(|mute| (None, mute.clone())))
             .map(|(id, mute)| InForce {
                 id,
-                words: people::silenced(&mute.silenced(), &self.zone, self.now),
+                words: Words(people::muted(&mute.silenced())),
             })
             .collect()
     }
 
     fn forms(&self, asker: &Asker, back: &str) -> (Option<AckForm>, Option<SilenceForm>) {
+        let product = self.subject.product();
+        let name = name(product.name.shown(), product.id);
         let title = match &self.chosen.combination {
-            Some((_, label)) => format!("{} [{label}]", self.subject.product().name.shown()),
-            None => self.subject.product().name.shown().to_owned(),
+            Some((_, label)) => format!("{name} [{label}]"),
+            None => name.into_owned(),
         };
         let id = self.chosen.entry.alert_id();
         let ack = AckForm::new(id.clone(), title.clone(), asker, &self.zone, back.to_owned());

@@ -10,6 +10,7 @@ use crate::domain::people::Silence;
 use crate::domain::stand::Severity;
 use crate::notify::clean;
 use crate::notify::people;
+use crate::notify::people::Told;
 use crate::notify::words;
 use crate::store::history::RecordedEvent;
 use crate::web::show::Ago;
@@ -79,12 +80,25 @@ pub fn silence_marks(silence: &Silence, zone: &TimeZone, now: Timestamp) -> Vec<
     };
     let begun = mark(
         silence.starts_at,
-        people::silenced(&silence.mute().silenced(), zone, now),
+        zoned(&people::muted(&silence.mute().silenced()), zone, now),
     );
     let ended = silence
         .ended_at
         .map(|at| mark(at, "the silence was ended".to_owned()));
     [Some(begun), ended].into_iter().flatten().collect()
+}
+
+/// In plain text, where nothing puts a moment into the reader's zone, the zone is said.
+fn zoned(told: &Told, zone: &TimeZone, now: Timestamp) -> String {
+    let sign = told
+        .at
+        .map(|at| at.to_zoned(zone.clone()).strftime(" (%Z)").to_string());
+    let after = format!("{}{}", sign.unwrap_or_default(), told.after);
+    Told {
+        after,
+        ..told.clone()
+    }
+    .text(zone, now)
 }
 
 fn said(event: &RecordedEvent) -> (Kind, String) {

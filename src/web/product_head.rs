@@ -15,10 +15,13 @@ use crate::observe::view::Seen;
 use crate::web::overview::why_unknown;
 use crate::web::pools::STYLE;
 use crate::web::show::Ago;
+use crate::web::show::Named;
+use crate::web::show::Words;
+use crate::web::show::grouped;
 
 /// How a product or combination stands, in words.
 pub struct Head<'a> {
-    pub name: &'a str,
+    pub name: Named<'a>,
     pub group: Option<&'a str>,
     pub instance: &'a str,
     pub id: i64,
@@ -51,7 +54,7 @@ pub struct Head<'a> {
     pub bottleneck: Option<Sentence>,
     pub is_pool: bool,
     /// Who has taken it on, and whether that is overdue.
-    pub ack: Option<(String, bool)>,
+    pub ack: Option<(Words, bool)>,
     /// A pool tells of it.
     pub spoken_for: bool,
 }
@@ -78,7 +81,10 @@ pub fn head<'a>(seen: &'a Seen, entry: Entry<'a>, configured: bool, said: &Said,
     let rated = entry.forecasts.rate(series.number);
     let thresholds = entry.thresholds();
     Head {
-        name: product.name.shown(),
+        name: Named {
+            name: product.name.shown(),
+            number: product.id,
+        },
         group: product.group.as_ref().map(|group| group.shown()),
         instance: entry.instance,
         id: product.id,
@@ -119,7 +125,7 @@ pub fn head<'a>(seen: &'a Seen, entry: Entry<'a>, configured: bool, said: &Said,
         is_pool: entry.pool(board).is_some(),
         ack: said
             .ack(&entry)
-            .map(|ack| (people::taken_on(&ack, &seen.zone(), now), ack.overdue)),
+            .map(|ack| (Words(people::taken(&ack)), ack.overdue)),
         spoken_for: entry.is_open() && !entry.is_alert(board),
     }
 }
@@ -155,7 +161,7 @@ fn unknown(entry: &Entry<'_>) -> String {
 
 fn figure(entry: &Entry<'_>) -> String {
     match (entry.level(), entry.state()) {
-        (Some(level), _) => level.to_string(),
+        (Some(level), _) => grouped(level),
         (None, "unknown") => "?".to_owned(),
         (None, _) => "–".to_owned(),
     }

@@ -24,6 +24,9 @@ use crate::web::overview::why_unknown;
 use crate::web::pools;
 use crate::web::selection::Selection;
 use crate::web::show::Ago;
+use crate::web::show::Named;
+use crate::web::show::Words;
+use crate::web::show::grouped;
 use crate::web::trend::Trend;
 
 /// Lines under a row; more of them are on the product's page.
@@ -54,7 +57,7 @@ pub enum Row<'a> {
 pub struct Product<'a> {
     pub id: String,
     pub link: String,
-    pub name: &'a str,
+    pub name: Named<'a>,
     pub shop: &'a str,
     pub group: Option<&'a str>,
     pub number: i64,
@@ -99,7 +102,7 @@ pub struct Stand<'a> {
     /// The last figure of a level that is not known, and when it was read.
     pub last_known: Option<(i64, Ago)>,
     /// Who has taken it on, what keeps it from being told of; each with whether it is overdue.
-    pub people: Vec<(String, bool)>,
+    pub people: Vec<(Words, bool)>,
 }
 
 /// How long what is left lasts.
@@ -115,17 +118,17 @@ pub struct Lasts {
 pub struct Line<'a> {
     pub place: Group,
     pub level: String,
-    pub names: Vec<Named<'a>>,
+    pub names: Vec<Link<'a>>,
     /// How many more are like that.
     pub more: usize,
     pub limit: Option<Sentence>,
     pub why: Option<&'static str>,
-    pub people: Vec<(String, bool)>,
+    pub people: Vec<(Words, bool)>,
 }
 
 /// A name in a line, and where more of it stands.
-pub struct Named<'a> {
-    pub product: Option<&'a str>,
+pub struct Link<'a> {
+    pub product: Option<Named<'a>>,
     pub combination: Option<&'a str>,
     pub link: String,
 }
@@ -163,7 +166,10 @@ fn of_product<'a>(at: (u32, u32), head: &Head, units: &[&Unit], aside: &Aside<'a
     Product {
         id: format!("p{}-{}", at.0, product.id),
         link: addresses::product(&shop.name, product.id, None),
-        name: product.name.shown(),
+        name: Named {
+            name: product.name.shown(),
+            number: product.id,
+        },
         shop: &shop.name,
         group: product.group.as_ref().map(|group| group.shown()),
         number: product.id,
@@ -280,21 +286,20 @@ fn stand<'a>(entry: &Entry<'a>, aside: &Aside<'a>) -> Stand<'a> {
 /// The figure; never a figure where none is known.
 fn level(entry: &Entry<'_>) -> String {
     match (entry.level(), Group::of(entry)) {
-        (Some(level), _) => level.to_string(),
+        (Some(level), _) => grouped(level),
         (None, Group::NotControlled) => "–".to_owned(),
         (None, _) if entry.state() == "not_controlled" => "–".to_owned(),
         (None, _) => "?".to_owned(),
     }
 }
 
-fn said_of(entry: &Entry<'_>, aside: &Aside<'_>) -> Vec<(String, bool)> {
-    let Aside { seen, said, now, .. } = *aside;
-    let zone = seen.zone();
+fn said_of(entry: &Entry<'_>, aside: &Aside<'_>) -> Vec<(Words, bool)> {
+    let said = aside.said;
     let ack = said
         .ack(entry)
-        .map(|ack| (people::taken_on(&ack, &zone, now), ack.overdue));
+        .map(|ack| (Words(people::taken(&ack)), ack.overdue));
     let silenced = said.silenced(entry);
-    let silenced = silenced.map(|by| (people::silenced(&by, &zone, now), false));
+    let silenced = silenced.map(|by| (Words(people::muted(&by)), false));
     ack.into_iter().chain(silenced).collect()
 }
 
@@ -356,8 +361,11 @@ fn line<'a>(entries: &[Entry<'a>], with_product: bool, aside: &Aside<'a>) -> Opt
         .min_by_key(|entry| (Group::of(entry), entry.level()))?;
     let stand = stand(first, aside);
     let people = entries.iter().flat_map(|entry| said_of(entry, aside));
-    let named = |entry: &Entry<'a>| Named {
-        product: with_product.then(|| entry.product.name.shown()),
+    let named = |entry: &Entry<'a>| Link {
+        product: with_product.then(|| Named {
+            name: entry.product.name.shown(),
+            number: entry.product.id,
+        }),
         combination: entry.combination.map(|combination| &*combination.label),
         link: addresses::product(
             entry.instance,

@@ -63,18 +63,6 @@
   /** Whether a reader is at this form. What a filter says stands in the address, too. */
   const isInUse = (form) => form.contains(document.activeElement) || (!form.matches("[data-auto]") && isBegun(form));
 
-  function holdsUse(node) {
-    if (node.nodeType !== Node.ELEMENT_NODE) return false;
-    if (node.dataset.keep !== undefined) return true;
-    return [...(node.matches("form") ? [node] : node.querySelectorAll("form"))].some(isBegun);
-  }
-
-  /** Takes a node out, unless somebody is writing in it: then it stays, and is marked. */
-  function drop(node) {
-    if (!holdsUse(node)) node.remove();
-    else if (node.dataset.keep === undefined) node.dataset.gone = "";
-  }
-
   function mark(text) {
     const figure = text.parentElement?.closest(".num, .level, .tile b, .badge, [data-figure]");
     // A row without a name may be another's place now: what it said before says nothing.
@@ -103,6 +91,25 @@
     isWanted(node) {
       const wanted = node.id ? this.wanted.get(node.id) : undefined;
       return wanted?.nodeName === node.nodeName;
+    }
+
+    holdsUse(node) {
+      if (node.nodeType !== Node.ELEMENT_NODE) return false;
+      if (node.dataset.keep !== undefined) return true;
+      const forms = node.matches("form") ? [node] : [...node.querySelectorAll("form")];
+      return forms.some((form) => isBegun(form) && !this.isMoving(form, node));
+    }
+
+    /** Whether the new page has it, or what is around it within the node, in another place: it goes there as it is. */
+    isMoving(form, node) {
+      for (let one = form; node.contains(one); one = one.parentElement) if (this.isWanted(one)) return true;
+      return false;
+    }
+
+    /** Takes a node out, unless somebody is writing in it: then it stays, and is marked. */
+    drop(node) {
+      if (!this.holdsUse(node)) node.remove();
+      else if (node.dataset.keep === undefined) node.dataset.gone = "";
     }
 
     node(now, next) {
@@ -145,7 +152,7 @@
         while (at?.id && !this.isWanted(at)) {
           const gone = at;
           at = at.nextSibling;
-          drop(gone);
+          this.drop(gone);
         }
         let match = this.same(child);
         if (!match && !child.id) {
@@ -153,7 +160,7 @@
           while (at && !at.id && !isAlike(at, child) && !comesLater(at, child)) {
             const gone = at;
             at = at.nextSibling;
-            drop(gone);
+            this.drop(gone);
           }
           if (at && isAlike(at, child)) match = at;
         }
@@ -165,7 +172,7 @@
       while (at) {
         const gone = at;
         at = at.nextSibling;
-        if (!this.isWanted(gone)) drop(gone);
+        if (!this.isWanted(gone)) this.drop(gone);
       }
       for (const [match, child] of pairs) this.node(match, child);
     }

@@ -43,6 +43,11 @@ fn people_take_alerts_on_silence_them_and_send_dead_letters_again() {
 }
 
 #[test]
+fn a_form_that_is_being_written_in_stays_itself_while_the_shop_moves() {
+    walk("writing", &mut World::open());
+}
+
+#[test]
 fn filters_live_in_the_address_through_reload_back_and_without_a_script() {
     walk("filters", &mut World::open());
 }

@@ -34,6 +34,7 @@ use crate::web::lists::turning::ROWS;
 use crate::web::lists::turning::Turn;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
+use crate::web::show::grouped;
 use crate::web::state::AppState;
 use crate::web::stock;
 use crate::web::stock::OpenAlert;
@@ -251,7 +252,7 @@ fn verdict(all: &[OpenAlert], seen: &Seen) -> (String, bool) {
         .into_iter()
         .map(|severity| (count(severity), severity.as_str()))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}"))
+        .map(|(count, name)| format!("{} {name}", grouped(count)))
         .collect();
     if !said.is_empty() {
         (said.join(", "), false)

@@ -35,6 +35,7 @@ use crate::web::posted::Posted;
 use crate::web::problem::Problem;
 use crate::web::show::Ago;
 use crate::web::show::At;
+use crate::web::show::grouped;
 use crate::web::state::AppState;
 
 const PATH: &str = "/deliveries";
@@ -259,9 +260,9 @@ fn verdict(counts: &[OutboxCount], is_missing: bool) -> String {
     match (is_missing, dead, waiting) {
         (true, ..) => "Deliveries cannot be read now".to_owned(),
         (false, 0, 0) => "All was delivered".to_owned(),
-        (false, 0, waiting) => format!("{waiting} waiting, none given up"),
-        (false, dead, 0) => format!("{dead} given up"),
-        (false, dead, waiting) => format!("{dead} given up, {waiting} waiting"),
+        (false, 0, waiting) => format!("{} waiting, none given up", grouped(waiting)),
+        (false, dead, 0) => format!("{} given up", grouped(dead)),
+        (false, dead, waiting) => format!("{} given up, {} waiting", grouped(dead), grouped(waiting)),
     }
 }
 

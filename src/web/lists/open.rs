@@ -19,6 +19,8 @@ use crate::web::asker::Asker;
 use crate::web::fields::AckForm;
 use crate::web::fields::SilenceForm;
 use crate::web::show::Ago;
+use crate::web::show::Words;
+use crate::web::show::name;
 use crate::web::stock;
 use crate::web::stock::OpenAlert;
 
@@ -149,7 +151,7 @@ pub struct Row {
     pub since: Option<Ago>,
     /// Who has taken it on.
     pub ack: Option<Taken>,
-    pub silenced: Option<String>,
+    pub silenced: Option<Words>,
     /// The number of the silence, where it is one and not a window.
     pub silence: Option<String>,
     pub ack_form: AckForm,
@@ -159,7 +161,7 @@ pub struct Row {
 /// Who has taken an alert on.
 pub struct Taken {
     pub id: i64,
-    pub words: String,
+    pub words: Words,
     pub is_overdue: bool,
 }
 
@@ -189,7 +191,10 @@ pub fn row(open: &OpenAlert, beneath: &Beneath<'_>) -> Row {
         id: addresses::encoded(&alert.alert_id),
         key: alert.severity.as_str(),
         label: words::label(alert.severity),
-        name: words::subject(alert, NAME),
+        name: product.map_or_else(
+            || words::subject(alert, NAME),
+            |product| name(&product.name, product.id).into_owned(),
+        ),
         link: product.map(|product| addresses::product(&alert.instance, product.id, key)),
         choice: words::choice(alert, NAME),
         instance: (several && product.is_some()).then(|| alert.instance.clone()),
@@ -202,10 +207,10 @@ pub fn row(open: &OpenAlert, beneath: &Beneath<'_>) -> Row {
         since: alert.started_at.map(|at| Ago { at, now }),
         ack: alert.ack.as_ref().map(|ack| Taken {
             id: ack.id,
-            words: people::taken_on(ack, &zone, now),
+            words: Words(people::taken(ack)),
             is_overdue: ack.overdue,
         }),
-        silenced: open.silenced.as_ref().map(|by| people::silenced(by, &zone, now)),
+        silenced: open.silenced.as_ref().map(|by| Words(people::muted(by))),
         silence: open.silenced.as_ref().and_then(|by| match by.kind {
             MuteKind::Silence => Some(by.id.clone()),
             MuteKind::Maintenance => None,

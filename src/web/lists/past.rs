@@ -9,6 +9,7 @@ use crate::observe::view::Seen;
 use crate::store::history::RecordedEvent;
 use crate::web::addresses;
 use crate::web::show::Ago;
+use crate::web::show::name;
 
 /// The kind of the events that are alerts.
 pub const SEVERITY: &str = "severity";
@@ -63,7 +64,7 @@ fn names(event: &RecordedEvent, seen: &Seen) -> (String, Option<String>) {
     let product = shop.and_then(|shop| shop.memory.product(id));
     let name = product.map_or_else(
         || format!("product {id}"),
-        |product| product.name.shown().to_owned(),
+        |product| name(product.name.shown(), id).into_owned(),
     );
     let label = event.combination.as_ref().map(|key| {
         let known = product.and_then(|product| {
