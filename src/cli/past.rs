@@ -16,7 +16,7 @@ use crate::store::db::Store;
 /// How far back it reaches: enough for a sell rate.
 const DAYS: i64 = 8;
 /// Hours between two looks.
-const EVERY: i64 = 6;
+const EVERY: i64 = 1;
 /// How long a look may ask for details.
 const DETAILS: Duration = Duration::from_secs(30);
 

@@ -243,8 +243,8 @@ fn the_examples_are_accepted_as_they_are() {
 
 /// Two users, each with the same password.
 const WEB_USERS: &str = "basic_auth_users:\n  \
-    intern: $2y$04$CanaryHashSaltAaaaaaaunpovp2wHkfNQ9kbv4z/kIntGnSEmE3G\n  \
-    wallboard: $2y$04$CanaryHashSaltAaaaaaaunpovp2wHkfNQ9kbv4z/kIntGnSEmE3G\n";
+    intern: $2y$12$L1QcE97QkIshG6Y51hNYqu5s8S7RMtp1Go0V3fJHeBf4AX3JZZQG6\n  \
+    wallboard: $2y$12$o6DQmDpTYZ.T75KsSS5zPudlc7jWos81ZfWPsezzEu/fF4aPeYHcG\n";
 
 #[test]
 fn the_examples_are_accepted_with_everything_that_is_commented_out() {
