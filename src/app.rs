@@ -131,7 +131,10 @@ pub async fn run(
 async fn check_beside(store: Store) {
     match store.quick_check().await {
         Ok(()) => tracing::debug!("The database is sound."),
-        Err(error) => tracing::error!(%error, "Stop the daemon and put a backup in the database's place."),
+        Err(error) => {
+            store.noticed(&error);
+            tracing::error!(%error, "Stop the daemon and put a backup in the database's place.");
+        }
     }
 }
 

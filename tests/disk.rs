@@ -19,6 +19,7 @@ mod receivers;
 mod shop;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
 
@@ -152,6 +153,76 @@ fn a_database_that_was_moved_away_is_not_written_beside_and_goes_on_when_it_is_b
     assert!(!there.exists(), "no new database in its place");
     fs::rename(&away, &there).expect("moves back");
     recover(&receivers, &mut daemon);
+}
+
+/// Random bytes over all but the file's first hundred bytes, and over what was not merged into it yet.
+fn spoil(home: &Home) {
+    for (name, from) in [("data/stock.db", 100), ("data/stock.db-wal", 0)] {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(home.path(name))
+            .expect("opens");
+        let length = file.metadata().expect("is there").len();
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let noise: Vec<u8> = (from..length)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state.to_le_bytes()[3]
+            })
+            .collect();
+        file.write_all_at(&noise, from).expect("writes");
+    }
+}
+
+#[test]
+fn a_database_that_gets_damaged_is_said_everywhere_until_it_is_replaced() {
+    let (shop, receivers, home) = opened();
+    let mut daemon = home.start();
+    wait_until_ready(&daemon, 200);
+    daemon.wait_for_item(1, "20", |item| item["level"] == 20);
+    receivers.wait_for(1);
+    daemon.wait_for_empty_outbox();
+    spoil(&home);
+    shop.stock(1, 0);
+    daemon.wait_for_log("The poll could not be recorded: the database is damaged.");
+    wait_until_ready(&daemon, 503);
+    let failures = || {
+        daemon
+            .metric("whmcs_stock_database_failures_total")
+            .expect("the series")
+    };
+    let before = failures();
+    eventually("failures rise", || (failures() > before + 1.0).then_some(()));
+    assert_eq!(daemon.metric("whmcs_stock_database_writable"), Some(0.0));
+    assert_eq!(daemon.get("/readyz").status, 503, "it does not come and go");
+    for path in [
+        "/",
+        "/alerts",
+        "/pools",
+        "/deliveries",
+        "/sources",
+        "/products/default/1",
+    ] {
+        let page = daemon.get(path);
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        let said = "The database cannot be written: it is damaged.</b> Stop the daemon and restore a backup.";
+        assert!(page.body.contains(said), "{path}: {}", page.body);
+        for calm in [
+            "All figures are current",
+            "The shop can be read<",
+            ">Reading<",
+            "No level of it was ever recorded",
+            "Nothing is recorded yet",
+            "All was delivered",
+        ] {
+            assert!(!page.body.contains(calm), "{path}: {calm}: {}", page.body);
+        }
+    }
+    let overview = daemon.get("/").body;
+    assert!(overview.contains("<b>Nothing is recorded</b>"), "{overview}");
+    daemon.stop();
 }
 
 #[test]

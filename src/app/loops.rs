@@ -229,6 +229,7 @@ impl Poll {
                 Vec::new()
             }
         };
+        let failures = self.check.store.failures();
         let looked = if products.is_empty() {
             self.check.run(now, &self.cancel).await
         } else {
@@ -244,7 +245,12 @@ impl Poll {
             }
             // Told to stop while looking: nothing was seen.
             Ok(None) => After::OnSchedule,
-            Err(error) => self.not_recorded(&error),
+            Err(error) => {
+                self.check.store.not_recorded(&error, failures);
+                // Pages that are open say so.
+                self.view.touch();
+                self.not_recorded(&error)
+            }
         }
     }
 

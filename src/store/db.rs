@@ -4,11 +4,15 @@ use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
 use sqlx::Sqlite;
@@ -20,7 +24,10 @@ use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::timeout;
 
+use crate::store::error::ErrorKind;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
 use crate::store::files;
@@ -68,6 +75,8 @@ pub struct Store {
     reader: Reader,
     writer: SqlitePool,
     file: Arc<OpenFile>,
+    /// How long a write waits to begin.
+    patience: Duration,
     /// Counts the times that dead letters were made due again here.
     replays: Arc<watch::Sender<u64>>,
 }
@@ -80,8 +89,20 @@ struct OpenFile {
     doubtful: AtomicBool,
     /// Writes that could not begin, or did not end in a commit, since it was opened.
     failed: AtomicU64,
+    /// SQLite found it damaged: that holds until it was replaced, which takes a restart. What still can be written, as
+    /// pages that are whole can, proves nothing.
+    damaged: AtomicBool,
+    /// Why something was not recorded that should have been; `None` again after the next commit.
+    reason: Mutex<Option<ErrorKind>>,
     /// Held for as long as any clone lives; `None` beside whoever holds it.
     _lock: Option<File>,
+}
+
+/// Why what is learned cannot be recorded, for everybody to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unwritable {
+    pub words: &'static str,
+    pub mend: &'static str,
 }
 
 /// How the database fares.
@@ -130,8 +151,11 @@ impl Store {
                 path,
                 doubtful: AtomicBool::new(false),
                 failed: AtomicU64::new(0),
+                damaged: AtomicBool::new(false),
+                reason: Mutex::default(),
                 _lock: None,
             }),
+            patience: WRITER_TIMEOUT,
             replays: Arc::default(),
         })
     }
@@ -164,8 +188,11 @@ impl Store {
                 identity: Identity::of(path),
                 doubtful: AtomicBool::new(false),
                 failed: AtomicU64::new(0),
+                damaged: AtomicBool::new(false),
+                reason: Mutex::default(),
                 _lock: Some(prepared.lock),
             }),
+            patience: WRITER_TIMEOUT,
             replays: Arc::default(),
         };
         Ok(Opened {
@@ -174,6 +201,15 @@ impl Store {
             unchecked,
             warnings,
         })
+    }
+
+    /// The same database for those who would rather hear that it is busy than wait longer than this for a write.
+    #[must_use]
+    pub fn patient_for(&self, patience: Duration) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
     }
 
     /// What can be asked without waiting for a write.
@@ -208,14 +244,81 @@ impl Store {
             self.file.fail();
             return Err(StoreError::Replaced(self.file.path.clone()));
         }
-        let conn = self.writer.acquire().await.inspect_err(|_| self.file.fail())?;
+        let begun = Instant::now();
+        let conn = match timeout(self.patience, self.writer.acquire()).await {
+            Ok(conn) => conn.inspect_err(|_| self.file.fail())?,
+            // A write of our own goes on: nothing has failed.
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
+        };
         let mut tx = WriteTx {
             conn,
             file: Arc::clone(&self.file),
             ended: false,
         };
+        let left = self.patience.saturating_sub(begun.elapsed()).as_millis();
+        sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {left}")))
+            .execute(tx.conn())
+            .await?;
         sqlx::query("BEGIN IMMEDIATE").execute(tx.conn()).await?;
         Ok(tx)
+    }
+
+    /// How many writes failed since the start.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.file.failed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something could not be recorded, whether reading for it or writing it failed; `before` is what
+    /// [`Store::failures`] were when it began.
+    pub fn not_recorded(&self, error: &StoreError, before: u64) {
+        self.noticed(error);
+        if self.failures() == before {
+            self.file.fail();
+        }
+        *self.file.reason() = Some(error.kind());
+    }
+
+    /// Notes what was learned of the file by an error of whichever statement.
+    pub fn noticed(&self, error: &StoreError) {
+        if error.is_damage() {
+            self.file.damaged.store(true, Ordering::Relaxed);
+            self.file.doubtful.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Why nothing can be recorded, as far as that is known without trying; `None` where the last that should be
+    /// recorded was.
+    #[must_use]
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        let file = &self.file;
+        let (words, mend) = if file.is_damaged() {
+            (
+                "The database cannot be written: it is damaged.",
+                "Stop the daemon and restore a backup.",
+            )
+        } else if !file.is_in_place() {
+            (
+                "The database cannot be written: its file was deleted or replaced.",
+                "Put it back, or restart to begin anew.",
+            )
+        } else {
+            match (*file.reason())? {
+                ErrorKind::Transient => (
+                    "The database cannot be written: another process holds it locked.",
+                    "End what holds it, such as a backup or a shell of sqlite3.",
+                ),
+                ErrorKind::Degraded => (
+                    "The database cannot be written: the disk is full, read-only or failing.",
+                    "Make room, or mend the disk.",
+                ),
+                ErrorKind::Fatal | ErrorKind::Other => (
+                    "The database cannot be written: the last poll could not be recorded.",
+                    "The monitor's log says why.",
+                ),
+            }
+        };
+        Some(Unwritable { words, mend })
     }
 
     /// The shop of that name; made where it is not known yet.
@@ -243,6 +346,9 @@ impl Store {
         if !self.file.is_in_place() {
             return Err(StoreError::Replaced(self.file.path.clone()));
         }
+        if self.file.is_damaged() {
+            return Err(StoreError::Damaged("it was found so before".to_owned()));
+        }
         if !self.file.doubtful.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -257,7 +363,9 @@ impl Store {
     pub fn condition(&self) -> Condition {
         let file = &self.file;
         Condition {
-            last_write_held: file.is_in_place() && !file.doubtful.load(Ordering::Relaxed),
+            last_write_held: file.is_in_place()
+                && !file.is_damaged()
+                && !file.doubtful.load(Ordering::Relaxed),
             failed_writes: file.failed.load(Ordering::Relaxed),
             bytes: files::bytes(&file.path),
             disk: place::disk(&file.path),
@@ -288,6 +396,14 @@ impl OpenFile {
         Identity::of(&self.path) == self.identity
     }
 
+    fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    fn reason(&self) -> MutexGuard<'_, Option<ErrorKind>> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fail(&self) {
         self.doubtful.store(true, Ordering::Relaxed);
         self.failed.fetch_add(1, Ordering::Relaxed);
@@ -304,6 +420,7 @@ impl WriteTx {
         sqlx::query("COMMIT").execute(self.conn()).await?;
         self.ended = true;
         self.file.doubtful.store(false, Ordering::Relaxed);
+        *self.file.reason() = None;
         Ok(())
     }
 

@@ -51,6 +51,17 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether it says that the file's content is spoilt, not only out of reach.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(sqlite_code(error), Some(11 | 26)),
+            Self::Damaged(_) => true,
+            Self::Duplicate(_) | Self::NoSeries(_) | Self::Replaced(_) | Self::BadData(_) => false,
+        }
+    }
+}
+
 /// SQLite's primary result code, where the error is one of SQLite's.
 pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::ProductId;
+use crate::domain::message::Reason;
 use crate::domain::source::Attempt;
 use crate::domain::source::Cause;
 use crate::domain::stand::Severity;
@@ -137,6 +138,17 @@ pub struct RecordedEvent {
     pub previous_level: Option<i64>,
     /// A cause, a capability, or particulars in words.
     pub detail: Option<String>,
+}
+
+impl RecordedEvent {
+    /// Whether it tells of the first figure that was ever known of its series: before it was no severity to speak of.
+    #[must_use]
+    pub fn is_first_figure(&self) -> bool {
+        self.reason.as_deref() == Some(Reason::First.as_str())
+            && self.level.is_some()
+            && self.previous_level.is_none()
+            && self.severity_from == Some(Severity::Ok)
+    }
 }
 
 /// Which levels of which series.

@@ -17,6 +17,8 @@ use crate::web::asker::Asker;
 use crate::web::asker::Proof;
 use crate::web::assets;
 use crate::web::forms::Forms;
+use crate::web::lists::reading;
+use crate::web::lists::reading::Unread;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::show::At;
@@ -97,6 +99,33 @@ pub struct Link {
     pub what: &'static str,
 }
 
+/// What is wrong with the database, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    pub words: &'static str,
+    pub mend: &'static str,
+    /// Nothing is recorded: what the shops say now is not shown either.
+    pub unrecorded: bool,
+}
+
+impl Trouble {
+    /// As far as that is known without waiting for a write; `read` is what became of reading.
+    fn of(app: &AppState, read: Option<Unread>) -> Option<Self> {
+        let unwritable = app.store.unwritable().map(|why| Self {
+            words: why.words,
+            mend: why.mend,
+            unrecorded: true,
+        });
+        unwritable.or_else(|| {
+            Some(Self {
+                words: read?,
+                mend: "What it holds is left out here; the monitor's log says more.",
+                unrecorded: false,
+            })
+        })
+    }
+}
+
 /// What stands around a page's own part.
 pub struct Frame {
     /// The page's name, first in the window's title.
@@ -106,6 +135,8 @@ pub struct Frame {
     pub now: At,
     /// What came of the form that led here.
     pub notice: Option<&'static str>,
+    /// What is wrong with the database, said on every page.
+    pub trouble: Option<Trouble>,
     forms: Arc<Forms>,
     at: Timestamp,
 }
@@ -120,9 +151,13 @@ impl Frame {
         title: String,
         params: &Params,
     ) -> Self {
-        let dead = match timeout(DATABASE_TIMEOUT, dead(app)).await {
-            Ok(Ok(dead)) => dead,
-            Ok(Err(_)) | Err(_) => 0,
+        let (dead, unread) = match timeout(DATABASE_TIMEOUT, dead(app)).await {
+            Ok(Ok(dead)) => (dead, None),
+            Ok(Err(error)) => {
+                app.store.noticed(&error);
+                (0, Some(reading::why(&error)))
+            }
+            Err(_) => (0, Some("The database does not answer in time.")),
         };
         let now = Timestamp::now();
         Self {
@@ -131,6 +166,7 @@ impl Frame {
             asker,
             now: At(now),
             notice: params.get(NOTICE).and_then(notice),
+            trouble: Trouble::of(app, unread),
             forms: Arc::clone(&app.forms),
             at: now,
         }
@@ -140,6 +176,12 @@ impl Frame {
     #[must_use]
     pub fn key(&self) -> String {
         self.forms.issue(&self.asker, self.at)
+    }
+
+    /// Whether what the shops say is recorded, as far as that is known.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        !self.trouble.is_some_and(|trouble| trouble.unrecorded)
     }
 
     /// Whether there is a sign-in that can be ended.

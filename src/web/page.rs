@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::domain::limit::Part;
+use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::asker::Asker;
 use crate::web::filters;
@@ -21,6 +22,7 @@ use crate::web::frame;
 use crate::web::frame::Frame;
 use crate::web::frame::Here;
 use crate::web::frame::NOTICE;
+use crate::web::index::Index;
 use crate::web::next::Next;
 use crate::web::next::next;
 use crate::web::overview::Counts;
@@ -62,6 +64,8 @@ struct Page<'a> {
     rows: Vec<Row<'a>>,
     total: usize,
     nothing_yet: bool,
+    /// Shops answered and show no product.
+    empty_shops: Option<&'static str>,
     several: bool,
     page: usize,
     pages: usize,
@@ -165,8 +169,11 @@ fn render(
         }
         .address()
     };
-    let trust = Trust::new(seen, index, now);
-    let (verdict, calm) = verdict(&index.counts, seen, trust.tone);
+    let trust = Trust::new(seen, index, frame.is_recording(), now);
+    let (mut verdict, calm) = verdict(&index.counts, seen, trust.tone);
+    if let Some(empty) = empty_shops(index, seen) {
+        empty.clone_into(&mut verdict);
+    }
     frame.title.clone_from(&verdict);
     let deliveries = frame
         .links
@@ -186,6 +193,7 @@ fn render(
             .collect(),
         total: selection.total(),
         nothing_yet: index.counts.all() == 0,
+        empty_shops: empty_shops(index, seen),
         several: seen.instances.len() > 1,
         page,
         pages: selection.pages(),
@@ -198,6 +206,17 @@ fn render(
             groups: index.groups().collect(),
             filters,
         },
+    })
+}
+
+/// Where each shop was read and none showed a product: waiting for a poll does not change that.
+fn empty_shops(index: &Index, seen: &Seen) -> Option<&'static str> {
+    let read = |shop: &Instance| shop.last_success().is_some();
+    let is_empty = index.counts.all() == 0 && !seen.instances.is_empty() && seen.instances.iter().all(read);
+    is_empty.then_some(if seen.instances.len() > 1 {
+        "The shops answer and show no product"
+    } else {
+        "The shop answers and shows no product"
     })
 }
 

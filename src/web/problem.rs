@@ -13,6 +13,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::store::error::ErrorKind;
 use crate::store::error::StoreError;
 use crate::web::assets;
 
@@ -78,10 +79,23 @@ pub(crate) fn unreadable(error: StoreError) -> Problem {
 /// The same for what could not be recorded.
 pub(crate) fn unwritable(error: StoreError) -> Problem {
     tracing::error!(%error, "What somebody said could not be recorded.");
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "It could not be recorded; the monitor's log says why.",
-    )
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, not_recorded(&error))
+}
+
+/// Why nothing was recorded, and what to do.
+pub(crate) fn not_recorded(error: &StoreError) -> &'static str {
+    match error.kind() {
+        ErrorKind::Transient => {
+            "Nothing was recorded: the database is busy, another write or another process holds it. Try again in a moment."
+        }
+        ErrorKind::Degraded => {
+            "Nothing was recorded: the disk of the database is full, read-only or failing. Mend that, then try again."
+        }
+        ErrorKind::Fatal => {
+            "Nothing was recorded: the database is damaged, or its file was deleted or replaced. Stop the daemon and restore a backup."
+        }
+        ErrorKind::Other => "Nothing was recorded; the monitor's log says why.",
+    }
 }
 
 impl IntoResponse for Problem {

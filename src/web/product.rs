@@ -74,6 +74,8 @@ struct Page<'a> {
     past: Option<Past>,
     /// Why there is no picture; "" where there is one.
     pastless: &'static str,
+    /// What happened is not known: the database does not tell it.
+    unreadable: bool,
     ranges: Vec<Link>,
     csv: String,
     choices: Option<Choices>,
@@ -120,6 +122,8 @@ struct Subject {
     id: Option<InstanceId>,
     /// The shop is in the configuration.
     configured: bool,
+    /// Its number could not be read.
+    unreadable: bool,
     memory: Arc<Memory>,
     place: usize,
 }
@@ -202,11 +206,15 @@ async fn subject(app: &AppState, seen: &Seen, instance: String, pid: &str) -> Re
         .parse()
         .map_err(|_| Problem::not_found("A product is named by its number, as WHMCS gives it."))?;
     let reader = app.store.reader();
+    let mut is_unread = false;
     let (id, configured, memory) = match seen.instance(&instance) {
         // What the database does not say is left off the page.
         Some(shop) => {
-            let id = reader.instance(&instance).await.unwrap_or_default();
-            (id, true, Arc::clone(&shop.memory))
+            let id = reader.instance(&instance).await.inspect_err(|error| {
+                tracing::error!(%error, "The past of a product could not be read for its page.");
+            });
+            is_unread = id.is_err();
+            (id.unwrap_or_default(), true, Arc::clone(&shop.memory))
         }
         None => {
             let id = reader.instance(&instance).await.map_err(unreadable)?;
@@ -229,6 +237,7 @@ async fn subject(app: &AppState, seen: &Seen, instance: String, pid: &str) -> Re
         })
     })?;
     Ok(Subject {
+        unreadable: is_unread,
         instance,
         id,
         configured,
@@ -302,7 +311,10 @@ impl<'a> Context<'a> {
 
     async fn stored(&self, app: &AppState) -> Stored {
         let Some(id) = self.subject.id else {
-            return Stored::default();
+            return Stored {
+                unreadable: self.subject.unreadable,
+                ..Stored::default()
+            };
         };
         self.read(app, id).await.unwrap_or_else(|error| {
             tracing::error!(%error, "The past of a product could not be read for its page.");
@@ -370,7 +382,10 @@ impl<'a> Context<'a> {
         let open: Vec<Open> = self.open(said);
         let more_open = open.len().saturating_sub(OPEN);
         let acked = said.ack(&chosen.entry).filter(|_| !chosen.derived);
-        let pastless = match (&stored.past, stored.unreadable) {
+        // Of a damaged file a reader may be told that there is nothing.
+        let damaged = stored.past.is_none() && !frame.is_recording();
+        let unreadable = stored.unreadable || damaged;
+        let pastless = match (&stored.past, unreadable) {
             (Some(_), _) => "",
             (None, true) => "The history cannot be read now; the monitor's log says why.",
             (None, false) => "No level of it was ever recorded.",
@@ -390,6 +405,7 @@ impl<'a> Context<'a> {
             csv: self.csv(stored.past.as_ref()),
             past: stored.past,
             pastless,
+            unreadable,
             choices: product_choices::choices(lines, &wanted),
             older: self.older(key.as_deref(), &stored.events, stored.more),
             newest: self

@@ -137,7 +137,9 @@ fn moved(event: &RecordedEvent) -> (Kind, String) {
     let left = event
         .level
         .map_or_else(String::new, |level| format!(", {}", words::left(Some(level))));
-    let was = if from == to {
+    let was = if event.is_first_figure() {
+        " (was unknown)".to_owned()
+    } else if from == to {
         String::new()
     } else {
         format!(" (was {})", from.as_str())
@@ -167,4 +169,35 @@ fn detail(event: &RecordedEvent) -> String {
         .detail
         .as_deref()
         .map_or_else(String::new, |detail| clean::line(detail, DETAIL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(previous_level: Option<i64>) -> RecordedEvent {
+        RecordedEvent {
+            id: 1,
+            instance: "default".to_owned(),
+            pool: None,
+            key: "1/-/1".to_owned(),
+            poll: None,
+            at: Timestamp::UNIX_EPOCH,
+            kind: "severity".to_owned(),
+            product_id: Some(1),
+            combination: None,
+            severity_from: Some(Severity::Ok),
+            severity_to: Some(Severity::Out),
+            reason: Some("first".to_owned()),
+            level: Some(0),
+            previous_level,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn what_was_never_known_before_was_not_ok() {
+        assert_eq!(said(&first(None)).1, "out (was unknown), 0 left");
+        assert_eq!(said(&first(Some(7))).1, "out (was ok), 0 left");
+    }
 }

@@ -75,6 +75,8 @@ use crate::web::state::Settings;
 
 /// What is still being answered at a stop may go on this long.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Who sends a form hears that the database is busy rather than waiting longer; well within [`Limits::answer`].
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// The most header lines of a request, and the most bytes of its head.
 const HEADERS: usize = 64;
 const HEAD_LIMIT: usize = 32 << 10;
@@ -101,7 +103,8 @@ pub struct Bound {
 }
 
 /// Takes the port, so that a start can fail before anything else runs.
-pub async fn bind(settings: &Settings, state: AppState) -> Result<Bound, BindError> {
+pub async fn bind(settings: &Settings, mut state: AppState) -> Result<Bound, BindError> {
+    state.store = state.store.patient_for(WRITE_PATIENCE);
     let listen = settings.listen;
     let listener = TcpListener::bind(listen)
         .await

@@ -8,6 +8,7 @@ use crate::observe::view::Instance;
 use crate::observe::view::Seen;
 use crate::web::index::Index;
 use crate::web::show::Ago;
+use crate::web::show::At;
 
 /// Where nobody knows when the next poll is due: what was read this long ago is old.
 const OLD: SignedDuration = SignedDuration::from_hours(25);
@@ -22,6 +23,8 @@ pub struct Trust<'a> {
     pub read: Option<Ago>,
     /// How many shops there are.
     pub shops: usize,
+    /// When they are from, where they are old although the last poll was only just.
+    pub from: Option<At>,
     /// Those that cannot be trusted, and why.
     pub troubles: Vec<Trouble<'a>>,
     /// Series without a known figure, of how many.
@@ -70,14 +73,17 @@ pub struct Trouble<'a> {
 impl<'a> Trust<'a> {
     /// As of now.
     #[must_use]
-    pub fn new(seen: &'a Seen, index: &Index, now: Timestamp) -> Self {
+    pub fn new(seen: &'a Seen, index: &Index, is_recording: bool, now: Timestamp) -> Self {
         let shops = &seen.instances;
         let reads = shops.iter().filter_map(Instance::last_success);
-        let (tone, words) = verdict(shops, now);
+        let (tone, words) = verdict(shops, is_recording, now);
+        let is_failing = !is_recording || shops.iter().any(|shop| shop.up() == Some(false));
+        let oldest = reads.min();
         Self {
             tone,
             words,
-            read: reads.min().map(|at| Ago { at, now }),
+            read: oldest.map(|at| Ago { at, now }),
+            from: oldest.filter(|_| is_failing).map(At),
             shops: shops.len(),
             troubles: shops.iter().flat_map(|shop| troubles(shop, now)).collect(),
             unknown: index.shops.iter().map(|shop| shop.unknown).sum(),
@@ -121,12 +127,14 @@ fn is_late(shop: &Instance, read: Timestamp, now: Timestamp) -> bool {
     }
 }
 
-fn verdict(shops: &[Instance], now: Timestamp) -> (Tone, &'static str) {
+fn verdict(shops: &[Instance], is_recording: bool, now: Timestamp) -> (Tone, &'static str) {
     let standings: Vec<Standing> = shops.iter().map(|shop| standing(shop, now)).collect();
     let all = |wanted: Standing| standings.iter().all(|standing| *standing == wanted);
     let any = |wanted: Standing| standings.contains(&wanted);
     if shops.is_empty() {
         (Tone::Waiting, "No shop is configured.")
+    } else if !is_recording {
+        (Tone::Bad, "Nothing is recorded")
     } else if all(Standing::Current) {
         (Tone::Good, "All figures are current")
     } else if shops.iter().all(|shop| shop.last_success().is_none()) {
@@ -137,6 +145,16 @@ fn verdict(shops: &[Instance], now: Timestamp) -> (Tone, &'static str) {
             "There are no figures yet: the first poll is still to come."
         };
         (if asked { Tone::Bad } else { Tone::Waiting }, words)
+    } else if all(Standing::Old) && shops.iter().all(|shop| shop.up() == Some(false)) {
+        let one = "The last poll failed";
+        (
+            Tone::Bad,
+            if shops.len() > 1 {
+                "The last poll of every shop failed"
+            } else {
+                one
+            },
+        )
     } else if all(Standing::Old) {
         (Tone::Bad, "All figures are old")
     } else if all(Standing::NotAsked) {

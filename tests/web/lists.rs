@@ -291,11 +291,31 @@ async fn a_database_that_cannot_be_read_is_said_on_each_list_in_words() {
         "not a database any more, but a text",
     )
     .unwrap();
-    for path in ["/alerts", "/deliveries", "/pools", "/sources"] {
+    let page = site.get("/deliveries").await;
+    assert!(
+        page.body.contains("data-label=\"Waiting\"><div>?</div>"),
+        "{}",
+        page.body
+    );
+    assert!(
+        page.body.contains("data-label=\"Given up\">?</td>"),
+        "{}",
+        page.body
+    );
+    let page = site.get("/alerts").await;
+    assert!(
+        page.body.contains("<b>?</b><span>Nobody&#39;s yet"),
+        "{}",
+        page.body
+    );
+    for path in ["/", "/alerts", "/deliveries", "/pools", "/sources"] {
         let page = site.get(path).await;
         assert_eq!(page.status, 200, "{path}: {}", page.body);
         let said = words(&page.body);
-        assert!(said.contains("The database is damaged"), "{path}: {said}");
+        assert!(
+            said.contains("The database cannot be written: it is damaged."),
+            "{path}: {said}"
+        );
         for calm in [
             "All was delivered",
             "Nothing was told",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sqlx::Connection;
+use sqlx::SqliteConnection;
 use whmcs_stock_monitor::domain::alerting::state::SeriesState;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::catalogue::Level;
@@ -158,6 +160,34 @@ async fn an_alert_is_taken_on_and_given_back_in_its_row() {
         Vec::<String>::new()
     );
     assert_eq!(open(&site.get("/alerts?care=nobody").await.body).len(), 4);
+}
+
+#[tokio::test]
+async fn a_form_hears_that_the_database_is_busy_and_that_nothing_was_recorded() {
+    let site = shop().await;
+    let page = site.get("/alerts?severity=out").await.body;
+    let fields = with(
+        form(&page, "/do/ack", "value=\"default/1/-\""),
+        &[("by", "Ann"), ("note", "ordered")],
+    );
+    let url = format!("sqlite://{}", site.folder.path().join("stock.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    let answer = site.send("/do/ack", &fields).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    let said = words(&answer.body);
+    assert!(
+        said.contains("Nothing was recorded: the database is busy"),
+        "{said}"
+    );
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let page = site.get("/alerts?severity=out").await.body;
+    assert!(words(&page).contains("Nobody has taken it on"), "{page}");
+    let fields = with(
+        form(&page, "/do/ack", "value=\"default/1/-\""),
+        &[("by", "Ann"), ("note", "ordered")],
+    );
+    assert_eq!(site.send("/do/ack", &fields).await.status, 303, "it goes on");
 }
 
 #[tokio::test]

@@ -278,9 +278,19 @@ async fn names_of_any_kind_stay_names() {
 
 #[tokio::test]
 async fn nothing_one_and_ten_thousand_products_each_make_a_page() {
-    let site = crate::harness::site(settings(None), vec![("default", memory(Vec::new()))]).await;
+    let site = crate::harness::site(settings(None), vec![("default", Arc::default())]).await;
     let empty = asked(&site, "/").await;
     assert!(empty.contains("Nothing is known yet") && empty.contains("The first accepted poll"));
+    let mut read = Memory::default();
+    read.source.last_accepted_at = Some(minute(10));
+    site.view.publish("default", Arc::new(read), accepted());
+    let empty = asked(&site, "/").await;
+    assert!(
+        empty.contains("<h1>The shop answers and shows no product</h1>")
+            && empty.contains("the API role allows"),
+        "{empty}"
+    );
+    assert!(!empty.contains("The first accepted poll"), "{empty}");
     for count in [1, ROWS, ROWS + 1, 10_000] {
         let products = (1..=i64::try_from(count).unwrap())
             .map(|id| product(id, &format!("P{id:05}"), series(Level::Known(10_000 - id))));
@@ -364,7 +374,12 @@ async fn the_page_says_whether_its_figures_can_be_trusted() {
     );
     site.view.publish("a", recent(), failed(11));
     let old = asked(&site, "/").await;
-    assert_eq!(trust(&old), "bad: All figures are old");
+    assert_eq!(trust(&old), "bad: The last poll of every shop failed");
+    assert!(
+        !old.contains("oldest read")
+            && old.contains("the oldest figures of 2 shops are from <time class=\"at\""),
+        "{old}"
+    );
     assert!(old.contains("<h1>Nothing was low when last read</h1>"), "{old}");
     // Accepted once, and then nothing more came.
     site.view.publish("a", recent(), accepted());

@@ -76,7 +76,8 @@ struct Page {
 struct Tile {
     key: &'static str,
     title: &'static str,
-    count: usize,
+    /// `None` where the database does not tell it.
+    count: Option<usize>,
     link: String,
     is_chosen: bool,
 }
@@ -206,7 +207,7 @@ fn shown(
         missing,
         verdict,
         is_calm,
-        tiles: tiles(&all, wanted, address),
+        tiles: tiles(&all, wanted, missing.is_none(), address),
         shops: shops
             .map(|shop| (shop.name.to_string(), chosen == Some(&shop.name)))
             .collect(),
@@ -263,7 +264,7 @@ fn verdict(all: &[OpenAlert], seen: &Seen) -> (String, bool) {
     }
 }
 
-fn tiles(all: &[OpenAlert], wanted: &Wanted<'_>, address: &Address) -> Vec<Tile> {
+fn tiles(all: &[OpenAlert], wanted: &Wanted<'_>, is_told: bool, address: &Address) -> Vec<Tile> {
     let base = address.with("page", None);
     let tile = |name: &'static str, (key, title), is_chosen: bool, count| Tile {
         key,
@@ -280,10 +281,10 @@ fn tiles(all: &[OpenAlert], wanted: &Wanted<'_>, address: &Address) -> Vec<Tile>
     let by_severity = severities.into_iter().map(|(severity, title)| {
         let count = all.iter().filter(|open| open.alert.severity == severity).count();
         let is_chosen = wanted.severity == Some(severity);
-        tile("severity", (severity.as_str(), title), is_chosen, count)
+        tile("severity", (severity.as_str(), title), is_chosen, Some(count))
     });
     let by_care = Care::ALL.into_iter().map(|care| {
-        let count = all.iter().filter(|open| care.is_of(open)).count();
+        let count = is_told.then(|| all.iter().filter(|open| care.is_of(open)).count());
         tile(
             "care",
             (care.key(), care.title()),

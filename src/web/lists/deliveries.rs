@@ -32,6 +32,7 @@ use crate::web::lists::turning::ROWS;
 use crate::web::lists::turning::Turn;
 use crate::web::params::Params;
 use crate::web::posted::Posted;
+use crate::web::problem;
 use crate::web::problem::Problem;
 use crate::web::show::Ago;
 use crate::web::show::At;
@@ -245,7 +246,7 @@ fn not_recorded(error: StoreError) -> Problem {
     tracing::error!(%error, "Dead letters could not be made due again.");
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "Nothing is sent again: the database cannot be written now. Try again; the monitor's log says why.",
+        format!("Nothing is sent again. {}", problem::not_recorded(&error)),
     )
 }
 

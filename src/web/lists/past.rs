@@ -44,7 +44,11 @@ pub fn row(event: &RecordedEvent, seen: &Seen, now: Timestamp) -> Row {
         link: product.map(|id| addresses::product(&event.instance, id, event.combination.as_deref())),
         choice,
         instance: (several && !is_pool).then(|| event.instance.clone()),
-        from: event.severity_from.map_or("–", words::label),
+        from: if event.is_first_figure() {
+            "UNKNOWN"
+        } else {
+            event.severity_from.map_or("–", words::label)
+        },
         to: event.severity_to.map_or("–", words::label),
         key: event.severity_to.map_or("unknown", |to| to.as_str()),
         level: words::left(event.level),

@@ -21,13 +21,18 @@ pub async fn read<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Resu
     };
     answer.map_err(|error| {
         tracing::error!(%error, "The database could not be read for a page.");
-        match error.kind() {
-            ErrorKind::Transient => "The database is locked by another process.",
-            ErrorKind::Degraded => "The database cannot be read: its disk is failing or full.",
-            ErrorKind::Fatal => "The database is damaged, or its file was deleted or replaced.",
-            ErrorKind::Other => "The database cannot be read.",
-        }
+        why(&error)
     })
+}
+
+/// What a failure means for a page.
+pub fn why(error: &StoreError) -> Unread {
+    match error.kind() {
+        ErrorKind::Transient => "The database is locked by another process.",
+        ErrorKind::Degraded => "The database cannot be read: its disk is failing or full.",
+        ErrorKind::Fatal => "The database is damaged, or its file was deleted or replaced.",
+        ErrorKind::Other => "The database cannot be read.",
+    }
 }
 
 /// Keeps the first reason why something is missing, and goes on without it.

@@ -145,15 +145,17 @@ pub async fn page(State(app): State<AppState>, asker: Asker, params: Params) -> 
         "Sources".to_owned(),
         &params,
     );
-    let (verdict, is_calm) = verdict(&seen);
+    let frame = frame.await;
+    let is_recording = frame.is_recording();
+    let (verdict, is_calm) = verdict(&seen, is_recording);
     let shops = seen.instances.iter().enumerate();
     let sources = shops.map(|(place, shop)| {
         let looks = days.get(place).map_or(&[][..], Vec::as_slice);
         let is_chosen = chosen.is_some_and(|chosen| chosen.name == shop.name);
-        source(shop, looks, (place, is_chosen), now)
+        source(shop, looks, (place, is_chosen), is_recording, now)
     });
     frame::html(&Page {
-        frame: frame.await,
+        frame,
         missing,
         verdict,
         is_calm,
@@ -210,7 +212,19 @@ async fn polls(reader: &Reader, shop: Option<&str>, before: Option<PollId>) -> R
 }
 
 /// The page in a few words.
-fn verdict(seen: &Seen) -> (String, bool) {
+fn verdict(seen: &Seen, is_recording: bool) -> (String, bool) {
+    let (words, is_calm) = reading(seen);
+    if is_recording {
+        (words, is_calm)
+    } else {
+        (
+            format!("{words} when last recorded: nothing is recorded now"),
+            false,
+        )
+    }
+}
+
+fn reading(seen: &Seen) -> (String, bool) {
     let all = seen.instances.len();
     let (up, waiting) = seen
         .instances
@@ -231,10 +245,17 @@ fn verdict(seen: &Seen) -> (String, bool) {
     }
 }
 
-fn source(shop: &Instance, looks: &[Look], (place, is_chosen): (usize, bool), now: Timestamp) -> Source {
+fn source(
+    shop: &Instance,
+    looks: &[Look],
+    (place, is_chosen): (usize, bool),
+    is_recording: bool,
+    now: Timestamp,
+) -> Source {
     let remembered = &shop.memory.source;
     let (status, key) = match shop.last_poll.as_ref().map(|poll| poll.outcome) {
         None => ("Not asked yet", "waiting"),
+        Some(_) if !is_recording => ("Nothing is recorded", "down"),
         Some(Outcome::Accepted) => ("Reading", "up"),
         Some(Outcome::Suspect) => ("Not believed", "down"),
         Some(Outcome::Failed(_)) => ("Failing", "down"),
