@@ -109,7 +109,7 @@ pub fn grouped(number: impl fmt::Display) -> String {
     }
     let mut said = text[..text.len() - digits.len()].to_owned();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             said.push(',');
         }
         said.push(digit);
