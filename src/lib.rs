@@ -320,6 +320,7 @@ pub mod web {
         pub mod order;
     }
     pub mod overview;
+    pub mod show;
     pub mod pools;
     pub mod fold;
     pub mod filters;
@@ -328,8 +329,8 @@ pub mod web {
     pub mod brief;
     pub mod kept;
     pub mod state;
-    pub mod show;
     pub mod trust;
+    pub mod reading;
     pub mod frame;
     pub mod posted;
     pub mod addresses;
@@ -371,7 +372,6 @@ pub mod web {
     pub mod product_head;
     pub mod product;
     pub mod lists {
-        pub mod reading;
         pub mod turning;
         pub mod reasons;
         pub mod deliveries;

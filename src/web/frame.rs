@@ -17,10 +17,10 @@ use crate::web::asker::Asker;
 use crate::web::asker::Proof;
 use crate::web::assets;
 use crate::web::forms::Forms;
-use crate::web::lists::reading;
-use crate::web::lists::reading::Unread;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
+use crate::web::reading;
+use crate::web::reading::Unread;
 use crate::web::show::At;
 use crate::web::state::AppState;
 

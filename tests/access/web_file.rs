@@ -55,6 +55,8 @@ fn home(file: &str) -> Home {
         ("WHMCS_API_SECRET", "a-secret"),
         ("WEB_CONFIG_FILE", "config/web.yml"),
         ("HTTP_READ_USERS", "ben"),
+        // What is not yet in force is tried again and again.
+        ("HTTP_MAX_TRIES", "0"),
     ]);
     home.write("config/web.yml", file);
     home
@@ -311,7 +313,7 @@ fn what_is_strange_about_credentials_is_a_warning() {
     assert_eq!(ended.code, 0, "{ended:?}");
     for said in [
         "HTTP_TOKEN is not set, and all who have credentials only look",
-        "HTTP_READ_USERS (.env line 2) names somebody who is no user of the WEB_CONFIG_FILE",
+        "HTTP_READ_USERS (.env line 3) names somebody who is no user of the WEB_CONFIG_FILE",
         "has a cost below 10",
     ] {
         assert!(ended.err.contains(said), "{said}: {ended:?}");

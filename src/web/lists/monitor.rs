@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::observe::process::Process;
 use crate::store::db::Store;
-use crate::web::lists::reading::Unread;
-use crate::web::lists::reading::read;
+use crate::web::reading::Unread;
+use crate::web::reading::read;
 use crate::web::show::Ago;
 
 /// Less room than this on the database's disk is worth a word.

@@ -29,14 +29,14 @@ use crate::web::frame;
 use crate::web::frame::Frame;
 use crate::web::frame::Here;
 use crate::web::frame::NOTICE;
-use crate::web::lists::reading::Unread;
-use crate::web::lists::reading::kept;
-use crate::web::lists::reading::read;
 use crate::web::lists::turning::Address;
 use crate::web::lists::turning::Turn;
 use crate::web::params::Params;
 use crate::web::pools;
 use crate::web::problem::Problem;
+use crate::web::reading::Unread;
+use crate::web::reading::kept;
+use crate::web::reading::read;
 use crate::web::state::AppState;
 
 const PATH: &str = "/pools";
