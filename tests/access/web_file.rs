@@ -323,7 +323,7 @@ fn what_is_strange_about_credentials_is_a_warning() {
     assert!(
         ended
             .err
-            .contains("HTTP_READ_TOKEN (.env line 1) is the same as HTTP_TOKEN"),
+            .contains("HTTP_READ_TOKEN (.env line 2) is the same as HTTP_TOKEN"),
         "{ended:?}"
     );
     let shown = home.run(&["config", "show"]).out;
