@@ -136,7 +136,7 @@ async fn an_alert_says_what_it_is_about_and_fires_until_more_is_said() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     alert_id: default/42/-
     days_of_cover: 1.3
-    description: 0 left, was 3; told before: low; Dedicated · product 42; low ≤ 5, critical ≤ 1 (global); lasts about 1 day at the present rate
+    description: 0 left, was 3; told before: low; Dedicated · product 42; low ≤ 5, critical ≤ 1 (global)
     group: Dedicated
     level: 0
     previous_level: 3
