@@ -120,6 +120,7 @@ pub mod store {
     mod files;
     pub mod place;
     mod schema;
+    mod watched;
     pub mod reader;
     pub mod db;
     mod differences;
