@@ -3,6 +3,7 @@
 //! The modules stand in reading order: a file uses only what stands above it (`tests/architecture.rs` holds that).
 
 pub mod domain {
+    pub mod nameless;
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
