@@ -308,6 +308,7 @@ pub mod web {
     pub mod assets;
     pub mod problem;
     pub mod asker;
+    pub mod zone;
     pub mod forms;
     pub mod places;
     pub mod crowd;
