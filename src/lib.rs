@@ -121,6 +121,7 @@ pub mod store {
     pub mod place;
     mod schema;
     pub mod reader;
+    pub mod changes;
     pub mod db;
     mod differences;
     mod rows;
