@@ -10,6 +10,11 @@ use crate::cli::status::text::wrapped;
 const GAP: usize = 2;
 /// Names take so much where there is no room for all of them, before a column goes.
 const NAME: usize = 18;
+/// Names under a row get no more than that of their own.
+const UNDER: usize = 40;
+/// Severities of two words stand in two lines where less than that is there.
+const NARROW: usize = 72;
+const SEVERITY: usize = 10;
 /// Lines that a name, and a note, may take.
 const NAME_LINES: usize = 3;
 const NOTE_LINES: usize = 4;
@@ -95,10 +100,7 @@ impl Column {
             Self::Lasts => row.lasts.clone(),
             Self::Since => row.since.clone(),
             Self::Read => row.read.clone(),
-            Self::Note => {
-                let notes: Vec<&str> = row.notes.iter().map(|(note, _)| note.as_str()).collect();
-                notes.join("; ")
-            }
+            Self::Note => row.note(),
         }
     }
 
@@ -108,7 +110,7 @@ impl Column {
             Self::Lasts if row.soon => Paint::Strong,
             Self::Name if !row.is_under && row.place.is_urgent() => Paint::Strong,
             Self::Name | Self::Lasts | Self::Shop => Paint::Plain,
-            Self::Note if row.notes.iter().any(|(_, overdue)| *overdue) => Paint::Strong,
+            Self::Note if row.is_overdue() => Paint::Strong,
             Self::Number
             | Self::Low
             | Self::Critical
@@ -134,7 +136,12 @@ impl Table {
     #[must_use]
     pub fn fitted(rows: &[Row], within: Option<usize>) -> Self {
         let natural = |column: Column| {
-            let cells = rows.iter().map(|row| width(&column.of(row)));
+            let cells = rows.iter().map(|row| {
+                let wide = width(&column.of(row));
+                // Names of what stands under a row go on in a further line before others lose their columns.
+                let goes_on = within.is_some() && row.is_under && column == Column::Name;
+                if goes_on { wide.min(UNDER) } else { wide }
+            });
             let widest = cells.max().unwrap_or_default();
             // What no row has is no column.
             (widest > 0).then(|| (column, widest.max(width(column.title()))))
@@ -158,7 +165,14 @@ impl Table {
         let whole = wide(self, Column::Name).unwrap_or_default();
         let note = wide(self, Column::Note);
         self.columns.retain(|(column, _)| *column != Column::Note);
-        let wanted = whole.min(NAME.max(within * 2 / 5));
+        let severity = self
+            .columns
+            .iter_mut()
+            .find(|(column, _)| *column == Column::Severity);
+        if let Some((_, width)) = severity.filter(|_| within < NARROW) {
+            *width = SEVERITY.min(*width);
+        }
+        let wanted = whole.min(NAME.max(within / 3));
         for least in LEAST {
             if self.taken(wanted) <= within {
                 break;
@@ -261,16 +275,18 @@ impl Table {
             .iter()
             .take_while(|(column, _)| *column != Column::Name);
         let begins: usize = before.map(|(_, width)| width + GAP).sum();
-        let indent = begins.min(within / 3) + if row.is_under { 2 } else { 0 };
-        let mut all = Vec::new();
-        for (note, overdue) in &row.notes {
-            for text in wrapped(note, within.saturating_sub(indent), NOTE_LINES) {
-                let mut line = Line::of(" ".repeat(indent), Paint::Plain);
-                let paint = if *overdue { Paint::Strong } else { Paint::Quiet };
-                line.add(text, paint);
-                all.push(line.within(within));
-            }
-        }
-        all
+        let indent = begins.min(within / 2) + if row.is_under { 2 } else { 0 };
+        let paint = if row.is_overdue() {
+            Paint::Strong
+        } else {
+            Paint::Quiet
+        };
+        let texts = wrapped(&row.note(), within.saturating_sub(indent), NOTE_LINES).into_iter();
+        let line = |text| {
+            let mut line = Line::of(" ".repeat(indent), Paint::Plain);
+            line.add(text, paint);
+            line.within(within)
+        };
+        texts.map(line).collect()
     }
 }

@@ -33,6 +33,8 @@ use crate::web::trust::Trust;
 const ENDLESS: usize = usize::MAX / 2;
 /// The most lines of one trouble.
 const TROUBLE: usize = 6;
+/// How much of a name is shown of what runs out next.
+const NEXT: usize = 40;
 /// Between two things in a line.
 const DOT: &str = " · ";
 
@@ -110,7 +112,8 @@ impl Heading<'_> {
             } else {
                 Paint::Plain
             };
-            let said = format!("{name}{more} {} ({} left)", one.lasts.about, grouped(one.left));
+            let name = text::cut(&format!("{name}{more}"), NEXT);
+            let said = format!("{name} {} ({} left)", one.lasts.about, grouped(one.left));
             pieces.push((said, paint));
         }
         if pieces.is_empty() {
@@ -214,22 +217,27 @@ impl Heading<'_> {
         self.flowing("", &pieces)
     }
 
-    /// The pieces one after the other, in as many lines as they take; none is broken where it fits into a line.
+    /// The pieces one after the other, in as many lines as they take, those after the first under its first piece; none
+    /// is broken.
     fn flowing(&self, lead: &str, pieces: &[(String, Paint)]) -> Vec<Line> {
         let within = self.within.unwrap_or(ENDLESS);
-        let mut lines = vec![Line::of(lead, Paint::Quiet)];
-        let mut is_first = true;
+        let room = within.saturating_sub(width(lead));
+        let mut lines: Vec<Line> = Vec::new();
         for (piece, paint) in pieces {
-            let Some(line) = lines.last_mut() else { break };
-            let dot = if is_first { "" } else { DOT };
-            let taken = if is_first { width(lead) } else { line.width() };
-            if !is_first && taken + width(dot) + width(piece) > within {
-                lines.push(Line::of(text::cut(piece, within), *paint));
-            } else {
-                line.add(dot, Paint::Quiet);
-                line.add(piece, *paint);
+            let piece = text::cut(piece, room);
+            match lines.last_mut() {
+                Some(line) if line.width() + width(DOT) + width(&piece) <= within => {
+                    line.add(DOT, Paint::Quiet);
+                    line.add(piece, *paint);
+                }
+                Some(_) | None => {
+                    let blanks = " ".repeat(width(lead));
+                    let lead = if lines.is_empty() { lead } else { &blanks };
+                    let mut line = Line::of(lead, Paint::Quiet);
+                    line.add(piece, *paint);
+                    lines.push(line);
+                }
             }
-            is_first = false;
         }
         lines.into_iter().map(|line| line.within(within)).collect()
     }

@@ -44,6 +44,27 @@ pub struct Row {
     pub notes: Vec<(String, bool)>,
 }
 
+impl Row {
+    /// All notes in one text.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let mut all = String::new();
+        for (note, _) in &self.notes {
+            if !all.is_empty() {
+                all.push_str(if all.ends_with('.') { " " } else { "; " });
+            }
+            all.push_str(note);
+        }
+        all
+    }
+
+    /// Whether something of it is overdue.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        self.notes.iter().any(|(_, overdue)| *overdue)
+    }
+}
+
 /// What rows are made from.
 struct Making<'a> {
     glance: &'a Glance,
@@ -239,17 +260,7 @@ impl<'a> Making<'a> {
     }
 
     fn under(&self, line: rows::Line<'_>) -> Row {
-        let names = line.names.iter().map(|link| {
-            let product = link
-                .product
-                .map(|name| named(name.name, name.number, (false, false)));
-            let parts = [product, link.combination.map(text::shown)];
-            parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-        });
-        let mut name = names.collect::<Vec<_>>().join(", ");
-        if line.more > 0 {
-            name.push_str(&format!(" and {} more", grouped(line.more)));
-        }
+        let name = named_under(&line);
         let limit = line.limit.map(|limit| (text::shown(&limit.to_string()), false));
         let why = line.why.map(|why| (why.to_owned(), false));
         Row {
@@ -302,6 +313,36 @@ fn named(name: &str, number: i64, (retired, hidden): (bool, bool)) -> String {
         }
     }
     shown
+}
+
+/// What the line under a row is about. Many combinations of a product under its pool are one of another only by their
+/// labels: they are counted.
+fn named_under(line: &rows::Line<'_>) -> String {
+    let count = line.names.len() + line.more;
+    let product = line.names.first().and_then(|link| link.product);
+    let product = product.map(|name| named(name.name, name.number, (false, false)));
+    if let Some(product) = product.as_ref().filter(|_| count > 1) {
+        return format!("{product} · {} combinations", grouped(count));
+    }
+    let labels = line.names.iter().filter_map(|link| link.combination);
+    let labels: Vec<String> = labels.map(text::shown).collect();
+    let labels = Some(labels.join("; ")).filter(|labels| !labels.is_empty());
+    let mut name = [product, labels]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" · ");
+    if line.more > 0 {
+        name.push_str(&format!(" and {} more", grouped(line.more)));
+    }
+    name
+}
+
+/// At most so many rows under the first; how many there are besides is said.
+pub fn shorten(group: &mut Vec<Row>, most: usize) {
+    let left = group.len().saturating_sub(1 + most);
+    group.truncate(1 + most);
+    more(group, left);
 }
 
 fn more(rows: &mut [Row], more: usize) {

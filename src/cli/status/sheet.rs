@@ -110,7 +110,9 @@ impl Body {
 
     fn grouped(all: impl Iterator<Item = Vec<Row>>, total: usize, limit: Limit, most: usize) -> Self {
         let mut rows: Vec<Vec<Row>> = Vec::new();
-        for group in all.take(most) {
+        for mut group in all.take(most) {
+            // On a screen there is to be room for others too.
+            rows::shorten(&mut group, (most / 4).max(2));
             let is_urgent = group.iter().any(|row| row.place.is_urgent() || row.soon);
             let is_enough = match limit {
                 Limit::Sensible => !is_urgent && rows.len() >= READ,
