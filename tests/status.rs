@@ -109,12 +109,91 @@ fn shown(rows: &[Row], within: Option<usize>) -> String {
 #[test]
 fn the_table_fits_each_width_and_drops_what_matters_least_first() {
     let rows = sample();
-    insta::assert_snapshot!(shown(&rows, Some(40)), @"");
-    insta::assert_snapshot!(shown(&rows, Some(60)), @"");
-    insta::assert_snapshot!(shown(&rows, Some(80)), @"");
-    insta::assert_snapshot!(shown(&rows, Some(120)), @"");
-    insta::assert_snapshot!(shown(&rows, Some(200)), @"");
-    insta::assert_snapshot!(shown(&rows, None), @"");
+    insta::assert_snapshot!(shown(&rows, Some(40)), @r"
+     LEFT  SEVERITY    PRODUCT
+        0  Out         pool 64 GB DIMM kits
+                       holds back DS-64,
+                       DS-128, DS-256;
+                       overdue since 12
+                       December: 20
+                       ordered, PO 881
+                       (Ann)
+        0  Out         └ DS-64 · RAM: 64 GB
+    1,739  Critical    專用伺服器 高記憶體
+                       版本 二
+    1,739  Low         GPU 👩‍💻🚀 edition
+        ?  Unknown     [31mred ]0;title 2J
+    1,739  OK          gnp.exe DS-64 תל אביב
+    1,739  Not         Zé́́rowidth
+           controlled
+    1,739  Not         Donaudampfschifffahr…
+           alerted
+    ");
+    insta::assert_snapshot!(shown(&rows, Some(60)), @r"
+     LEFT  SEVERITY    PRODUCT                     LASTS
+        0  Out         pool 64 GB DIMM kits        about 10 days
+                       holds back DS-64, DS-128, DS-256; overdue
+                       since 12 December: 20 ordered, PO 881
+                       (Ann)
+        0  Out         └ DS-64 · RAM: 64 GB        about 10 days
+    1,739  Critical    專用伺服器 高記憶體 版本    about 10 days
+                       二
+    1,739  Low         GPU 👩‍💻🚀 edition            about 10 days
+        ?  Unknown     [31mred ]0;title 2J         about 10 days
+    1,739  OK          gnp.exe DS-64 תל אביב       about 10 days
+    1,739  Not         Zé́́rowidth                   about 10 days
+           controlled
+    1,739  Not         Donaudampfschifffahrtsele…  about 10 days
+           alerted
+    ");
+    insta::assert_snapshot!(shown(&rows, Some(80)), @r"
+     LEFT  SEVERITY        PRODUCT                      SHOP      LOW  LASTS
+        0  Out             pool 64 GB DIMM kits         eu-north    5  about 10 days
+                           holds back DS-64, DS-128, DS-256; overdue since 12
+                           December: 20 ordered, PO 881 (Ann)
+        0  Out             └ DS-64 · RAM: 64 GB         eu-north    5  about 10 days
+    1,739  Critical        專用伺服器 高記憶體 版本 二  eu-north    5  about 10 days
+    1,739  Low             GPU 👩‍💻🚀 edition             eu-north    5  about 10 days
+        ?  Unknown         [31mred ]0;title 2J          eu-north    5  about 10 days
+    1,739  OK              gnp.exe DS-64 תל אביב        eu-north    5  about 10 days
+    1,739  Not controlled  Zé́́rowidth                    eu-north    5  about 10 days
+    1,739  Not alerted     Donaudampfschifffahrtselek…  eu-north    5  about 10 days
+    ");
+    insta::assert_snapshot!(shown(&rows, Some(120)), @r"
+     LEFT  SEVERITY        PRODUCT                                    ID  SHOP      LOW  CRITICAL  LASTS          SINCE
+        0  Out             pool 64 GB DIMM kits                       64  eu-north    5         2  about 10 days  2 days ago
+                           holds back DS-64, DS-128, DS-256; overdue since 12 December: 20 ordered, PO 881 (Ann)
+        0  Out             └ DS-64 · RAM: 64 GB                       64  eu-north    5         2  about 10 days  2 days ago
+    1,739  Critical        專用伺服器 高記憶體 版本 二                64  eu-north    5         2  about 10 days  2 days ago
+    1,739  Low             GPU 👩‍💻🚀 edition                           64  eu-north    5         2  about 10 days  2 days ago
+        ?  Unknown         [31mred ]0;title 2J                        64  eu-north    5         2  about 10 days  2 days ago
+    1,739  OK              gnp.exe DS-64 תל אביב                      64  eu-north    5         2  about 10 days  2 days ago
+    1,739  Not controlled  Zé́́rowidth                                  64  eu-north    5         2  about 10 days  2 days ago
+    1,739  Not alerted     Donaudampfschifffahrtselektrizitätenhaup…  64  eu-north    5         2  about 10 days  2 days ago
+    ");
+    insta::assert_snapshot!(shown(&rows, Some(200)), @r"
+     LEFT  SEVERITY        PRODUCT                                                                           ID  SHOP      LOW  CRITICAL  FROM    LASTS          SINCE       READ
+        0  Out             pool 64 GB DIMM kits                                                              64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+                           holds back DS-64, DS-128, DS-256; overdue since 12 December: 20 ordered, PO 881 (Ann)
+        0  Out             └ DS-64 · RAM: 64 GB                                                              64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Critical        專用伺服器 高記憶體 版本 二                                                       64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Low             GPU 👩‍💻🚀 edition                                                                  64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+        ?  Unknown         [31mred ]0;title 2J                                                               64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  OK              gnp.exe DS-64 תל אביב                                                             64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Not controlled  Zé́́rowidth                                                                         64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Not alerted     Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft  64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    ");
+    insta::assert_snapshot!(shown(&rows, None), @r"
+     LEFT  SEVERITY        PRODUCT                                                                           ID  SHOP      LOW  CRITICAL  FROM    LASTS          SINCE       READ       NOTE
+        0  Out             pool 64 GB DIMM kits                                                              64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago  holds back DS-64, DS-128, DS-256; overdue since 12 December: 20 ordered, PO 881 (Ann)
+        0  Out             └ DS-64 · RAM: 64 GB                                                              64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Critical        專用伺服器 高記憶體 版本 二                                                       64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Low             GPU 👩‍💻🚀 edition                                                                  64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+        ?  Unknown         [31mred ]0;title 2J                                                               64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  OK              gnp.exe DS-64 תל אביב                                                             64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Not controlled  Zé́́rowidth                                                                         64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    1,739  Not alerted     Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft  64  eu-north    5         2  global  about 10 days  2 days ago  3 min ago
+    ");
 }
 
 proptest! {

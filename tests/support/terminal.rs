@@ -105,7 +105,13 @@ impl Terminal {
         let written = self.written();
         let (all, _) = written.rsplit_once(END)?;
         let (_, drawn) = all.rsplit_once(BEGIN)?;
-        Some(drawn.split("\r\n").map(str::to_owned).collect())
+        // The terminal itself puts a \r before each \n, too.
+        Some(
+            drawn
+                .split("\r\n")
+                .map(|line| line.trim_end_matches('\r').to_owned())
+                .collect(),
+        )
     }
 
     /// The same without colours.

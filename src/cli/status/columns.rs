@@ -17,7 +17,7 @@ const NARROW: usize = 72;
 const SEVERITY: usize = 10;
 /// Lines that a name, and a note, may take.
 const NAME_LINES: usize = 3;
-const NOTE_LINES: usize = 4;
+const NOTE_LINES: usize = 6;
 /// Notes stand beside where there is so much room, else below.
 const NOTE: usize = 44;
 /// What goes where there is not enough room, the least first.

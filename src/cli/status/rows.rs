@@ -12,6 +12,7 @@ use crate::web::index;
 use crate::web::overview::Group;
 use crate::web::overview::age;
 use crate::web::pools;
+use crate::web::pools::Limits;
 use crate::web::rows;
 use crate::web::rows::Aside;
 use crate::web::rows::Pasts;
@@ -45,6 +46,32 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row of which not more is said.
+    #[must_use]
+    pub fn new(place: Group, level: String, name: String, limits: Option<Limits<'_>>) -> Self {
+        let limits = limits.map(|limits| {
+            let origin = text::shown(limits.origin);
+            (grouped(limits.low), grouped(limits.critical), origin)
+        });
+        let (low, critical, origin) = limits.unwrap_or_default();
+        Self {
+            place,
+            level,
+            name,
+            is_under: false,
+            number: None,
+            shop: String::new(),
+            low,
+            critical,
+            origin,
+            lasts: String::new(),
+            soon: false,
+            since: String::new(),
+            read: String::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// All notes in one text.
     #[must_use]
     pub fn note(&self) -> String {
@@ -185,26 +212,12 @@ impl<'a> Making<'a> {
             .map_or_else(String::new, |used| format!(", {} in use", grouped(used)));
         notes.push((format!("of {}{used}", grouped(pool.capacity)), false));
         notes.extend(self.people(pool.people));
-        let limits = pool.limits;
+        let name = format!("pool {}", show::name(&text::shown(pool.name), 0));
         Row {
-            place: pool.group,
-            level: pool.level,
-            name: format!("pool {}", show::name(&text::shown(pool.name), 0)),
-            is_under: false,
-            number: None,
-            shop: String::new(),
-            low: limits
-                .as_ref()
-                .map_or_else(String::new, |limits| grouped(limits.low)),
-            critical: limits
-                .as_ref()
-                .map_or_else(String::new, |limits| grouped(limits.critical)),
-            origin: limits.map_or_else(String::new, |limits| text::shown(limits.origin)),
             lasts: pool.lasts.unwrap_or_default(),
-            soon: false,
             since: pool.since.map(|when| when.age).unwrap_or_default(),
-            read: String::new(),
             notes,
+            ..Row::new(pool.group, pool.level, name, pool.limits)
         }
     }
 
@@ -236,26 +249,13 @@ impl<'a> Making<'a> {
         }));
         notes.extend(self.people(stand.people));
         let ago = |ago: Option<Ago>| ago.map_or_else(String::new, |Ago { at, now }| age(at, now));
-        let limits = stand.limits;
         Row {
-            place: stand.place,
-            level: stand.level,
-            name,
-            is_under: false,
-            number: None,
-            shop: String::new(),
-            low: limits
-                .as_ref()
-                .map_or_else(String::new, |limits| grouped(limits.low)),
-            critical: limits
-                .as_ref()
-                .map_or_else(String::new, |limits| grouped(limits.critical)),
-            origin: limits.map_or_else(String::new, |limits| text::shown(limits.origin)),
             soon: stand.lasts.as_ref().is_some_and(|lasts| lasts.soon),
             lasts: stand.lasts.map(|lasts| lasts.about).unwrap_or_default(),
             since: ago(stand.since),
             read: ago(stand.read),
             notes,
+            ..Row::new(stand.place, stand.level, name, stand.limits)
         }
     }
 
@@ -263,25 +263,11 @@ impl<'a> Making<'a> {
         let name = named_under(&line);
         let limit = line.limit.map(|limit| (text::shown(&limit.to_string()), false));
         let why = line.why.map(|why| (why.to_owned(), false));
+        let people = self.people(line.people);
         Row {
-            place: line.place,
-            level: line.level,
-            name,
             is_under: true,
-            number: None,
-            shop: String::new(),
-            low: String::new(),
-            critical: String::new(),
-            origin: String::new(),
-            lasts: String::new(),
-            soon: false,
-            since: String::new(),
-            read: String::new(),
-            notes: limit
-                .into_iter()
-                .chain(why)
-                .chain(self.people(line.people))
-                .collect(),
+            notes: limit.into_iter().chain(why).chain(people).collect(),
+            ..Row::new(line.place, line.level, name, None)
         }
     }
 
