@@ -272,8 +272,18 @@ async fn tell_all(mut shows: Shows, story: Arc<Mutex<Story>>, shop: ShopHandle, 
 
 /// The next step of the story, printed.
 fn tell(story: &mut Story, shop: &ShopHandle) {
+    let garbled = |shop: &Shop| -> Option<String> {
+        let product = shop.products().find(|product| product.garbled)?;
+        Some(Name::new(&product.name).shown().to_owned())
+    };
     let before = mishap(story.steps());
+    let unread = garbled(&shop.lock());
     let changes = story.step(&mut shop.lock());
+    match (unread, garbled(&shop.lock())) {
+        (None, Some(name)) => print(&format!("shop     {name}: WHMCS tells no number for its stock")),
+        (Some(name), None) => print(&format!("shop     {name}: its stock can be read again")),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
     for change in changes {
         let name = Name::new(&change.name);
         print(&format!(

@@ -15,6 +15,8 @@ const PLENTY: i64 = 10;
 const LIVELY: u64 = 240;
 /// What a full shelf holds at least.
 const SHELF: i64 = 8;
+/// So many services more than usual are many.
+const MANY: i64 = 30;
 /// With so few left the owner orders.
 const FEW: i64 = 3;
 
@@ -92,7 +94,9 @@ impl Customers {
             self.buy(shop, &usual, calm);
         }
         if !calm {
-            if self.random.once_in(pace.trade) {
+            // The more there are who bought, the more give back.
+            let often = if usual.grown_by(shop) > MANY { 2 } else { 1 };
+            if self.random.once_in(pace.trade / often) {
                 self.give_back(shop, &usual);
             }
             self.return_parts(shop, &usual, &pace);
@@ -155,9 +159,12 @@ impl Customers {
         let Some(chosen) = self.random.one_of(&grown) else {
             return;
         };
+        // Parts come back several at a time.
+        let keeps = |picks: &Picks| self.parts.is_some_and(|parts| picks.contains(&parts.of));
         let all: Vec<&Picks> = chosen
             .services
             .iter()
+            .filter(|(picks, _)| !keeps(picks))
             .flat_map(|(picks, count)| vec![picks; usize::try_from(*count).unwrap_or_default()])
             .collect();
         let Some(picks) = self.random.one_of(&all).map(|picks| (*picks).clone()) else {
@@ -254,6 +261,12 @@ impl Usual {
 
     fn services_of(&self, product: &Product) -> i64 {
         self.services.get(&product.pid).copied().unwrap_or_default()
+    }
+
+    fn grown_by(&self, shop: &Shop) -> i64 {
+        let sold = shop.products().filter(|product| is_sold(product));
+        sold.map(|product| product.in_use() - self.services_of(product))
+            .sum()
     }
 
     fn parts_left(&self, shop: &Shop, parts: Option<Parts>) -> i64 {

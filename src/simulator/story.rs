@@ -254,7 +254,8 @@ mod tests {
                     assert!((0..=64).contains(&change.to), "seed {seed}: {change:?}");
                 }
                 pool.push(modules + KITS_LEFT - shop.in_use_of(KITS));
-                assert!((-40..=150).contains(&(in_use(&shop) - services)), "seed {seed}");
+                let more = in_use(&shop) - services;
+                assert!((-40..=150).contains(&more), "seed {seed}, step {step}: {more}");
             }
             assert!(
                 hours.iter().all(|(out, full)| *full > 0 && *out < 30),
