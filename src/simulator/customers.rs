@@ -227,9 +227,9 @@ impl Pace {
         if step <= calm_until + LIVELY {
             Self {
                 trade: 3,
-                out: 30,
-                few: 60,
-                parts: 60,
+                out: 150,
+                few: 200,
+                parts: 150,
             }
         } else {
             Self {
