@@ -234,8 +234,8 @@ impl Pace {
         } else {
             Self {
                 trade: 15,
-                out: 240,
-                few: 400,
+                out: 900,
+                few: 700,
                 parts: 900,
             }
         }
