@@ -33,6 +33,7 @@ const WORDS: &[(&str, &[&str])] = &[
         &["id", "urgency", "name", "level", "cover", "since"],
     ),
     ("get /api/v1/alerts status", &["firing"]),
+    ("get /api/v1/alerts sort", &["started", "urgency"]),
     ("get /api/v1/polls outcome", &["accepted", "suspect", "failed"]),
     ("get /api/v1/deliveries state", &["pending", "sent", "dead"]),
 ];
