@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use whmcs_stock_monitor::web::access::CHANGES;
-use whmcs_stock_monitor::web::access::HINTS;
-use whmcs_stock_monitor::web::access::SIGN_IN;
-use whmcs_stock_monitor::web::access::SIGN_OUT;
+use whmcs_stock_monitor::web::access::paths::CHANGES;
+use whmcs_stock_monitor::web::access::paths::HINTS;
+use whmcs_stock_monitor::web::access::paths::SIGN_IN;
+use whmcs_stock_monitor::web::access::paths::SIGN_OUT;
 use whmcs_stock_monitor::web::access::credentials::Known;
 use whmcs_stock_monitor::web::access::credentials::Who;
 use whmcs_stock_monitor::web::access::sessions::Session;
