@@ -21,6 +21,7 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 
 pub mod paths;
+pub mod kinds;
 pub mod passwords;
 pub mod credentials;
 pub mod sessions;
@@ -58,6 +59,8 @@ use crate::web::state::Settings;
 const OPEN: [&str; 3] = ["/healthz", "/readyz", PUBLIC];
 /// Open, too: what a page of the sign-in needs.
 const ASSETS: &str = "/assets/";
+/// What programs ask.
+const API: &str = "/api/";
 
 /// A request as the door sees it.
 #[derive(Debug, Clone, Copy)]
@@ -195,6 +198,9 @@ impl Door {
         };
         if !asked.is_look() && ![SIGN_IN, SIGN_OUT].contains(&path) && !passed.asker.may_act() {
             return Err(Problem::new(StatusCode::FORBIDDEN, access.only_looking()));
+        }
+        if !asked.is_look() && path.starts_with(API) {
+            kinds::check(asked.headers, passed.asker.proof)?;
         }
         Ok(passed)
     }
