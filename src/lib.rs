@@ -347,6 +347,7 @@ pub mod web {
     pub mod scrape;
     pub mod health;
     pub mod stock;
+    pub mod firing;
     pub mod records;
     pub mod alerts;
     pub mod events;
