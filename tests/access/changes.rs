@@ -334,8 +334,13 @@ async fn the_same_requests_with_leave_are_taken_and_a_form_once() {
         if change.is_form() {
             let before = world.contents().await;
             let again = change.send(&world, &cookie, &form_key).await;
-            // After a sign-out there is nobody left to send it.
-            let expected = if change.path == SIGN_OUT { 401 } else { 403 };
+            let expected = match answer.status {
+                // After a sign-out there is nobody left to send it.
+                _ if change.path == SIGN_OUT => 401,
+                303 => 403,
+                // Nothing was done by it, nor is now.
+                undone => undone,
+            };
             assert_eq!(again.status, expected, "{change:?} replayed: {again:?}");
             assert_eq!(
                 world.contents().await,
