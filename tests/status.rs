@@ -115,9 +115,8 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
                        holds back DS-64,
                        DS-128, DS-256;
                        overdue since 12
-                       December: 20
-                       ordered, PO 881
-                       (Ann)
+                       December: 20 ordered,
+                       PO 881 (Ann)
         0  Out         └ DS-64 · RAM: 64 GB
     1,739  Critical    專用伺服器 高記憶體
                        版本 二
