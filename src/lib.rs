@@ -334,6 +334,7 @@ pub mod web {
     pub mod frame;
     pub mod posted;
     pub mod addresses;
+    pub mod together;
     pub mod made;
     pub mod fields;
     pub mod live;
