@@ -338,6 +338,7 @@ pub mod web {
     pub mod frame;
     pub mod posted;
     pub mod addresses;
+    pub mod together;
     pub mod made;
     pub mod fields;
     pub mod live;
