@@ -76,9 +76,12 @@ pub mod simulator {
     pub mod render;
     pub mod shop;
     pub mod samples;
+    pub mod random;
+    pub mod customers;
     pub mod story;
     pub mod past;
     pub mod faults;
+    pub mod mishap;
     pub mod api;
     pub mod http;
     pub mod delivery;
@@ -121,6 +124,7 @@ pub mod store {
     pub mod place;
     mod schema;
     pub mod reader;
+    pub mod changes;
     pub mod db;
     mod differences;
     mod rows;
@@ -344,6 +348,7 @@ pub mod web {
     pub mod scrape;
     pub mod health;
     pub mod stock;
+    pub mod firing;
     pub mod records;
     pub mod alerts;
     pub mod events;

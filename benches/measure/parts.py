@@ -81,7 +81,10 @@ class Talker(Child):
         """The next line that begins with the word; others are dropped."""
         end = time.monotonic() + timeout
         while True:
-            line = self.lines.get(timeout=max(0.001, end - time.monotonic()))
+            try:
+                line = self.lines.get(timeout=max(0.001, end - time.monotonic()))
+            except queue.Empty:
+                raise RuntimeError(f"{self.process.args[0]} did not say {word!r} within {timeout} s") from None
             if line is None:
                 raise RuntimeError(f"{self.process.args[0]} ended")
             if line[0] == word:

@@ -4,7 +4,6 @@ use axum::body;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Map;
@@ -16,6 +15,7 @@ use crate::notify::clean;
 use crate::people::when;
 use crate::people::when::Day;
 use crate::people::when::NoTime;
+use crate::web::access::kinds;
 use crate::web::problem::Problem;
 
 /// The most bytes of it.
@@ -30,10 +30,7 @@ pub struct Fields(Map<String, Value>);
 impl Fields {
     /// Reads an object of these fields; the type must be JSON, which a form of a web page elsewhere cannot send.
     pub async fn read(headers: &HeaderMap, body: Body, known: &[&str]) -> Result<Self, Problem> {
-        let kind = headers.get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
+        if !kinds::is_json(headers) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be JSON, with Content-Type: application/json.",

@@ -143,13 +143,8 @@ impl Bound {
     /// Answers until cancelled, then for at most a few seconds more what was already asked.
     pub async fn serve(self, cancel: CancellationToken) {
         let limits = self.door.limits();
-        // On loopback a proxy may ask for all.
+        // On loopback a proxy may ask for all, as one that is named does.
         let local = self.address().is_ok_and(|address| address.ip().is_loopback());
-        let each = if local {
-            limits.connections
-        } else {
-            limits.connections_each
-        };
         let (room, crowd, idle) = (
             Arc::new(Semaphore::new(limits.connections)),
             Crowd::default(),
@@ -164,6 +159,11 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, from)) => {
+                    let each = if local || self.door.access().proxies().names(from.ip()) {
+                        usize::MAX
+                    } else {
+                        limits.connections_each
+                    };
                     // One that has too many is closed without a word: words would cost what the limit saves.
                     let Some(own_place) = crowd.enter(from.ip(), each) else {
                         continue;
@@ -208,7 +208,7 @@ async fn connection(
 ) {
     let limits = door.limits();
     let Some(config) = door.access().tls() else {
-        let peer = Peer { address, tls: false };
+        let peer = Peer::over(address, false);
         return converse(stream, peer, router, limits, (turn, cancel)).await;
     };
     let handshake = timeout(limits.head, TlsAcceptor::from(config).accept(stream));
@@ -219,7 +219,7 @@ async fn connection(
     };
     match shaken {
         Ok(Ok(stream)) => {
-            let peer = Peer { address, tls: true };
+            let peer = Peer::over(address, true);
             converse(stream, peer, router, limits, (turn, cancel)).await;
         }
         // Somebody who speaks plain HTTP, or does not trust the certificate: theirs to mend.
@@ -238,7 +238,6 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let router = TowerToHyperService::new(router);
     let (asked, closing) = (turn.clone(), cancel.clone());
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Sender(peer.address));
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Closing(closing.clone()));
         let (answering, answer) = (asked.answering(), router.call(request));
@@ -286,9 +285,9 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route(access::SIGN_IN_PAGE, get(sign_in::page))
-        .route(access::SIGN_IN, post(sign_in::sign_in))
-        .route(access::SIGN_OUT, post(sign_in::sign_out))
+        .route(access::paths::SIGN_IN_PAGE, get(sign_in::page))
+        .route(access::paths::SIGN_IN, post(sign_in::sign_in))
+        .route(access::paths::SIGN_OUT, post(sign_in::sign_out))
         .merge(routes::router())
         .route("/do/ack", post(actions::ack))
         .route("/do/ack/end", post(actions::end_ack))
@@ -310,11 +309,16 @@ fn guarded(routes: Router, door: Door) -> Router {
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
 async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    if let Some(peer) = peer.map(|peer| door.access().proxies().behind(*peer, request.headers())) {
+        request.extensions_mut().insert(Sender(peer.address));
+        request.extensions_mut().insert(peer);
+    }
     let path = request.uri().path();
-    let (allowed, largest) = (access::allowed(path), largest(path));
+    let (allowed, largest) = (access::paths::allowed(path), largest(path));
     let is_page = problem::is_page(path, request.headers());
     let asked = Asked::of(&request);
-    let (tls, answer_limit) = (asked.tls, door.limits().answer);
+    let (tls, answer_limit) = (asked.peer.tls, door.limits().answer);
     let way = (is_page && asked.is_look()).then(|| sign_in::way(request.uri()));
     let passed = match hosts::check_line(request.version(), request.headers()) {
         Ok(()) => door.pass(asked, Timestamp::now()).await,
@@ -362,8 +366,8 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
 /// The most bytes of a body there.
 fn largest(path: &str) -> usize {
     match path {
-        access::ACKS | access::SILENCES => body::LARGEST,
-        path if path.starts_with(access::FORMS) => posted::LARGEST,
+        access::paths::ACKS | access::paths::SILENCES => body::LARGEST,
+        path if path.starts_with(access::paths::FORMS) => posted::LARGEST,
         _ => BODY_LIMIT,
     }
 }
