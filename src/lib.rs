@@ -313,6 +313,7 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod crowd;
+    pub mod idle;
     pub mod params;
     pub mod answers {
         pub mod accept;

@@ -395,6 +395,11 @@ async fn a_bad_request_is_answered_with_a_problem_that_names_the_parameter() {
         ("/api/v1/stock?cursor=default/x/-", 400, Some("cursor")),
         ("/api/v1/stock?cursor=mars/1/-", 400, Some("cursor")),
         ("/api/v1/stock?q=a&q=b", 400, Some("q")),
+        ("/api/v1/stock?q=%FF", 400, Some("q")),
+        ("/api/v1/stock?product=-1", 400, Some("product")),
+        ("/api/v1/events?product=%2B5", 400, Some("product")),
+        ("/api/v1/polls?cursor=-1", 400, Some("cursor")),
+        ("/api/v1/polls?cursor=%2B5", 400, Some("cursor")),
         ("/?page=0", 400, Some("page")),
         ("/?show=all", 400, Some("show")),
         ("/api/v1/nothing", 404, None),
@@ -1034,13 +1039,16 @@ async fn figures_that_nobody_records_are_not_called_current() {
             trust["why"],
             trust["sources_up"],
             source["state"],
-            source["cause"]
+            source["cause"],
+            source["since"]
         ])
     };
+    let shop = site.get("/api/v1/sources").await.json()["items"][0].take();
+    let read_at = shop["last_poll_at"].as_str().unwrap();
     let now = jiff::Timestamp::now();
     let hour = jiff::SignedDuration::from_hours(1);
     site.view.expect("default", Some(now + hour));
-    assert_eq!(standing().await, json!(["full", [], 1, "up", null]));
+    assert_eq!(standing().await, json!(["full", [], 1, "up", null, null]));
     site.view.expect("default", Some(now - hour));
     assert_eq!(
         standing().await,
@@ -1049,7 +1057,8 @@ async fn figures_that_nobody_records_are_not_called_current() {
             ["default should have been read since: no poll was recorded when it was due."],
             0,
             "late",
-            "late"
+            "late",
+            now - hour
         ])
     );
     site.view.expect("default", Some(now + hour));
@@ -1065,7 +1074,8 @@ async fn figures_that_nobody_records_are_not_called_current() {
             ["The database cannot be written: nothing is recorded."],
             0,
             "unrecorded",
-            "database"
+            "database",
+            read_at
         ])
     );
 }
