@@ -76,9 +76,12 @@ pub mod simulator {
     pub mod render;
     pub mod shop;
     pub mod samples;
+    pub mod random;
+    pub mod customers;
     pub mod story;
     pub mod past;
     pub mod faults;
+    pub mod mishap;
     pub mod api;
     pub mod http;
     pub mod delivery;
@@ -121,6 +124,7 @@ pub mod store {
     pub mod place;
     mod schema;
     pub mod reader;
+    pub mod changes;
     pub mod db;
     mod differences;
     mod rows;
@@ -309,6 +313,7 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod crowd;
+    pub mod idle;
     pub mod params;
     pub mod answers {
         pub mod accept;
@@ -334,6 +339,7 @@ pub mod web {
     pub mod frame;
     pub mod posted;
     pub mod addresses;
+    pub mod together;
     pub mod made;
     pub mod fields;
     pub mod live;
@@ -343,6 +349,7 @@ pub mod web {
     pub mod scrape;
     pub mod health;
     pub mod stock;
+    pub mod firing;
     pub mod records;
     pub mod alerts;
     pub mod events;

@@ -38,6 +38,7 @@ use fixture::memory;
 use fixture::minute;
 use fixture::product;
 use fixture::series;
+use harness::Site;
 use harness::accepted;
 use harness::database;
 use harness::settings;
@@ -394,6 +395,11 @@ async fn a_bad_request_is_answered_with_a_problem_that_names_the_parameter() {
         ("/api/v1/stock?cursor=default/x/-", 400, Some("cursor")),
         ("/api/v1/stock?cursor=mars/1/-", 400, Some("cursor")),
         ("/api/v1/stock?q=a&q=b", 400, Some("q")),
+        ("/api/v1/stock?q=%FF", 400, Some("q")),
+        ("/api/v1/stock?product=-1", 400, Some("product")),
+        ("/api/v1/events?product=%2B5", 400, Some("product")),
+        ("/api/v1/polls?cursor=-1", 400, Some("cursor")),
+        ("/api/v1/polls?cursor=%2B5", 400, Some("cursor")),
         ("/?page=0", 400, Some("page")),
         ("/?show=all", 400, Some("show")),
         ("/api/v1/nothing", 404, None),
@@ -903,12 +909,13 @@ async fn alerts_are_listed_as_they_were_and_as_they_are_open() {
 async fn open_alerts_come_worst_first_page_by_page() {
     let site = site(settings(None), vec![("default", every_state())]).await;
     let mut ids = Vec::new();
-    let mut path = "/api/v1/alerts?status=firing&limit=1".to_owned();
+    let start = "/api/v1/alerts?status=firing&sort=urgency&limit=1";
+    let mut path = start.to_owned();
     loop {
         let list = site.get(&path).await.json();
         ids.push(list["items"][0]["alert_id"].as_str().unwrap().to_owned());
         match list["cursor"].as_str() {
-            Some(cursor) => path = format!("/api/v1/alerts?status=firing&limit=1&cursor={cursor}"),
+            Some(cursor) => path = format!("{start}&cursor={cursor}"),
             None => break,
         }
     }
@@ -924,7 +931,7 @@ async fn an_alert_that_ends_between_two_pages_takes_no_other_off_the_list() {
     let first = site.get("/api/v1/alerts?status=firing&limit=2").await.json();
     assert_eq!(
         fields(&first, &["alert_id"]),
-        json!([["default/3/-"], ["default/9/4=11;5=20"]])
+        json!([["default/2/-"], ["default/3/-"]])
     );
     let mut mended = Memory::clone(&every_state());
     mended.products.retain(|product| product.id != 3);
@@ -936,8 +943,82 @@ async fn an_alert_that_ends_between_two_pages_takes_no_other_off_the_list() {
     let rest = site.get(&path).await.json();
     assert_eq!(
         (fields(&rest, &["alert_id"]), &rest["cursor"]),
-        (json!([["default/5/-"], ["default/2/-"]]), &Value::Null)
+        (json!([["default/5/-"], ["default/9/4=11;5=20"]]), &Value::Null)
     );
+}
+
+/// Every page of a list; `between` is done after each.
+async fn walk(site: &Site, list: &str, mut between: impl FnMut(usize)) -> Vec<String> {
+    let (mut ids, mut path) = (Vec::new(), list.to_owned());
+    for page in 0.. {
+        let answer = site.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let answer = answer.json();
+        let items = answer["items"].as_array().unwrap();
+        ids.extend(
+            items
+                .iter()
+                .map(|item| item["alert_id"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = answer["cursor"].as_str() else {
+            break;
+        };
+        path = format!("{list}&cursor={cursor}");
+        between(page);
+    }
+    ids
+}
+
+/// A product that ran low in that minute, and how many there are by now.
+fn low_since(id: i64, begun: i64, level: i64) -> Tracked {
+    let mut tracked = product(id, "Moving", series(Level::Known(level)));
+    tracked.series.started_at = Some(minute(begun));
+    tracked
+}
+
+#[tokio::test]
+async fn an_alert_that_is_open_all_the_while_is_listed_once_however_it_moves() {
+    let begun = [(1, 3), (2, 1), (3, 4), (4, 2), (5, 4)];
+    let moment = |levels: [i64; 5]| {
+        let products = begun.iter().zip(levels);
+        memory(
+            products
+                .map(|((id, begun), level)| low_since(*id, *begun, level))
+                .collect(),
+        )
+    };
+    let site = site(settings(None), vec![("default", moment([4, 4, 4, 4, 4]))]).await;
+    // What was not read yet gets as bad as it can, what was read gets better, and one begins.
+    let moved = [[4, 0, 4, 0, 4], [0, 1, 4, 0, 0], [4, 0, 0, 4, 1], [1, 4, 4, 0, 4]];
+    let view = Arc::clone(&site.view);
+    let ids = walk(&site, "/api/v1/alerts?status=firing&limit=1", |page| {
+        view.remember("default", moment(moved[page]));
+    })
+    .await;
+    assert_eq!(ids, [3, 5, 1, 4, 2].map(|id| format!("default/{id}/-")));
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_its_own_order_and_only_what_is_open_is_sorted() {
+    let site = site(settings(None), vec![("default", every_state())]).await;
+    let first = site.get("/api/v1/alerts?status=firing&limit=1").await.json();
+    let cursor = first["cursor"].as_str().unwrap();
+    for (query, status, parameter) in [
+        (
+            format!("status=firing&sort=urgency&cursor={cursor}"),
+            400,
+            "cursor",
+        ),
+        ("status=firing&sort=level".to_owned(), 400, "sort"),
+        ("sort=urgency".to_owned(), 422, "sort"),
+    ] {
+        let answer = site.get(&format!("/api/v1/alerts?{query}")).await;
+        assert_eq!(
+            (answer.status, answer.json()["parameter"].as_str()),
+            (status, Some(parameter)),
+            "{query}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -958,13 +1039,16 @@ async fn figures_that_nobody_records_are_not_called_current() {
             trust["why"],
             trust["sources_up"],
             source["state"],
-            source["cause"]
+            source["cause"],
+            source["since"]
         ])
     };
+    let shop = site.get("/api/v1/sources").await.json()["items"][0].take();
+    let read_at = shop["last_poll_at"].as_str().unwrap();
     let now = jiff::Timestamp::now();
     let hour = jiff::SignedDuration::from_hours(1);
     site.view.expect("default", Some(now + hour));
-    assert_eq!(standing().await, json!(["full", [], 1, "up", null]));
+    assert_eq!(standing().await, json!(["full", [], 1, "up", null, null]));
     site.view.expect("default", Some(now - hour));
     assert_eq!(
         standing().await,
@@ -973,7 +1057,8 @@ async fn figures_that_nobody_records_are_not_called_current() {
             ["default should have been read since: no poll was recorded when it was due."],
             0,
             "late",
-            "late"
+            "late",
+            now - hour
         ])
     );
     site.view.expect("default", Some(now + hour));
@@ -989,7 +1074,8 @@ async fn figures_that_nobody_records_are_not_called_current() {
             ["The database cannot be written: nothing is recorded."],
             0,
             "unrecorded",
-            "database"
+            "database",
+            read_at
         ])
     );
 }

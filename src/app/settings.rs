@@ -67,6 +67,7 @@ pub fn web_settings(config: &Config) -> Settings {
         read_token: access.read_token.clone(),
         metrics_public: config.http.metrics_public,
         allowed_hosts: access.allowed_hosts.clone(),
+        trusted_proxies: access.trusted_proxies.clone(),
         page_host: config.http.page_host(),
         limits: Limits {
             tries: access.max_tries,

@@ -106,12 +106,46 @@ pub struct StatusArguments {
     /// Only this shop
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
-    /// For machines
-    #[arg(long)]
-    pub json: bool,
+    /// Only these, with commas between: out, critical, low, unknown, soon, ok, not_controlled, silent
+    #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
+    pub severity: Vec<String>,
+    /// Only what all these words stand in (name, group or combination), or the product of that id
+    #[arg(short = 'q', long, value_name = "WORDS")]
+    pub search: Option<String>,
     /// Show combinations without a figure of their own too, where they are known
     #[arg(long)]
     pub combinations: bool,
+    /// So many rows, or "all"; else, on a terminal, all that asks for attention and a little more
+    #[arg(long, value_name = "N", default_value = "", hide_default_value = true, value_parser = Limit::parse)]
+    pub limit: Limit,
+    /// Stay and show each change, looking that often; q or Ctrl-C ends it
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s")]
+    pub watch: Option<String>,
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How many rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// What asks for attention, and of the rest as much as a person reads; all where no person looks.
+    Sensible,
+    Rows(usize),
+    All,
+}
+
+impl Limit {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self::Sensible),
+            "all" => Ok(Self::All),
+            number => match number.parse() {
+                Ok(rows) if rows > 0 => Ok(Self::Rows(rows)),
+                Ok(_) | Err(_) => Err("a whole number from 1, or \"all\"".to_owned()),
+            },
+        }
+    }
 }
 
 /// Options of `history`.

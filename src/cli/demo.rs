@@ -9,7 +9,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::app;
@@ -28,8 +30,11 @@ use crate::observe::log::Format;
 use crate::observe::log::Place;
 use crate::observe::redact::Redactor;
 use crate::scheduler;
+use crate::simulator::mishap::mishap;
 use crate::simulator::samples::KITS;
 use crate::simulator::samples::KITS_LEFT;
+use crate::simulator::server::Settings;
+use crate::simulator::server::ShopHandle;
 use crate::simulator::server::Simulator;
 use crate::simulator::shop::Shop;
 use crate::simulator::story::Story;
@@ -135,7 +140,15 @@ impl Stage {
         std::fs::create_dir(&folder)?;
         let folder = Folder(folder);
         Ok(Self {
-            shop: Simulator::start(Shop::sample()).await?,
+            // Open for hours: what was asked each second is not kept.
+            shop: Simulator::start_with(
+                Shop::sample(),
+                Settings {
+                    record: false,
+                    ..Settings::default()
+                },
+            )
+            .await?,
             mail: MailSink::start().await?,
             hook: WebhookSink::start().await?,
             watcher: WebhookSink::start().await?,
@@ -145,11 +158,11 @@ impl Stage {
 
     /// The configuration, once the shop has its history.
     async fn configured(&self, listen: SocketAddr) -> anyhow::Result<Config> {
-        let sources = self.sources(listen)?;
-        let mut before = Config::load(&sources)?;
+        let mut before = Config::load(&self.sources(listen)?)?;
         before.channels.clear();
         past::record(before, &self.shop.shop_handle(), Timestamp::now()).await?;
-        Ok(Config::load(&sources)?)
+        // Anew: that took its time, and the first report is due soon after it.
+        Ok(Config::load(&self.sources(listen)?)?)
     }
 
     /// The very configuration an operator would write, pointed at the stage.
@@ -173,7 +186,10 @@ impl Stage {
             ("WEBHOOK_URL", self.hook.url()),
             ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("HEARTBEAT_URL", self.watcher.url()),
-            ("REPORT_SCHEDULE", "0 9 * * mon".to_owned()),
+            ("REPORT_SCHEDULE", report_schedule(Timestamp::now())),
+            // A trouble lasts half a minute here, and a day's ups and downs are over in an hour.
+            ("SOURCE_DOWN_AFTER", "15s".to_owned()),
+            ("FLAP_LIMIT", "100".to_owned()),
             ("REPORT_EMAIL_TO", "sales@shop.example".to_owned()),
             ("HTTP_LISTEN", listen.to_string()),
             (
@@ -208,6 +224,15 @@ impl Stage {
     }
 }
 
+/// Each week at the minute that begins in half a minute at the soonest, so that one sees the first report soon.
+fn report_schedule(now: Timestamp) -> String {
+    let first = now + SignedDuration::from_secs(90);
+    first
+        .to_zoned(TimeZone::UTC)
+        .strftime("%-M %-H * * %w")
+        .to_string()
+}
+
 /// What arrives at the demo's receivers.
 struct Shows {
     mails: tokio::sync::watch::Receiver<Vec<Arc<Mail>>>,
@@ -215,12 +240,7 @@ struct Shows {
 }
 
 /// Moves the shop step by step, and shows what happens there and what arrives.
-async fn tell_all(
-    mut shows: Shows,
-    story: Arc<Mutex<Story>>,
-    shop: crate::simulator::server::ShopHandle,
-    stop: CancellationToken,
-) {
+async fn tell_all(mut shows: Shows, story: Arc<Mutex<Story>>, shop: ShopHandle, stop: CancellationToken) {
     let (mut mails, mut hooks) = (0, 0);
     let mut beat = tokio::time::interval(STEP);
     beat.tick().await;
@@ -228,11 +248,8 @@ async fn tell_all(
         tokio::select! {
             () = stop.cancelled() => {}
             _ = beat.tick() => {
-                let changes = story.lock().unwrap_or_else(PoisonError::into_inner).step(&mut shop.lock());
-                for change in changes {
-                    let name = Name::new(&change.name);
-                    print(&format!("shop     {}: {} -> {}", name.shown(), change.from, change.to));
-                }
+                let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
+                tell(&mut story, &shop);
             }
             Ok(()) = shows.mails.changed() => {
                 let arrived = shows.mails.borrow_and_update().clone();
@@ -250,6 +267,42 @@ async fn tell_all(
             }
             else => break,
         }
+    }
+}
+
+/// The next step of the story, printed.
+fn tell(story: &mut Story, shop: &ShopHandle) {
+    let garbled = |shop: &Shop| -> Option<String> {
+        let product = shop.products().find(|product| product.garbled)?;
+        Some(Name::new(&product.name).shown().to_owned())
+    };
+    let before = mishap(story.steps());
+    let unread = garbled(&shop.lock());
+    let changes = story.step(&mut shop.lock());
+    match (unread, garbled(&shop.lock())) {
+        (None, Some(name)) => print(&format!("shop     {name}: WHMCS tells no number for its stock")),
+        (Some(name), None) => print(&format!("shop     {name}: its stock can be read again")),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    for change in changes {
+        let name = Name::new(&change.name);
+        print(&format!(
+            "shop     {}: {} -> {}",
+            name.shown(),
+            change.from,
+            change.to
+        ));
+    }
+    match (before, mishap(story.steps())) {
+        (None, Some((fault, words))) => {
+            shop.suffer(Some(fault));
+            print(&format!("shop     {words}"));
+        }
+        (Some(_), None) => {
+            shop.suffer(None);
+            print("shop     answers again");
+        }
+        (None, None) | (Some(_), Some(_)) => {}
     }
 }
 
@@ -300,6 +353,8 @@ fn welcome(address: SocketAddr) -> String {
          API      http://{address}/api/v1/stock\n\
          \n\
          DS-64 sells out and comes back within the next half a minute; a pool that several servers share, 128 GB modules,\n\
-         runs out. Ctrl-C ends it; nothing is kept.\n"
+         runs out. Then trouble: for a while one figure cannot be read, and for half a minute WHMCS refuses the credentials.\n\
+         A first report comes within two minutes. After five it sells as slowly as a busy shop, for as long as you like.\n\
+         Ctrl-C ends it; nothing is kept.\n"
     )
 }

@@ -17,10 +17,18 @@ use crate::observe::items::Entry;
 /// Columns below which a table is not fitted any more.
 const NARROWEST: u16 = 40;
 
-/// Whether to colour: only on a terminal, and not where NO_COLOR is set.
+/// Whether to colour: only on a terminal that can, and not where NO_COLOR is set; CLICOLOR_FORCE colours elsewhere too.
 #[must_use]
 pub fn colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is = |name: &str, wanted: &str| variable(name).is_some_and(|value| value == wanted);
+    if variable("NO_COLOR").is_some() {
+        return false;
+    }
+    if variable("CLICOLOR_FORCE").is_some() && !is("CLICOLOR_FORCE", "0") {
+        return true;
+    }
+    std::io::stdout().is_terminal() && !is("TERM", "dumb") && !is("CLICOLOR", "0")
 }
 
 /// An empty table that fits the terminal; plain lines without borders, so that it can be cut and searched.

@@ -1,8 +1,10 @@
 //! Who may look and who may act over HTTP, and under which host names.
 
+use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
@@ -29,6 +31,8 @@ pub struct AccessConfig {
     pub read_users: Vec<String>,
     /// Host names that are answered, in lower case, without ports.
     pub allowed_hosts: Vec<String>,
+    /// Proxies elsewhere that are believed to ask for whom they say.
+    pub trusted_proxies: Vec<IpNet>,
     /// Wrong tokens and passwords that an address may try at once; 0 for any number.
     pub max_tries: u32,
 }
@@ -43,13 +47,14 @@ impl AccessConfig {
 }
 
 /// `HTTP_TOKEN`, `HTTP_READ_TOKEN`, `HTTP_READ_USERS`, `WEB_CONFIG_FILE`, `HTTP_ALLOWED_HOSTS`,
-/// `HTTP_MAX_TRIES`; `None` where one is wrong.
+/// `HTTP_TRUSTED_PROXIES`, `HTTP_MAX_TRIES`; `None` where one is wrong.
 pub fn read(reader: &mut Reader) -> Option<AccessConfig> {
     let token = reader.setting(&keys::HTTP_TOKEN, token);
     let read_token = reader.setting(&keys::HTTP_READ_TOKEN, self::token);
     let web = web_file(reader);
     let readers = reader.list_setting(&keys::HTTP_READ_USERS, values::text);
     let hosts = reader.list_setting(&keys::HTTP_ALLOWED_HOSTS, host);
+    let proxies = reader.list_setting(&keys::HTTP_TRUSTED_PROXIES, network);
     let tries = reader.setting(&keys::HTTP_MAX_TRIES, |text| {
         u32::try_from(values::count(text)?)
             .map_err(|_| Wrong::new("is too large", "Write a number such as 10, or 0 for no limit."))
@@ -66,6 +71,7 @@ pub fn read(reader: &mut Reader) -> Option<AccessConfig> {
         },
         read_users: given(readers)?.unwrap_or_default(),
         allowed_hosts: given(hosts)?.unwrap_or_default(),
+        trusted_proxies: given(proxies)?.unwrap_or_default(),
         max_tries: given(tries)?.unwrap_or_default(),
     };
     warn_where_nobody_acts(reader, &access);
@@ -181,4 +187,26 @@ fn host(text: &str) -> Result<String, Wrong> {
         "holds something that is no host name",
         "Write names alone, without https://, port or path: stock.example.com, 192.0.2.1.",
     ))
+}
+
+/// An address, or a network.
+fn network(text: &str) -> Result<IpNet, Wrong> {
+    let text = values::text(text)?;
+    let address = || {
+        text.parse::<IpAddr>()
+            .ok()
+            .map(|ip| IpNet::from(ip.to_canonical()))
+    };
+    let network = || text.parse::<IpNet>().ok().map(|net| net.trunc());
+    match address().or_else(network) {
+        Some(net) if net.prefix_len() == 0 => Err(Wrong::new(
+            "holds a network of all addresses: everybody could name any address as their own",
+            "Name the proxies alone: 10.1.0.7, 172.18.0.0/16.",
+        )),
+        Some(net) => Ok(net),
+        None => Err(Wrong::new(
+            "holds something that is neither an address nor a network",
+            "Write addresses or networks, not names: 10.1.0.7, 172.18.0.0/16, 2001:db8::/64.",
+        )),
+    }
 }

@@ -73,6 +73,7 @@ pub const HTTP_READ_TOKEN: Key = key("HTTP_READ_TOKEN", Kind::Secret, None);
 pub const HTTP_READ_USERS: Key = key("HTTP_READ_USERS", Kind::Plain, None);
 pub const WEB_CONFIG_FILE: Key = key("WEB_CONFIG_FILE", Kind::Plain, None);
 pub const HTTP_ALLOWED_HOSTS: Key = key("HTTP_ALLOWED_HOSTS", Kind::Plain, None);
+pub const HTTP_TRUSTED_PROXIES: Key = key("HTTP_TRUSTED_PROXIES", Kind::Plain, None);
 pub const HTTP_MAX_TRIES: Key = key("HTTP_MAX_TRIES", Kind::Plain, Some("10"));
 pub const HTTP_ALLOW_PUBLIC: Key = key("HTTP_ALLOW_PUBLIC", Kind::Plain, Some("false"));
 pub const METRICS_PUBLIC: Key = key("METRICS_PUBLIC", Kind::Plain, Some("false"));
@@ -87,7 +88,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 51] = [
+pub const ALL: [&Key; 52] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -127,6 +128,7 @@ pub const ALL: [&Key; 51] = [
     &HTTP_READ_USERS,
     &WEB_CONFIG_FILE,
     &HTTP_ALLOWED_HOSTS,
+    &HTTP_TRUSTED_PROXIES,
     &HTTP_MAX_TRIES,
     &HTTP_ALLOW_PUBLIC,
     &METRICS_PUBLIC,

@@ -71,6 +71,14 @@ fn is_gap(
     let before = intervals(&read[place.saturating_sub(NEAR)..=place]);
     let after = read.get(place + 1..).unwrap_or_default();
     let after = intervals(&after[..after.len().min(NEAR + 1)]);
+    let closed = due > MISSED;
+    // Too little of the present schedule is known yet to tell by: what came as usual until then was no gap.
+    if closed
+        && median(&after).is_none()
+        && median(&before).is_some_and(|usual| lasted <= usual.saturating_mul(2))
+    {
+        return false;
+    }
     // What comes after the last few is the present schedule's.
     if let Some(usual) = median(&before).max(median(&after))
         && median(&after).is_some()
@@ -88,7 +96,6 @@ fn is_gap(
             return lasted > usual.saturating_mul(observed::GAP_INTERVALS);
         }
     }
-    let closed = due > MISSED;
     std::iter::successors(schedule.next_after(from), |at| schedule.next_after(*at))
         .take(due)
         .filter(|at| *at < to || (closed && *at == to))
@@ -246,6 +253,33 @@ mod tests {
         assert_eq!(
             shown(&read, &slow, "2026-11-21T12:00:00Z"),
             ["20 05:55 to 20 18:00"]
+        );
+    }
+
+    #[test]
+    fn a_schedule_that_has_only_just_become_denser_makes_no_gaps_of_what_was_usual() {
+        let fast = schedule("every 5m");
+        let mut read = polled(
+            &schedule("every 1h"),
+            "2026-11-19T00:00:00Z",
+            "2026-11-20T00:00:01Z",
+        );
+        let first = polled(&fast, "2026-11-20T00:00:00Z", "2026-11-20T00:16:00Z");
+        for polls in 0..=first.len() {
+            let read = [read.as_slice(), &first[..polls]].concat();
+            let until = moment(read[read.len() - 1] + 60_000).unwrap();
+            assert_eq!(shown(&read, &fast, &until.to_string()), [""; 0], "{polls}");
+        }
+        // What was due by the present schedule since is missing.
+        assert_eq!(shown(&read, &fast, "2026-11-20T00:31:00Z"), ["20 00:00 to now"]);
+        let out = |time: &i64| {
+            !(at("2026-11-19T20:30:00Z")..at("2026-11-19T23:30:00Z")).contains(&moment(*time).unwrap())
+        };
+        read.retain(out);
+        let read = [read, first].concat();
+        assert_eq!(
+            shown(&read, &fast, "2026-11-20T00:17:00Z"),
+            ["19 20:00 to 20 00:00"]
         );
     }
 

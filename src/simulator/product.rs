@@ -24,6 +24,8 @@ pub struct Product {
     pub stock_control: bool,
     /// The stock, meaningful only where it is counted; may be negative.
     pub qty: i64,
+    /// WHMCS tells no number for it, as behind a broken add-on.
+    pub garbled: bool,
     /// The price a month in the first currency, in cents.
     pub monthly_cents: i64,
     pub options: Vec<ConfigOption>,
@@ -48,6 +50,7 @@ impl Product {
             retired: false,
             stock_control: false,
             qty: 0,
+            garbled: false,
             monthly_cents: 4900,
             options: Vec::new(),
             services: BTreeMap::new(),

@@ -9,6 +9,9 @@ use crate::simulator::product::ConfigOption;
 use crate::simulator::product::Currency;
 use crate::simulator::product::Product;
 
+/// What stands where the stock should, behind a broken add-on.
+const GARBLED: &str = "several";
+
 /// The part of a GetProducts element that changes with the stock, from the opening brace on.
 #[must_use]
 pub fn listing_head(product: &Product, habits: &Habits) -> String {
@@ -29,9 +32,12 @@ pub fn listing_head(product: &Product, habits: &Habits) -> String {
     json.key("module").string(&product.module);
     json.key("paytype").string("recurring");
     if habits.version.has_stock() {
-        let available = if product.stock_control { product.qty } else { 0 };
-        json.key("allowqty").number(0);
-        json.key("quantity_available").number(available);
+        json.key("allowqty").number(0).key("quantity_available");
+        if product.garbled {
+            json.string(GARBLED);
+        } else {
+            json.number(if product.stock_control { product.qty } else { 0 });
+        }
     }
     json.finish()
 }
@@ -201,7 +207,12 @@ fn described(json: &mut Writer, product: &Product, stock: bool) {
     json.key("retired").number(i64::from(product.retired));
     if stock {
         json.key("stockcontrol").number(i64::from(product.stock_control));
-        json.key("qty").number(product.qty);
+        json.key("qty");
+        if product.garbled {
+            json.string(GARBLED);
+        } else {
+            json.number(product.qty);
+        }
     }
 }
 

@@ -83,6 +83,15 @@ impl ShopHandle {
     pub fn lock(&self) -> MutexGuard<'_, Shop> {
         lock(&self.0.shop)
     }
+
+    /// The fault happens to every request from now on; `None`: all is well again.
+    pub fn suffer(&self, fault: Option<Fault>) {
+        let mut faults = lock(&self.0.faults);
+        match fault {
+            Some(fault) => faults.keep(None, fault),
+            None => faults.heal(),
+        }
+    }
 }
 
 /// A WHMCS on loopback. Dropping it ends it.

@@ -241,7 +241,8 @@ impl Shop {
             .values_mut()
             .map(|entry| entry.listing(habits))
             .collect();
-        let levels = self.products().filter(|_| has_stock).map(listed_level).collect();
+        let listed = self.products().filter(|product| has_stock && !product.garbled);
+        let levels = listed.map(listed_level).collect();
         let catalogue = Arc::new(Elements { pieces, levels });
         self.catalogue = Some(Arc::clone(&catalogue));
         catalogue
@@ -255,7 +256,7 @@ impl Shop {
                 continue;
             };
             pieces.push(entry.listing(&self.habits));
-            if self.habits.version.has_stock() {
+            if self.habits.version.has_stock() && !entry.product.garbled {
                 levels.push(listed_level(&entry.product));
             }
         }
@@ -291,7 +292,7 @@ impl Shop {
                 continue;
             };
             pieces.push((entry.details(&self.habits), Bytes::new()));
-            if entry.product.stock_control {
+            if entry.product.stock_control && !entry.product.garbled {
                 levels.push((*pid, entry.product.qty));
             }
         }

@@ -1,13 +1,17 @@
 //! Stock that moves as a shop's does, only faster: what happens at each step, the same for the same seed.
 
-use crate::simulator::product::OptionKind;
-use crate::simulator::product::Picks;
+use crate::simulator::customers::Customers;
 use crate::simulator::product::Product;
 use crate::simulator::samples::KITS;
 use crate::simulator::samples::KITS_LEFT;
 use crate::simulator::samples::STAR;
 use crate::simulator::shop::Shop;
 use crate::simulator::shop::ShopError;
+
+/// The product of the sample shop whose stock cannot be read for a while ("Storage Box 10 TB").
+pub const GARBLED: i64 = 72;
+/// Steps until a thing happens again.
+pub const HOUR: u64 = 3600;
 
 /// Something that happens to a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub enum Move {
     Restock(i64),
     /// The stock is set by hand.
     SetStock(i64),
+    /// From now on WHMCS tells no number for its stock, as behind a broken add-on, or tells it again.
+    Garble(bool),
 }
 
 /// A level that moved within a step.
@@ -35,8 +41,28 @@ pub struct Change {
 #[derive(Debug, Clone, Default)]
 pub struct Story {
     step: u64,
-    script: Vec<(u64, i64, Move)>,
+    script: Vec<Scene>,
     customers: Option<Customers>,
+}
+
+/// What is written beforehand.
+#[derive(Debug, Clone, Copy)]
+struct Scene {
+    step: u64,
+    /// So many steps later again, and so on.
+    again: Option<u64>,
+    pid: i64,
+    what: Move,
+}
+
+impl Scene {
+    fn is_at(&self, step: u64) -> bool {
+        let since = step.checked_sub(self.step);
+        since.is_some_and(|since| match self.again {
+            Some(every) => since.is_multiple_of(every.max(1)),
+            None => since == 0,
+        })
+    }
 }
 
 impl Story {
@@ -48,10 +74,13 @@ impl Story {
 
     /// The story of `demo`, for `Shop::sample` at about a step a second. Product `STAR` ("DS-64") goes
     /// 20 → 4 (step 5) → 2 (step 12) → 0 (step 19) → 30 (step 30): low, critical, out and recovered for
-    /// thresholds of 5 and 2. At step 24 the last [`KITS_LEFT`] modules of 128 GB are sold. Meanwhile customers buy only what there is plenty of; from step 61 on they buy
-    /// everything down, the star included, and what is sold out is restocked now and then.
+    /// thresholds of 5 and 2. At step 24 the last [`KITS_LEFT`] modules of 128 GB are sold. Of product [`GARBLED`] no
+    /// number can be read from step 40 through 129, and for as long in each hour. Meanwhile customers buy only what there
+    /// is plenty of; from step 61 on they buy everything, the star included, and give back, and what is sold out is
+    /// delivered: levels stay between nothing and what a full shelf holds.
     #[must_use]
     pub fn demo(seed: u64) -> Self {
+        let customers = Customers::new(seed, 60, &[STAR]).sharing(KITS, KITS_LEFT);
         Self::new()
             .at(5, STAR, Move::Sell(16))
             .at(12, STAR, Move::Sell(2))
@@ -60,25 +89,37 @@ impl Story {
             .at(24, 83, kits(3))
             .at(24, 80, kits(KITS_LEFT - 6))
             .at(30, STAR, Move::Restock(30))
-            .with_customers(seed, 60, &[STAR])
+            .each(40, HOUR, GARBLED, Move::Garble(true))
+            .each(130, HOUR, GARBLED, Move::Garble(false))
+            .with_customers(customers)
     }
 
     /// At step `step` (the first is 1) this happens to a product.
     #[must_use]
-    pub fn at(mut self, step: u64, pid: i64, what: Move) -> Self {
-        self.script.push((step, pid, what));
+    pub fn at(self, step: u64, pid: i64, what: Move) -> Self {
+        self.with_scene(step, None, pid, what)
+    }
+
+    /// At step `step`, and each time so many steps later, this happens to a product.
+    #[must_use]
+    pub fn each(self, step: u64, again: u64, pid: i64, what: Move) -> Self {
+        self.with_scene(step, Some(again), pid, what)
+    }
+
+    fn with_scene(mut self, step: u64, again: Option<u64>, pid: i64, what: Move) -> Self {
+        self.script.push(Scene {
+            step,
+            again,
+            pid,
+            what,
+        });
         self
     }
 
-    /// Lets customers buy. Through step `calm_until` they leave alone whatever has 10 or fewer, the `spared`
-    /// products entirely, and nothing is restocked.
+    /// Lets customers buy.
     #[must_use]
-    pub fn with_customers(mut self, seed: u64, calm_until: u64, spared: &[i64]) -> Self {
-        self.customers = Some(Customers {
-            random: Random::new(seed),
-            calm_until,
-            spared: spared.to_vec(),
-        });
+    pub fn with_customers(mut self, customers: Customers) -> Self {
+        self.customers = Some(customers);
         self
     }
 
@@ -95,11 +136,9 @@ impl Story {
             .products()
             .map(|product| (product.pid, product.qty))
             .collect();
-        for (step, pid, what) in &self.script {
-            if *step == self.step {
-                // Selling out and a product that was removed are part of the story.
-                let _ = carry_out(shop, *pid, *what);
-            }
+        for scene in self.script.iter().filter(|scene| scene.is_at(self.step)) {
+            // Selling out and a product that was removed are part of the story.
+            let _ = carry_out(shop, scene.pid, scene.what);
         }
         if let Some(customers) = &mut self.customers {
             customers.step(shop, self.step);
@@ -133,6 +172,7 @@ fn carry_out(shop: &mut Shop, pid: i64, what: Move) -> Result<(), ShopError> {
         }
         Move::Restock(count) => shop.restock(pid, count),
         Move::SetStock(qty) => shop.set_qty(pid, qty),
+        Move::Garble(is) => shop.edit(pid, |product| product.garbled = is),
     }
 }
 
@@ -147,104 +187,6 @@ fn changes(shop: &Shop, before: &[(i64, i64)]) -> Vec<Change> {
         })
     };
     before.iter().filter_map(moved).collect()
-}
-
-/// People who buy, and the shop's owner who orders more when something is sold out.
-#[derive(Debug, Clone)]
-struct Customers {
-    random: Random,
-    calm_until: u64,
-    spared: Vec<i64>,
-}
-
-/// While the story is calm, what has no more than this is left alone.
-const PLENTY: i64 = 10;
-
-impl Customers {
-    fn step(&mut self, shop: &mut Shop, step: u64) {
-        let calm = step <= self.calm_until;
-        let for_sale = |product: &&Product| {
-            let left_alone = product.qty <= PLENTY || self.spared.contains(&product.pid);
-            product.stock_control && !product.retired && !(calm && left_alone)
-        };
-        let (empty, stocked): (Vec<&Product>, Vec<&Product>) = shop
-            .products()
-            .filter(for_sale)
-            .partition(|product| product.qty <= 0);
-        let empty: Vec<i64> = empty.iter().map(|product| product.pid).collect();
-        let bought = self.choose(&stocked);
-        for pid in empty {
-            if self.random.below(25) == 0 {
-                let _ = shop.restock(pid, 8 + self.random.below(25));
-            }
-        }
-        if let Some((pid, picks)) = bought {
-            for _ in 0..1 + self.random.below(2) {
-                // The second one may find it sold out.
-                let _ = shop.order(pid, &picks);
-            }
-        }
-    }
-
-    /// Somebody buys at three steps of four.
-    fn choose(&mut self, stocked: &[&Product]) -> Option<(i64, Picks)> {
-        if self.random.below(4) == 0 {
-            return None;
-        }
-        let chosen = self.random.one_of(stocked)?;
-        Some((chosen.pid, self.picks(chosen)))
-    }
-
-    fn picks(&mut self, product: &Product) -> Picks {
-        let mut picks = product.default_picks();
-        for (id, picked) in &mut picks {
-            let Some(option) = product.options.iter().find(|option| option.id == *id) else {
-                continue;
-            };
-            match option.kind {
-                OptionKind::Dropdown | OptionKind::Radio => {
-                    *picked = self
-                        .random
-                        .one_of(&option.choices)
-                        .map_or(*picked, |choice| choice.id);
-                }
-                OptionKind::YesNo => {
-                    let yes = option.choices.first().map_or(0, |choice| choice.id);
-                    *picked = if self.random.below(3) == 0 { yes } else { 0 };
-                }
-                OptionKind::Quantity => *picked = option.min + self.random.below(4),
-            }
-        }
-        picks
-    }
-}
-
-/// A small xorshift generator: the same numbers for the same seed, everywhere.
-#[derive(Debug, Clone)]
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        // Spreads small seeds over all bits; zero alone would stay zero.
-        Self((seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number from 0 up to, not including, `limit`.
-    fn below(&mut self, limit: u32) -> i64 {
-        i64::try_from((self.next() >> 33) % u64::from(limit.max(1))).unwrap_or_default()
-    }
-
-    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        let limit = u32::try_from(all.len()).ok()?;
-        all.get(usize::try_from(self.below(limit)).ok()?)
-    }
 }
 
 #[cfg(test)]
@@ -295,18 +237,57 @@ mod tests {
     }
 
     #[test]
-    fn a_long_story_sells_out_restocks_and_never_sells_what_is_not_there() {
-        let all = told(3, 3000).concat();
-        let others = || all.iter().filter(|change| change.pid != STAR);
-        assert!(others().any(|change| change.to == 0));
-        assert!(others().any(|change| change.from == 0 && change.to > 0));
-        assert!(all.iter().all(|change| change.to >= 0), "a level fell below zero");
+    fn a_story_of_a_working_day_stays_that_of_a_shop() {
+        let (mut shop, mut story) = (Shop::sample(), Story::demo(1));
+        let (modules, services) = (shop.in_use_of(KITS), in_use(&shop));
+        let (mut hours, mut pool) = ([(0, 0); 10], Vec::new());
+        for step in 0..10 * HOUR {
+            let changes = story.step(&mut shop);
+            let (out, full) = &mut hours[usize::try_from(step / HOUR).unwrap()];
+            *out += changes.iter().filter(|change| change.to == 0).count();
+            let is_delivery = |change: &&Change| change.from <= 2 && change.to > 5;
+            *full += changes.iter().filter(is_delivery).count();
+            for change in changes {
+                assert!((0..=64).contains(&change.to), "{change:?}");
+                let more = in_use(&shop) - services;
+                assert!((-40..=150).contains(&more), "step {step}: {more}");
+                pool.push(modules + KITS_LEFT - shop.in_use_of(KITS));
+            }
+        }
+        assert!(
+            hours.iter().all(|(out, full)| *full > 0 && *out < 30),
+            "{hours:?}"
+        );
+        assert!(hours.iter().map(|(out, _)| out).sum::<usize>() > 9, "{hours:?}");
+        let (least, most) = (pool.iter().min(), pool.iter().max());
+        assert!(
+            least == Some(&0) && most < Some(&25),
+            "{least:?}, {most:?} modules left"
+        );
+        let emptied = pool.windows(2).filter(|pair| pair[0] > 0 && pair[1] == 0).count();
+        assert!((5..100).contains(&emptied), "{emptied}");
+    }
+
+    #[test]
+    fn a_figure_cannot_be_read_for_a_while_in_each_hour() {
+        let (mut shop, mut story) = (Shop::sample(), Story::demo(1));
+        let garbled: Vec<u64> = (1..HOUR + 200)
+            .filter(|_| {
+                story.step(&mut shop);
+                shop.product(GARBLED).unwrap().garbled
+            })
+            .collect();
+        let expected: Vec<u64> = (40..130).chain(HOUR + 40..HOUR + 130).collect();
+        assert_eq!(garbled, expected);
+    }
+
+    fn in_use(shop: &Shop) -> i64 {
+        shop.products().map(Product::in_use).sum()
     }
 
     #[test]
     fn what_is_sold_is_counted_as_services() {
         let (mut shop, mut story) = (Shop::sample(), Story::demo(1));
-        let in_use = |shop: &Shop| shop.products().map(Product::in_use).sum::<i64>();
         let before = in_use(&shop);
         let sold: i64 = (0..29)
             .flat_map(|_| story.step(&mut shop))

@@ -20,11 +20,14 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::time::Instant;
 
+pub mod paths;
+pub mod kinds;
 pub mod passwords;
 pub mod credentials;
 pub mod sessions;
 pub mod tries;
 pub mod hosts;
+pub mod proxies;
 pub mod headers;
 
 use crate::web::access::credentials::Known;
@@ -32,6 +35,14 @@ use crate::web::access::credentials::Shown;
 use crate::web::access::credentials::Who;
 use crate::web::access::hosts::Hosts;
 use crate::web::access::passwords::Passwords;
+use crate::web::access::paths::FORMS;
+use crate::web::access::paths::HINTS;
+use crate::web::access::paths::PUBLIC;
+use crate::web::access::paths::SIGN_IN;
+use crate::web::access::paths::SIGN_IN_PAGE;
+use crate::web::access::paths::SIGN_OUT;
+use crate::web::access::paths::check_method;
+use crate::web::access::proxies::Proxies;
 use crate::web::access::sessions::Cookie;
 use crate::web::access::sessions::Session;
 use crate::web::access::sessions::Sessions;
@@ -44,53 +55,12 @@ use crate::web::problem::Problem;
 use crate::web::state::Limits;
 use crate::web::state::Settings;
 
-/// Hints, which are signed.
-pub const HINTS: &str = "/api/v1/hints";
-/// A person asks for a poll.
-pub const POLL: &str = "/api/v1/poll";
-
-/// Who has taken alerts on.
-pub const ACKS: &str = "/api/v1/acks";
-/// What is not to be told of.
-pub const SILENCES: &str = "/api/v1/silences";
-
-/// What anybody may read, where the configuration says so.
-pub const PUBLIC: &str = "/api/v1/public/stock.json";
-
-/// What the forms of pages are sent to.
-pub const FORMS: &str = "/do/";
-/// The page of the sign-in.
-pub const SIGN_IN_PAGE: &str = "/login";
-/// The form of the sign-in.
-pub const SIGN_IN: &str = "/do/login";
-/// The form that ends a session.
-pub const SIGN_OUT: &str = "/do/logout";
-
-/// Every request that may change something: a path that is not here answers GET and HEAD alone. `{id}` is any one part.
-pub const CHANGES: [(&str, &str); 15] = [
-    ("POST", HINTS),
-    ("POST", POLL),
-    ("POST", ACKS),
-    ("DELETE", "/api/v1/acks/{id}"),
-    ("POST", SILENCES),
-    ("DELETE", "/api/v1/silences/{id}"),
-    ("POST", "/api/v1/deliveries/{id}/replay"),
-    ("POST", SIGN_IN),
-    ("POST", SIGN_OUT),
-    ("POST", "/do/ack"),
-    ("POST", "/do/ack/end"),
-    ("POST", "/do/silence"),
-    ("POST", "/do/silence/end"),
-    ("POST", "/do/replay"),
-    ("POST", "/do/poll"),
-];
-/// Paths that look and change, each by its method.
-const BOTH: [&str; 2] = [ACKS, SILENCES];
-
 /// Always open: they say nothing of the stock, but for what the operator shows to all.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", PUBLIC];
 /// Open, too: what a page of the sign-in needs.
 const ASSETS: &str = "/assets/";
+/// What programs ask.
+const API: &str = "/api/";
 
 /// A request as the door sees it.
 #[derive(Debug, Clone, Copy)]
@@ -98,30 +68,20 @@ pub struct Asked<'a> {
     pub method: &'a Method,
     pub uri: &'a Uri,
     pub headers: &'a HeaderMap,
-    /// The other end of the connection.
-    pub peer: IpAddr,
-    /// By TLS of our own.
-    pub tls: bool,
+    pub peer: Peer,
 }
 
 impl<'a> Asked<'a> {
     /// A request that came by a connection.
     #[must_use]
     pub fn of<B>(request: &'a Request<B>) -> Self {
-        let peer = request.extensions().get::<Peer>();
+        let peer = request.extensions().get::<Peer>().copied();
         Self {
             method: request.method(),
             uri: request.uri(),
             headers: request.headers(),
-            peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address),
-            tls: peer.is_some_and(|peer| peer.tls),
+            peer: peer.unwrap_or(Peer::over(IpAddr::V4(Ipv4Addr::UNSPECIFIED), false)),
         }
-    }
-
-    /// Whether the browser came by TLS, to us or to a proxy.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        hosts::is_secure(self.headers, self.tls)
     }
 
     /// Whether it looks only. By OPTIONS a browser asks whether a page elsewhere may read; nothing is changed by it.
@@ -214,7 +174,7 @@ impl Door {
     }
 
     /// Lets a request pass, as somebody, or refuses it: another method than the path has, a foreign host or origin,
-    /// missing or wrong credentials, a change by who only looks.
+    /// missing or wrong credentials, a change by who only looks, or one that a web page elsewhere could have sent.
     ///
     /// # Errors
     /// Why it does not pass.
@@ -228,9 +188,8 @@ impl Door {
         access.hosts.check(asked.uri, asked.headers)?;
         check_method(asked.method, path)?;
         if !asked.is_look() {
-            access
-                .hosts
-                .check_origin(asked.uri, asked.headers, asked.is_secure())?;
+            let secure = asked.peer.secure;
+            access.hosts.check_origin(asked.uri, asked.headers, secure)?;
         }
         let passed = if access.is_open_to_all(path) {
             Passed::as_asker(Asker::nobody(Role::Look))
@@ -239,6 +198,9 @@ impl Door {
         };
         if !asked.is_look() && ![SIGN_IN, SIGN_OUT].contains(&path) && !passed.asker.may_act() {
             return Err(Problem::new(StatusCode::FORBIDDEN, access.only_looking()));
+        }
+        if !asked.is_look() && path.starts_with(API) {
+            kinds::check(asked.headers, passed.asker.proof)?;
         }
         Ok(passed)
     }
@@ -269,7 +231,7 @@ impl Door {
     }
 
     fn session(&self, access: &Access, asked: Asked<'_>, now: Timestamp) -> Option<Passed> {
-        let secure = asked.is_secure();
+        let secure = asked.peer.secure;
         let cookie = Cookie::Session.read(asked.headers, secure)?;
         let session = self.0.sessions.open(cookie, &access.known, now)?;
         let renewed = session.renewed(now);
@@ -281,7 +243,7 @@ impl Door {
     }
 
     async fn look_at(&self, access: &Access, asked: Asked<'_>, shown: Shown) -> Result<Option<Who>, Problem> {
-        let from = hosts::sender(asked.peer, asked.headers);
+        let from = asked.peer.address;
         if !self.0.tries.may(from, Instant::now()) {
             return Err(Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -301,6 +263,7 @@ impl Door {
 pub struct Access {
     known: Known,
     hosts: Hosts,
+    proxies: Proxies,
     metrics_public: bool,
     /// Only who is on this machine can ask, where there are no credentials.
     local: bool,
@@ -313,6 +276,7 @@ impl Access {
         Self {
             known: Known::new(settings),
             hosts: Hosts::new(settings),
+            proxies: Proxies::new(&settings.trusted_proxies),
             metrics_public: settings.metrics_public,
             local: settings.listen.ip().is_loopback(),
             headers: settings.headers.clone(),
@@ -330,6 +294,12 @@ impl Access {
     #[must_use]
     pub fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// The proxies that are believed.
+    #[must_use]
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// The headers of the web configuration file.
@@ -381,51 +351,13 @@ impl Access {
     }
 }
 
-/// The methods that a path answers, as `Allow` has them.
-#[must_use]
-pub fn allowed(path: &str) -> &'static str {
-    if path == PUBLIC {
-        return "GET, HEAD, OPTIONS";
-    }
-    let change = CHANGES.iter().find(|(_, pattern)| matches(pattern, path));
-    match change {
-        Some((_, pattern)) if BOTH.contains(pattern) => "GET, HEAD, POST",
-        Some((method, _)) => method,
-        None => "GET, HEAD",
-    }
-}
-
-fn matches(pattern: &str, path: &str) -> bool {
-    match pattern.split_once("{id}") {
-        None => pattern == path,
-        Some((before, after)) => {
-            let middle = path
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after));
-            middle.is_some_and(|part| !part.is_empty() && !part.contains('/'))
-        }
-    }
-}
-
-fn check_method(method: &Method, path: &str) -> Result<(), Problem> {
-    let allowed = allowed(path);
-    if allowed.split(", ").any(|allowed| allowed == method.as_str()) {
-        return Ok(());
-    }
-    let detail = match allowed {
-        "POST" => "Only POST is answered here.",
-        "DELETE" => "Only DELETE is answered here.",
-        "GET, HEAD, POST" => "Only GET, HEAD and POST are answered here.",
-        "GET, HEAD, OPTIONS" => "Only GET, HEAD and OPTIONS are answered here.",
-        _ => "Only GET and HEAD are answered here.",
-    };
-    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
+
+    use crate::web::access::paths::POLL;
+    use crate::web::access::paths::allowed;
 
     fn door(listen: &str, token: Option<&str>, metrics_public: bool) -> Door {
         let settings = Settings {

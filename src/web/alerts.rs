@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,11 +21,13 @@ use crate::domain::stand::Thresholds;
 use crate::observe::view::Seen;
 use crate::store::history::EventFilter;
 use crate::store::history::RecordedEvent;
-use crate::web::answers::cursor;
 use crate::web::answers::paging::Paging;
 use crate::web::answers::reply::List;
 use crate::web::answers::reply::Reply;
 use crate::web::answers::sheet::Row;
+use crate::web::firing;
+use crate::web::firing::COLUMNS;
+use crate::web::firing::OpenAlert;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
@@ -32,8 +35,6 @@ use crate::web::records::page;
 use crate::web::records::recorded_instance;
 use crate::web::state::AppState;
 use crate::web::stock;
-use crate::web::stock::OpenAlert;
-use crate::web::stock::OpenRank;
 
 /// The kind of the events that are alerts.
 const SEVERITY: &str = "severity";
@@ -64,47 +65,7 @@ pub struct AlertItem<'a> {
     ack: Option<AckRef>,
 }
 
-/// The columns of alerts, past and open.
-const COLUMNS: &[&str] = &[
-    "alert_id",
-    "instance",
-    "reason",
-    "status",
-    "severity",
-    "previous_severity",
-    "product.id",
-    "product.name",
-    "product.group",
-    "combination.key",
-    "combination.label",
-    "pool.name",
-    "bottleneck",
-    "level",
-    "previous_level",
-    "thresholds.low",
-    "thresholds.critical",
-    "thresholds.origin",
-    "started_at",
-    "observed_at",
-    "days_of_cover",
-    "ack.by",
-    "ack.at",
-    "ack.note",
-    "ack.quantity",
-    "ack.arrived",
-    "ack.eta",
-    "ack.overdue",
-    "silenced.kind",
-    "silenced.id",
-    "silenced.until",
-];
-
 impl Row for AlertItem<'_> {
-    const FILE: &'static str = "alerts";
-    const COLUMNS: &'static [&'static str] = COLUMNS;
-}
-
-impl Row for OpenAlert {
     const FILE: &'static str = "alerts";
     const COLUMNS: &'static [&'static str] = COLUMNS;
 }
@@ -144,44 +105,37 @@ pub struct Choices<'a> {
     label: Option<&'a str>,
 }
 
-/// Alerts as they were recorded, newest first; with `status=firing` what is open now, worst first.
+/// Alerts as they were recorded, newest first; with `status=firing` what is open now, by default what began last first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(
     ("instance" = Option<String>, Query, description = "The name of a shop; pools are of none."),
     ("status" = Option<String>, Query, description = "`firing`: what is open now."),
     ("severity" = Option<Severity>, Query, description = "What it is, or became."),
+    ("sort" = Option<String>, Query, description = "With `status=firing`: `started` (what began last first) unless said, or `urgency` (worst first)."),
     Paging,
-), responses((status = 200, body = List<AnyAlert>)))]
+), responses(
+    (status = 200, body = List<AnyAlert>),
+    (status = 422, description = "`sort` without `status`: the past is in the order of recording."),
+))]
 pub async fn alerts(
     State(app): State<AppState>,
     params: Params,
     mut reply: Reply,
 ) -> Result<Response, Problem> {
-    params.only_list(&["instance", "status", "severity"])?;
+    params.only_list(&["instance", "status", "severity", "sort"])?;
     let firing = params.chosen("status", "firing", |status| (status == "firing").then_some(()))?;
-    let limit = params.limit()?;
-    let (moment, seen) = (app.view.moment(), app.view.seen());
-    let severity = stock::severity(&params)?;
     if firing.is_some() {
-        let after = params
-            .get("cursor")
-            .map(|given| cursor::opened(given).ok_or_else(cursor::refused));
-        let after: Option<OpenRank> = after.transpose()?;
-        let said = stock::said(&app, &seen).await?;
-        let instance = params.instance(&seen)?;
-        if let Some(same) = reply.same(moment, &said) {
-            return Ok(same);
-        }
-        let mut open = stock::open(&seen, &said, instance, severity);
-        // By what came last and not by a number of places: what ends between two pages moves all that follow it.
-        open.retain(|open| after.as_ref().is_none_or(|after| *after < open.rank()));
-        let more = open.len() > limit;
-        open.truncate(limit);
-        let cursor = open
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor::sealed(&last.rank()));
-        return reply.list(open, cursor);
+        return firing::list(&app, &params, &mut reply).await;
     }
+    if params.get("sort").is_some() {
+        let detail = "Only what is open now can be sorted: with status=firing.";
+        return Err(Problem {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Problem::parameter("sort", detail)
+        });
+    }
+    let limit = params.limit()?;
+    let seen = app.view.seen();
+    let severity = stock::severity(&params)?;
     let filter = EventFilter {
         instance: recorded_instance(&app, &params).await?,
         product: None,

@@ -7,12 +7,26 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-/// The other end of a connection.
+/// The other end of a connection, or whoever a proxy there asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     pub address: IpAddr,
     /// By TLS of our own.
     pub tls: bool,
+    /// The browser came by TLS: to us, or to a proxy that is believed.
+    pub secure: bool,
+}
+
+impl Peer {
+    /// Whoever is at the other end, before a proxy is asked in whose name it comes.
+    #[must_use]
+    pub fn over(address: IpAddr, tls: bool) -> Self {
+        Self {
+            address,
+            tls,
+            secure: tls,
+        }
+    }
 }
 
 /// What somebody may do here.

@@ -40,7 +40,9 @@ impl Show {
         }
     }
 
-    fn parse(key: &str) -> Option<Self> {
+    /// The tile of that key.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
         match key {
             "soon" => Some(Self::Soon),
             key => Group::parse(key).map(Self::Group),

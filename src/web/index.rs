@@ -431,8 +431,10 @@ fn pool_keys(pool: &Pool, name: TextId) -> Keys {
     }
 }
 
-/// Within a group: what is unknown now by how bad it was, what is low by how little is left, the rest by name.
-fn worst(group: Group, entry: &Entry<'_>) -> i64 {
+/// The order within a group: what is unknown now by how bad it was, what is low by how little is left, the rest by
+/// name.
+#[must_use]
+pub fn worst(group: Group, entry: &Entry<'_>) -> i64 {
     match group {
         Group::Out | Group::Critical | Group::Low => entry.level().unwrap_or_default(),
         Group::Unknown => -i64::from(entry.severity().unwrap_or_default().rank()),

@@ -210,7 +210,8 @@ fn render(
 }
 
 /// Where each shop was read and none showed a product: waiting for a poll does not change that.
-fn empty_shops(index: &Index, seen: &Seen) -> Option<&'static str> {
+#[must_use]
+pub fn empty_shops(index: &Index, seen: &Seen) -> Option<&'static str> {
     let read = |shop: &Instance| shop.last_success().is_some();
     let is_empty = index.counts.all() == 0 && !seen.instances.is_empty() && seen.instances.iter().all(read);
     is_empty.then_some(if seen.instances.len() > 1 {
@@ -220,8 +221,9 @@ fn empty_shops(index: &Index, seen: &Seen) -> Option<&'static str> {
     })
 }
 
-/// The page in a few words; never calmer than what was read allows.
-fn verdict(counts: &Counts, seen: &Seen, tone: Tone) -> (String, bool) {
+/// The page in a few words, and whether it is calm; never calmer than what was read allows.
+#[must_use]
+pub fn verdict(counts: &Counts, seen: &Seen, tone: Tone) -> (String, bool) {
     let pools_in = |group| {
         seen.pools
             .pools

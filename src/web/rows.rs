@@ -246,7 +246,9 @@ fn of_pool<'a>(place: u32, units: &[&Unit], aside: &Aside<'a>) -> Held<'a> {
     }
 }
 
-fn stand<'a>(entry: &Entry<'a>, aside: &Aside<'a>) -> Stand<'a> {
+/// How that series stands.
+#[must_use]
+pub fn stand<'a>(entry: &Entry<'a>, aside: &Aside<'a>) -> Stand<'a> {
     let Aside { seen, now, .. } = *aside;
     let place = Group::of(entry);
     let series = entry.series();

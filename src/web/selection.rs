@@ -35,10 +35,16 @@ impl<'a> Selection<'a> {
     /// What the filters leave.
     #[must_use]
     pub fn new(index: &'a Index, seen: &Seen, filters: &Filters) -> Self {
-        let wanted = Wanted::new(index, seen, filters);
+        Self::of(index, seen, filters, filters.show.as_slice())
+    }
+
+    /// What the filters leave of any of these tiles; of all where none is named.
+    #[must_use]
+    pub fn of(index: &'a Index, seen: &Seen, filters: &Filters, shows: &[Show]) -> Self {
+        let wanted = Wanted::new(index, seen, filters, shows);
         let order = index.ordered(filters.sort);
         // Most people look at everything, which was counted when the index was made.
-        let (rows, counts) = if filters.narrow() {
+        let (rows, counts) = if filters.narrow() || !shows.is_empty() {
             let mut counts = Counts::default();
             let is_left = |number: &u32| wanted.count(index, index.head(*number), &mut counts);
             let rows: Vec<u32> = order.iter().copied().filter(is_left).collect();
@@ -73,6 +79,11 @@ impl<'a> Selection<'a> {
         rows.map(|row| self.index.head(*row))
     }
 
+    /// All rows.
+    pub fn heads(&self) -> impl Iterator<Item = &'a Head> {
+        self.rows.iter().map(|row| self.index.head(*row))
+    }
+
     /// What is left under a row.
     pub fn units(&self, head: &Head) -> impl Iterator<Item = &'a Unit> {
         let units = self.index.units(head).iter();
@@ -83,7 +94,7 @@ impl<'a> Selection<'a> {
 /// The filters, looked up in an index.
 #[derive(Debug)]
 struct Wanted {
-    show: Option<Show>,
+    shows: Vec<Show>,
     shop: Option<u32>,
     /// `Some(None)`: no product is of such a group.
     group: Option<Option<TextId>>,
@@ -102,13 +113,13 @@ struct Word {
 }
 
 impl Wanted {
-    fn new(index: &Index, seen: &Seen, filters: &Filters) -> Self {
+    fn new(index: &Index, seen: &Seen, filters: &Filters, shows: &[Show]) -> Self {
         let shop = filters.instance.as_deref().and_then(|name| {
             let place = seen.instances.iter().position(|shop| *shop.name == *name)?;
             u32::try_from(place).ok()
         });
         let mut wanted = Self {
-            show: filters.show,
+            shows: shows.to_vec(),
             shop,
             group: filters.group.as_deref().map(|name| index.group(name)),
             state: filters.state,
@@ -163,7 +174,7 @@ impl Wanted {
     }
 
     fn is_shown(&self, group: Group, soon: bool) -> bool {
-        self.show.is_none_or(|show| show.is(group, soon))
+        self.shows.is_empty() || self.shows.iter().any(|show| show.is(group, soon))
     }
 
     /// Whether it is left, whatever its tile.

@@ -47,6 +47,7 @@ use crate::web::access::Asked;
 use crate::web::access::Door;
 use crate::web::access::headers;
 use crate::web::access::headers::Way;
+use crate::web::access::hosts;
 use crate::web::access::sessions::Sessions;
 use crate::web::actions;
 use crate::web::api::routes;
@@ -57,6 +58,8 @@ use crate::web::crowd::Crowd;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::idle::Idle;
+use crate::web::idle::Turn;
 use crate::web::lists;
 use crate::web::lists::deliveries;
 use crate::web::live;
@@ -140,34 +143,39 @@ impl Bound {
     /// Answers until cancelled, then for at most a few seconds more what was already asked.
     pub async fn serve(self, cancel: CancellationToken) {
         let limits = self.door.limits();
-        // On loopback a proxy may ask for all.
+        // On loopback a proxy may ask for all, as one that is named does.
         let local = self.address().is_ok_and(|address| address.ip().is_loopback());
-        let each = if local {
-            limits.connections
-        } else {
-            limits.connections_each
-        };
-        let (room, crowd) = (Arc::new(Semaphore::new(limits.connections)), Crowd::default());
+        let (room, crowd, idle) = (
+            Arc::new(Semaphore::new(limits.connections)),
+            Crowd::default(),
+            Idle::default(),
+        );
         let tasks = TaskTracker::new();
         tasks.spawn(renewal::keep(self.door.clone(), cancel.clone()));
         loop {
-            let next = async {
-                let place = Arc::clone(&room).acquire_owned().await;
-                (self.listener.accept().await, place)
-            };
-            let (accepted, place) = tokio::select! {
+            let accepted = tokio::select! {
                 () = cancel.cancelled() => break,
-                next = next => next,
+                accepted = self.listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, from)) => {
+                    let each = if local || self.door.access().proxies().names(from.ip()) {
+                        usize::MAX
+                    } else {
+                        limits.connections_each
+                    };
                     // One that has too many is closed without a word: words would cost what the limit saves.
                     let Some(own_place) = crowd.enter(from.ip(), each) else {
                         continue;
                     };
+                    let place = tokio::select! {
+                        () = cancel.cancelled() => break,
+                        place = idle.place(&room) => place,
+                    };
                     let (router, door, cancel) = (self.router.clone(), self.door.clone(), cancel.clone());
+                    let turn = idle.connected();
                     tasks.spawn(async move {
-                        connection(stream, from.ip(), router, &door, cancel).await;
+                        connection(stream, from.ip(), router, &door, (turn, cancel)).await;
                         drop((place, own_place));
                     });
                 }
@@ -196,22 +204,23 @@ async fn connection(
     address: IpAddr,
     router: Router,
     door: &Door,
-    cancel: CancellationToken,
+    (turn, cancel): (Turn, CancellationToken),
 ) {
     let limits = door.limits();
     let Some(config) = door.access().tls() else {
-        let peer = Peer { address, tls: false };
-        return converse(stream, peer, router, limits, cancel).await;
+        let peer = Peer::over(address, false);
+        return converse(stream, peer, router, limits, (turn, cancel)).await;
     };
     let handshake = timeout(limits.head, TlsAcceptor::from(config).accept(stream));
     let shaken = tokio::select! {
         () = cancel.cancelled() => return,
+        () = turn.leave().cancelled() => return,
         shaken = handshake => shaken,
     };
     match shaken {
         Ok(Ok(stream)) => {
-            let peer = Peer { address, tls: true };
-            converse(stream, peer, router, limits, cancel).await;
+            let peer = Peer::over(address, true);
+            converse(stream, peer, router, limits, (turn, cancel)).await;
         }
         // Somebody who speaks plain HTTP, or does not trust the certificate: theirs to mend.
         Ok(Err(error)) => tracing::debug!(%error, "A connection did not come to TLS."),
@@ -224,15 +233,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     peer: Peer,
     router: Router,
     limits: Limits,
-    cancel: CancellationToken,
+    (turn, cancel): (Turn, CancellationToken),
 ) {
     let router = TowerToHyperService::new(router);
-    let closing = cancel.clone();
+    let (asked, closing) = (turn.clone(), cancel.clone());
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Sender(peer.address));
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Closing(closing.clone()));
-        router.call(request)
+        let (answering, answer) = (asked.answering(), router.call(request));
+        async move {
+            let response = answer.await;
+            response.map(|response| response.map(|body| answering.with(body)))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -245,10 +257,16 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     tokio::select! {
         _ = served.as_mut() => return,
         () = cancel.cancelled() => {}
+        () = turn.leave().cancelled() => {}
         () = tokio::time::sleep(limits.connection) => {}
     }
     served.as_mut().graceful_shutdown();
-    let _ = timeout(STOP_TIMEOUT, served).await;
+    // Others wait for the place of who is to leave; a request that came at that very moment is answered all the same.
+    let patience = match turn.leave().is_cancelled() && turn.is_idle() {
+        true => Duration::ZERO,
+        false => STOP_TIMEOUT,
+    };
+    let _ = timeout(patience, served).await;
 }
 
 fn router(door: Door, state: AppState) -> Router {
@@ -267,9 +285,9 @@ fn router(door: Door, state: AppState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route(access::SIGN_IN_PAGE, get(sign_in::page))
-        .route(access::SIGN_IN, post(sign_in::sign_in))
-        .route(access::SIGN_OUT, post(sign_in::sign_out))
+        .route(access::paths::SIGN_IN_PAGE, get(sign_in::page))
+        .route(access::paths::SIGN_IN, post(sign_in::sign_in))
+        .route(access::paths::SIGN_OUT, post(sign_in::sign_out))
         .merge(routes::router())
         .route("/do/ack", post(actions::ack))
         .route("/do/ack/end", post(actions::end_ack))
@@ -291,13 +309,22 @@ fn guarded(routes: Router, door: Door) -> Router {
 
 /// Everything passes here first and last: the checks, the time limit, the headers.
 async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    if let Some(peer) = peer.map(|peer| door.access().proxies().behind(*peer, request.headers())) {
+        request.extensions_mut().insert(Sender(peer.address));
+        request.extensions_mut().insert(peer);
+    }
     let path = request.uri().path();
-    let (allowed, largest) = (access::allowed(path), largest(path));
+    let (allowed, largest) = (access::paths::allowed(path), largest(path));
     let is_page = problem::is_page(path, request.headers());
     let asked = Asked::of(&request);
-    let (tls, answer_limit) = (asked.tls, door.limits().answer);
+    let (tls, answer_limit) = (asked.peer.tls, door.limits().answer);
     let way = (is_page && asked.is_look()).then(|| sign_in::way(request.uri()));
-    let mut response = match door.pass(asked, Timestamp::now()).await {
+    let passed = match hosts::check_line(request.version(), request.headers()) {
+        Ok(()) => door.pass(asked, Timestamp::now()).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = match passed {
         Err(problem) => refused(problem, way.filter(|_| !signs_by_header(request.headers()))),
         Ok(passed) => {
             request.extensions_mut().insert(passed.asker);
@@ -339,8 +366,8 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
 /// The most bytes of a body there.
 fn largest(path: &str) -> usize {
     match path {
-        access::ACKS | access::SILENCES => body::LARGEST,
-        path if path.starts_with(access::FORMS) => posted::LARGEST,
+        access::paths::ACKS | access::paths::SILENCES => body::LARGEST,
+        path if path.starts_with(access::paths::FORMS) => posted::LARGEST,
         _ => BODY_LIMIT,
     }
 }

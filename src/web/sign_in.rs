@@ -19,10 +19,10 @@ use jiff::Timestamp;
 
 use crate::web::access::Asked;
 use crate::web::access::Door;
-use crate::web::access::FORMS;
-use crate::web::access::SIGN_IN_PAGE;
 use crate::web::access::credentials::Shown;
 use crate::web::access::credentials::Who;
+use crate::web::access::paths::FORMS;
+use crate::web::access::paths::SIGN_IN_PAGE;
 use crate::web::access::sessions::Cookie;
 use crate::web::access::sessions::Session;
 use crate::web::asker::Asker;
@@ -95,7 +95,7 @@ pub async fn sign_in(
     let asked = Asked::of(&request);
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let browser = Cookie::SignIn
-        .read(asked.headers, asked.is_secure())
+        .read(asked.headers, asked.peer.secure)
         .unwrap_or_default();
     app.forms
         .redeem(&visitor(browser), field(forms::FIELD), Timestamp::now())?;
@@ -133,7 +133,7 @@ pub async fn sign_out(
     if let Some(session) = open(&door, asked) {
         door.sessions().end(&session, &app.store, now).await;
     }
-    let gone = Cookie::Session.set("", asked.is_secure());
+    let gone = Cookie::Session.set("", asked.peer.secure);
     let mut response = see(SIGN_IN_PAGE);
     response
         .headers_mut()
@@ -145,7 +145,7 @@ pub async fn sign_out(
 fn admitted(door: &Door, asked: Asked<'_>, who: Who, to: &str) -> Result<Response, Problem> {
     let session = Session::begin(who, Timestamp::now());
     let cookie = door.sessions().sealed(&session, door.access().known());
-    let cookie = cookie.and_then(|text| Cookie::Session.set(&text, asked.is_secure()));
+    let cookie = cookie.and_then(|text| Cookie::Session.set(&text, asked.peer.secure));
     let cookie = cookie.ok_or_else(|| {
         Problem::new(
             StatusCode::CONFLICT,
@@ -164,7 +164,7 @@ fn form(
     (to, user): (&str, &str),
     trouble: Option<&'static str>,
 ) -> Result<Response, Problem> {
-    let secure = asked.is_secure();
+    let secure = asked.peer.secure;
     // A second window of the same browser leaves the form in the first one good.
     let known = Cookie::SignIn.read(asked.headers, secure);
     let known = known.filter(|text| text.len() == 22 && text.bytes().all(|b| b.is_ascii_graphic()));
@@ -199,7 +199,7 @@ fn visitor(browser: &str) -> Asker {
 }
 
 fn open(door: &Door, asked: Asked<'_>) -> Option<Session> {
-    let cookie = Cookie::Session.read(asked.headers, asked.is_secure())?;
+    let cookie = Cookie::Session.read(asked.headers, asked.peer.secure)?;
     door.sessions()
         .open(cookie, door.access().known(), Timestamp::now())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use bytes::Bytes;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use rustls::ServerConfig;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub metrics_public: bool,
     /// Host names that are answered, beside this machine's own; beyond loopback any where there are none.
     pub allowed_hosts: Vec<String>,
+    /// Proxies elsewhere that are believed to ask for whom they say.
+    pub trusted_proxies: Vec<IpNet>,
     /// The host name under which people reach the page.
     pub page_host: Option<String>,
     /// What answers carry beside our own headers.
@@ -70,7 +73,7 @@ pub struct Limits {
     pub answer: Duration,
     /// A connection is closed after this long, however slowly it reads.
     pub connection: Duration,
-    /// Connections at once; more wait in the kernel's queue.
+    /// Connections at once; for one more the one that is idle longest is closed, and where none is it waits.
     pub connections: usize,
     /// Connections at once from one address, beyond loopback: there a proxy asks for all.
     pub connections_each: usize,
@@ -111,6 +114,7 @@ impl Settings {
             users: Vec::new(),
             metrics_public: false,
             allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             page_host: None,
             headers: Vec::new(),
             tls: None,

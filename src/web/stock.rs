@@ -1,19 +1,12 @@
-//! `/api/v1/stock` and the open alerts: lists read from the present moment, page by page.
-
-use std::cmp::Reverse;
+//! `/api/v1/stock` and `/api/v1/pools`: lists read from the present moment, page by page.
 
 use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::domain::alerting::state::Memory;
 use crate::domain::catalogue::CombinationKey;
-use crate::domain::message::Alert;
 use crate::domain::pattern::Pattern;
-use crate::domain::people::Silenced;
 use crate::domain::stand::Severity;
 use crate::observe::items::Entry;
 use crate::observe::items::Item;
@@ -21,7 +14,6 @@ use crate::observe::items::entries;
 use crate::observe::items::of_product;
 use crate::observe::lines::Line;
 use crate::observe::lines::lines;
-use crate::observe::pools;
 use crate::observe::pools::PoolItem;
 use crate::observe::said::Said;
 use crate::observe::view::Instance;
@@ -182,7 +174,7 @@ pub async fn stock(
 fn wanted<'a>(params: &Params, seen: &'a Seen) -> Result<Wanted<'a>, Problem> {
     Ok(Wanted {
         instance: params.instance(seen)?,
-        product: params.parsed("product", "the id of a product")?,
+        product: params.number("product", "the id of a product")?,
         severity: severity(params)?,
         group: params.get("group").map(Pattern::text),
         state: params.chosen("state", "known, not_controlled, unknown or gone", |state| {
@@ -388,91 +380,13 @@ pub async fn said(app: &AppState, seen: &Seen) -> Result<Said, Problem> {
     said.map_err(unreadable)
 }
 
-/// An open alert, and what keeps it from being told of.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OpenAlert {
-    #[serde(flatten)]
-    pub alert: Alert,
-    pub silenced: Option<Silenced>,
-}
-
 /// The parameter `severity`, where given.
 pub fn severity(params: &Params) -> Result<Option<Severity>, Problem> {
     params.chosen("severity", "ok, low, critical or out", Severity::parse)
 }
 
-/// Where an open alert stands among the others: worst first, then since when; among equals by shop and product number,
-/// pools after them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct OpenRank {
-    worst: Reverse<(u8, Option<Timestamp>)>,
-    pool: bool,
-    shop: String,
-    product: Option<i64>,
-    alert_id: String,
-}
-
-impl OpenAlert {
-    /// Where it stands.
-    #[must_use]
-    pub fn rank(&self) -> OpenRank {
-        let alert = &self.alert;
-        let severity = match alert.severity {
-            Severity::Ok => 0,
-            Severity::Low => 1,
-            Severity::Critical => 2,
-            Severity::Out => 3,
-        };
-        let product = alert.product_id();
-        OpenRank {
-            worst: Reverse((severity, alert.started_at)),
-            pool: product.is_none(),
-            shop: alert.instance.clone(),
-            product,
-            alert_id: alert.alert_id.clone(),
-        }
-    }
-}
-
-/// What is open now: worst first, then since when.
-pub fn open(
-    seen: &Seen,
-    said: &Said,
-    instance: Option<&Instance>,
-    severity: Option<Severity>,
-) -> Vec<OpenAlert> {
-    let mut alerts: Vec<OpenAlert> = shops(seen, instance)
-        .flat_map(|shop| entries(&shop.name, &shop.memory))
-        .filter(|entry| severity.is_none_or(|severity| entry.severity() == Some(severity)))
-        .filter_map(|entry| {
-            let alert = entry.open_alert(&seen.pools)?;
-            Some(OpenAlert {
-                alert: Alert {
-                    ack: said.ack(&entry),
-                    ..alert
-                },
-                silenced: said.silenced(&entry),
-            })
-        })
-        .collect();
-    // A pool is of no shop: who asks for one shop does not ask for it.
-    let pools = seen.pools.pools.iter().filter(|_| instance.is_none());
-    let pools = pools.flat_map(|pool| {
-        let silenced = said.silenced_pool(&pool.name, &pool.shops);
-        pools::open_alerts(pool).map(move |alert| OpenAlert {
-            alert: Alert {
-                ack: said.pool_ack(&alert.alert_id),
-                ..alert
-            },
-            silenced: silenced.clone(),
-        })
-    });
-    alerts.extend(pools.filter(|open| severity.is_none_or(|severity| open.alert.severity == severity)));
-    alerts.sort_by_cached_key(OpenAlert::rank);
-    alerts
-}
-
-fn shops<'a>(seen: &'a Seen, only: Option<&'a Instance>) -> impl Iterator<Item = &'a Instance> {
+/// The shops that are meant: that one, or all.
+pub fn shops<'a>(seen: &'a Seen, only: Option<&'a Instance>) -> impl Iterator<Item = &'a Instance> {
     seen.instances
         .iter()
         .filter(move |shop| only.is_none_or(|only| only.name == shop.name))

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use whmcs_stock_monitor::web::access::CHANGES;
-use whmcs_stock_monitor::web::access::HINTS;
-use whmcs_stock_monitor::web::access::SIGN_IN;
-use whmcs_stock_monitor::web::access::SIGN_OUT;
 use whmcs_stock_monitor::web::access::credentials::Known;
 use whmcs_stock_monitor::web::access::credentials::Who;
+use whmcs_stock_monitor::web::access::paths::CHANGES;
+use whmcs_stock_monitor::web::access::paths::HINTS;
+use whmcs_stock_monitor::web::access::paths::SIGN_IN;
+use whmcs_stock_monitor::web::access::paths::SIGN_OUT;
 use whmcs_stock_monitor::web::access::sessions::Session;
 use whmcs_stock_monitor::web::access::sessions::Sessions;
 use whmcs_stock_monitor::web::asker::Role;
@@ -53,6 +53,17 @@ impl Change {
 
     /// Sends it as its own page, or a program, would; `headers` come before the usual ones.
     async fn send(self, world: &World, headers: &str, form_key: &str) -> Answer {
+        if !self.is_form() {
+            return self.send_as(world, headers, Some("application/json"), JSON).await;
+        }
+        let fields: Vec<(&str, &str)> = [("form_key", form_key)].into_iter().chain(FIELDS).collect();
+        let body = serde_urlencoded::to_string(fields).unwrap();
+        self.send_as(world, headers, Some("application/x-www-form-urlencoded"), &body)
+            .await
+    }
+
+    /// The same with a body that is said to be of that kind.
+    async fn send_as(self, world: &World, headers: &str, kind: Option<&str>, body: &str) -> Answer {
         let path = self.path.replace("{id}", "1");
         let has = |name: &str| headers.to_lowercase().contains(name);
         let host = if has("host:") {
@@ -65,20 +76,9 @@ impl Change {
         } else {
             "Origin: http://stock.example\r\n"
         };
-        let (kind, body) = if self.is_form() {
-            let fields: Vec<(&str, &str)> = [("form_key", form_key)].into_iter().chain(FIELDS).collect();
-            (
-                "application/x-www-form-urlencoded",
-                serde_urlencoded::to_string(fields).unwrap(),
-            )
-        } else {
-            ("application/json", JSON.to_owned())
-        };
-        let head = format!(
-            "{} {path} HTTP/1.1\r\n{host}{headers}{origin}Content-Type: {kind}\r\n",
-            self.method
-        );
-        world.send(&head, &body).await
+        let kind = kind.map_or_else(String::new, |kind| format!("Content-Type: {kind}\r\n"));
+        let head = format!("{} {path} HTTP/1.1\r\n{host}{headers}{origin}{kind}", self.method);
+        world.send(&head, body).await
     }
 }
 
@@ -272,6 +272,48 @@ async fn nothing_is_changed_without_leave() {
         assert_eq!(world.contents().await, before, "{change:?} changed something");
     }
     assert!(tried > 150, "{tried}");
+}
+
+#[tokio::test]
+async fn what_a_web_page_elsewhere_could_send_changes_nothing_by_the_api() {
+    let world = World::open(beyond()).await;
+    let anna = Somebody::signed_in(&world, "anna", "anna's password").await;
+    let bearer = bearer(TOKEN);
+    let before = world.contents().await;
+    let by_api = || changes().filter(|change| !change.is_form() && change.path != HINTS);
+    for change in by_api() {
+        for headers in [anna.cookie(), bearer.clone()] {
+            for kind in [
+                Some("text/plain"),
+                Some("text/plain; application/json"),
+                Some("application/x-www-form-urlencoded"),
+                Some("multipart/form-data; boundary=x"),
+                Some("text/plain\r\nContent-Type: application/json"),
+                Some(""),
+                None,
+            ] {
+                let answer = change.send_as(&world, &headers, kind, JSON).await;
+                assert_eq!(answer.status, 415, "{change:?} as {kind:?}: {answer:?}");
+            }
+            let empty = change
+                .send_as(&world, &headers, Some("application/x-www-form-urlencoded"), "")
+                .await;
+            assert_eq!(empty.status, 415, "{change:?}: {empty:?}");
+        }
+        let bare = change.send_as(&world, &anna.cookie(), None, "").await;
+        assert_eq!(bare.status, 415, "{change:?} by a cookie: {bare:?}");
+    }
+    assert_eq!(world.contents().await, before);
+    assert_eq!(by_api().count(), 6);
+    for change in by_api() {
+        let bare = change.send_as(&world, &bearer, None, "").await;
+        let needs_a_body = ["/api/v1/acks", "/api/v1/silences"].contains(&change.path);
+        assert_eq!(
+            bare.status == 415,
+            needs_a_body,
+            "{change:?} by a token: {bare:?}"
+        );
+    }
 }
 
 #[tokio::test]

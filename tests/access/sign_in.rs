@@ -360,6 +360,32 @@ async fn who_guesses_waits_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn behind_proxies_that_are_named_each_client_has_tries_of_its_own() {
+    let world = World::open(Settings {
+        trusted_proxies: vec!["10.1.0.0/16".parse().unwrap()],
+        ..everybody()
+    })
+    .await;
+    let guess = async |list: &str| {
+        let headers = format!("X-Forwarded-For: {list}\r\nAuthorization: Bearer wrong\r\n");
+        world.get("/api/v1/stock", &headers).await.status
+    };
+    for n in 0..10 {
+        // Whatever it claims to be asked for.
+        let list = format!("192.0.2.{n}, 203.0.113.5, 10.1.0.2");
+        assert_eq!(guess(&list).await, 401, "{n}");
+    }
+    assert_eq!(guess("203.0.113.5, 10.1.0.3").await, 429);
+    assert_eq!(guess("203.0.113.6, 10.1.0.2").await, 401);
+    // Behind somebody who is not named, it is that one who guesses.
+    for _ in 0..9 {
+        guess("203.0.113.7, 10.2.0.2").await;
+    }
+    assert_eq!(guess("203.0.113.8, 10.2.0.2").await, 401);
+    assert_eq!(guess("203.0.113.9, 10.2.0.2").await, 429);
+}
+
+#[tokio::test]
 async fn machines_are_told_what_is_missing_and_people_are_led() {
     let world = World::open(everybody()).await;
     for path in ["/", "/metrics", "/api/v1/stock"] {

@@ -305,6 +305,28 @@ fn what_is_wrong_with_the_file_is_said_with_its_mend_and_without_its_hashes() {
 }
 
 #[test]
+fn a_proxy_that_is_believed_is_an_address_or_a_network_and_never_everybody() {
+    let mut home = home(&users(&[("ben", "ben-s")]));
+    home.set("HTTP_TRUSTED_PROXIES", "10.1.0.7, 172.18.3.1/16, 2001:db8::/64");
+    let ended = home.run(&["config", "check"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for (value, said) in [
+        ("10.1.0.7, proxy.example", "neither an address nor a network"),
+        ("10.1.0.0/33", "neither an address nor a network"),
+        ("0.0.0.0/0", "a network of all addresses"),
+        ("::/0", "a network of all addresses"),
+    ] {
+        home.set("HTTP_TRUSTED_PROXIES", value);
+        let ended = home.run(&["config", "check"]);
+        assert_eq!(ended.code, 78, "{value}: {ended:?}");
+        assert!(
+            ended.err.contains("HTTP_TRUSTED_PROXIES (.env line") && ended.err.contains(said),
+            "{value}: {ended:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_strange_about_credentials_is_a_warning() {
     let mut home = home(&users(&[("ben", "ben-s")]));
     home.set("HTTP_READ_USERS", "ben, bena");

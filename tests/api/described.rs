@@ -37,7 +37,7 @@ fn every_address_of_the_api_is_described_with_its_methods_and_nothing_else() {
     let answered: Methods = routes::routes()
         .into_iter()
         .map(|(path, _)| {
-            let methods = access::allowed(path).split(", ");
+            let methods = access::paths::allowed(path).split(", ");
             // HEAD is GET without the body.
             let methods = methods.filter(|method| *method != "HEAD");
             (path.to_owned(), methods.map(str::to_owned).collect())
@@ -98,7 +98,7 @@ fn every_parameter_that_is_taken_is_described_and_answers_hold_what_is_described
             .replace("{instance}", "default")
             .replace("{pid}", "64")
             .replace("{id}", "1");
-        let Some(operation) = item.get("get").filter(|_| path != access::PUBLIC) else {
+        let Some(operation) = item.get("get").filter(|_| path != access::paths::PUBLIC) else {
             continue;
         };
         let refused = world.daemon.get(&format!("{asked}?nonsense=1"));

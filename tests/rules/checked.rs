@@ -152,6 +152,31 @@ fn every_alert_is_tested_as_it_fires_and_as_it_does_not_and_every_record_has_its
     }
 }
 
+#[test]
+fn a_restart_is_tried_with_each_alert_of_the_stock() {
+    let file = yaml(RULES);
+    let groups = file["groups"].as_array().unwrap();
+    let stock = groups.iter().find(|group| group["name"] == "whmcs-stock");
+    let rules = stock.unwrap()["rules"].as_array().unwrap();
+    let mut alerts: Vec<&str> = rules.iter().filter_map(|rule| rule["alert"].as_str()).collect();
+    assert!(alerts.len() >= 8, "{alerts:?}");
+    alerts.push("Watchdog");
+    alerts.sort_unstable();
+    let tests = yaml("deploy/prometheus/tests/stock.yml");
+    let tests = tests["tests"].as_array().unwrap();
+    let restart = tests.iter().find(|test| {
+        let name = test["name"].as_str().unwrap();
+        name == "a restart of the monitor ends and begins no alert of the stock"
+    });
+    for case in restart.unwrap()["promql_expr_test"].as_array().unwrap() {
+        let samples = case["exp_samples"].as_array().unwrap().iter();
+        let labels = samples.map(|sample| sample["labels"].as_str().unwrap());
+        let mut firing: Vec<&str> = labels.filter_map(|labels| labels.split('"').nth(1)).collect();
+        firing.sort_unstable();
+        assert_eq!(firing, alerts, "{case}");
+    }
+}
+
 /// What promtool's tests say of other rules than ours.
 fn failures(change: impl Fn(&mut Value)) -> String {
     let copy = tempfile::tempdir().unwrap();

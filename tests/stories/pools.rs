@@ -256,7 +256,7 @@ fn how_long_a_pool_lasts_is_told_by_what_went_of_it() {
     let days = status["pools"][0]["days_of_cover"].as_f64().unwrap();
     assert!((7.0..8.0).contains(&days), "15 left, 2 a day: {days}");
     let text = world.home.run(&["status"]).out;
-    assert!(text.contains("lasts about"), "{text}");
+    assert!(text.contains("  about "), "{text}");
 }
 
 const KITS: &str = "[[rule]]\nproducts = [64]\noptions = { \"RAM\" = \"64 GB\" }\nlow = 2\ncritical = 1\n\
@@ -500,7 +500,7 @@ fn two_shops_that_sell_from_one_shelf_are_counted_once() {
     );
     let status = world.home.run(&["status"]).out;
     assert!(
-        status.contains("holds back DS-64 (default), DS-128 (default), DS-256 (default) +1"),
+        status.contains("holds back DS-64 (default), DS-128 (default), DS-256 (default), "),
         "{status}"
     );
 }

@@ -358,7 +358,7 @@ async fn the_list_of_pools_tells_who_draws_on_each_and_whom_it_holds_back() {
 #[tokio::test]
 async fn open_alerts_of_pools_stand_among_the_others() {
     let site = site().await;
-    let list = site.get("/api/v1/alerts?status=firing").await.json();
+    let list = site.get("/api/v1/alerts?status=firing&sort=urgency").await.json();
     let all: Vec<Value> = list["items"]
         .as_array()
         .unwrap()
@@ -437,7 +437,7 @@ fn short() -> Pool {
 async fn orders_that_take_more_than_is_left_are_one_open_alert_beside_the_pools_own() {
     let site = site().await;
     site.view.show_pools(Arc::new(Board { pools: vec![short()] }));
-    let list = site.get("/api/v1/alerts?status=firing").await.json();
+    let list = site.get("/api/v1/alerts?status=firing&sort=urgency").await.json();
     let items = list["items"].as_array().unwrap();
     let of_pools = items.iter().filter(|alert| alert["product"].is_null());
     let shown: Vec<Value> = of_pools

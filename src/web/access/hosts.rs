@@ -1,4 +1,4 @@
-//! For which host a request is, from which site it comes, and by which way: what keeps web pages elsewhere out.
+//! For which host a request is, and from which site it comes: what keeps web pages elsewhere out.
 
 use std::net::IpAddr;
 
@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::StatusCode;
 use axum::http::Uri;
+use axum::http::Version;
 use axum::http::header;
 
 use crate::web::problem::Problem;
@@ -48,7 +49,7 @@ impl Hosts {
         let Some(hosts) = &self.answered else {
             return Ok(());
         };
-        // No browser leaves the header out.
+        // By HTTP/1.0 the header may be missing; no browser leaves it out.
         let Some(asked) = asked(uri, headers) else {
             return Ok(());
         };
@@ -90,26 +91,20 @@ impl Hosts {
     }
 }
 
-/// Whether the reader's browser came by TLS: to us, or to a proxy that says so.
-#[must_use]
-pub fn is_secure(headers: &HeaderMap, tls: bool) -> bool {
-    let forwarded = text(headers, HeaderName::from_static("x-forwarded-proto"));
-    let last = forwarded.and_then(|list| list.rsplit(',').next()).map(str::trim);
-    tls || last.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
-}
-
-/// Who asks. A proxy on this machine says in whose name it does; what anybody else says there counts for nothing.
-#[must_use]
-pub fn sender(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    if !peer.to_canonical().is_loopback() {
-        return peer;
+/// Two names for one request, or none, may be read as one name here and as another by a proxy on the way (RFC 9112, 3.2).
+///
+/// # Errors
+/// 400: there is not one line `Host`. HTTP/1.0 knew none.
+pub fn check_line(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let lines = headers.get_all(header::HOST).iter().count();
+    if lines == 1 || (lines == 0 && version < Version::HTTP_11) {
+        return Ok(());
     }
-    let mut lines = headers.get_all("x-forwarded-for").into_iter();
-    let last = lines.next_back().and_then(|line| line.to_str().ok());
-    // Each proxy adds whom it heard at the end; what stands before may be invented.
-    let last = last.and_then(|list| list.rsplit(',').next()).map(str::trim);
-    last.and_then(|ip| ip.trim_matches(['[', ']']).parse().ok())
-        .unwrap_or(peer)
+    let detail = match lines {
+        0 => "The request has no line Host, which HTTP/1.1 needs.",
+        _ => "The request has more than one line Host.",
+    };
+    Err(Problem::new(StatusCode::BAD_REQUEST, detail))
 }
 
 fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -125,31 +120,5 @@ fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => authority,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_proxy_on_this_machine_says_in_whose_name_it_asks() {
-        let said = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", value.parse().unwrap());
-            headers
-        };
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        for (peer, list, expected) in [
-            ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
-            ("::1", "10.0.0.1, 203.0.113.9", "203.0.113.9"),
-            ("::ffff:127.0.0.1", "2001:db8::1", "2001:db8::1"),
-            ("127.0.0.1", "[2001:db8::1]", "2001:db8::1"),
-            ("127.0.0.1", "unknown", "127.0.0.1"),
-            ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
-        ] {
-            assert_eq!(sender(ip(peer), &said(list)), ip(expected), "{peer} {list}");
-        }
-        assert_eq!(sender(ip("127.0.0.1"), &HeaderMap::new()), ip("127.0.0.1"));
     }
 }

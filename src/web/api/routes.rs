@@ -35,18 +35,24 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/deliveries", get(deliveries::deliveries)),
         ("/api/v1/deliveries/{id}", get(deliveries::delivery)),
         ("/api/v1/deliveries/{id}/replay", post(deliveries::replay)),
-        (access::PUBLIC, get(public::public).options(public::preflight)),
+        (
+            access::paths::PUBLIC,
+            get(public::public).options(public::preflight),
+        ),
         ("/api/v1/summary", get(summary::summary)),
         ("/api/v1/sources", get(sources::sources)),
         ("/api/v1/windows", get(windows::windows)),
         ("/api/v1/products/{instance}/{pid}", get(product::product)),
         ("/api/v1/products/{instance}/{pid}/history", get(records::history)),
-        (access::ACKS, get(people::acks).post(people::make_ack)),
+        (access::paths::ACKS, get(people::acks).post(people::make_ack)),
         ("/api/v1/acks/{id}", delete(people::end_ack)),
-        (access::SILENCES, get(people::silences).post(people::make_silence)),
+        (
+            access::paths::SILENCES,
+            get(people::silences).post(people::make_silence),
+        ),
         ("/api/v1/silences/{id}", delete(people::end_silence)),
-        (access::HINTS, post(hints::hint)),
-        (access::POLL, post(hints::poll)),
+        (access::paths::HINTS, post(hints::hint)),
+        (access::paths::POLL, post(hints::poll)),
     ]
 }
 

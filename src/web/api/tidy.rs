@@ -33,6 +33,7 @@ const WORDS: &[(&str, &[&str])] = &[
         &["id", "urgency", "name", "level", "cover", "since"],
     ),
     ("get /api/v1/alerts status", &["firing"]),
+    ("get /api/v1/alerts sort", &["started", "urgency"]),
     ("get /api/v1/polls outcome", &["accepted", "suspect", "failed"]),
     ("get /api/v1/deliveries state", &["pending", "sent", "dead"]),
 ];
@@ -104,7 +105,10 @@ fn texts() -> Vec<(&'static str, Value)> {
         ),
         ("NewSilence.starts_at", or_null(&ahead)),
         ("NewSilence.ends_at", ahead),
-        ("NewMatcher.options", json!({"maxProperties": 100})),
+        (
+            "NewMatcher.options",
+            json!({"minProperties": 1, "maxProperties": 100}),
+        ),
         ("NewHint.type", json!({"enum": ["stock.hint"]})),
     ]
 }
@@ -250,6 +254,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if parameter["name"] == "cursor" && !["/api/v1/stock", "/api/v1/alerts"].contains(&path) {
             parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
         }
+        if parameter["name"] == "product" {
+            parameter["schema"]["minimum"] = json!(0);
+        }
         if parameter["name"] == "combination" {
             parameter["schema"]["pattern"] = json!("^[0-9]{1,18}=[0-9]{1,18}(;[0-9]{1,18}=[0-9]{1,18})*$");
         }
@@ -260,14 +267,13 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             parameter["allowEmptyValue"] = json!(true);
         }
     }
-    let takes_json = operation.get("requestBody").is_some();
     let Some(responses) = operation["responses"].as_object_mut() else {
         return;
     };
     if method == "get" {
         make_conditional(responses, is_list);
     }
-    for (status, why) in refusals(method, takes_json) {
+    for (status, why) in refusals(method) {
         responses
             .entry(status)
             .or_insert_with(|| json!({ "description": why }));
@@ -316,7 +322,7 @@ fn make_conditional(responses: &mut Map<String, Value>, is_list: bool) {
     responses.insert("304".to_owned(), same);
 }
 
-fn refusals(method: &str, takes_json: bool) -> Vec<(&'static str, &'static str)> {
+fn refusals(method: &str) -> Vec<(&'static str, &'static str)> {
     let mut refusals = vec![
         ("400", "A parameter or field is not known, or not understood."),
         ("401", "Who asks is not known here."),
@@ -333,9 +339,10 @@ fn refusals(method: &str, takes_json: bool) -> Vec<(&'static str, &'static str)>
     } else {
         refusals.push(("403", "Who asks may look alone, or it was a web page elsewhere."));
         refusals.push(("413", "The body is too large."));
-    }
-    if takes_json {
-        refusals.push(("415", "The body is not said to be JSON."));
+        refusals.push((
+            "415",
+            "There is a body, or a session's cookie, and it is not said to be JSON.",
+        ));
     }
     refusals
 }

@@ -14,6 +14,7 @@ use crate::store::history::RecordedEvent;
 use crate::store::reader::Reader;
 use crate::web::asker::Asker;
 use crate::web::fields::SilenceForm;
+use crate::web::firing::OpenAlert;
 use crate::web::frame;
 use crate::web::frame::Frame;
 use crate::web::frame::Here;
@@ -37,7 +38,6 @@ use crate::web::reading::read;
 use crate::web::show::grouped;
 use crate::web::state::AppState;
 use crate::web::stock;
-use crate::web::stock::OpenAlert;
 
 const PATH: &str = "/alerts";
 /// The filters and places of the page.
@@ -232,11 +232,7 @@ fn shown(
             &seen.zone(),
             back.clone(),
         ),
-        past: told
-            .past
-            .iter()
-            .map(|event| past::row(event, seen, now))
-            .collect(),
+        past: past::rows(&told.past, seen, now),
         past_turn,
         csv: programs.with("status", Some("firing")).link(),
         past_csv: programs.with("severity", None).link(),

@@ -18,11 +18,12 @@ use crate::web::addresses;
 use crate::web::asker::Asker;
 use crate::web::fields::AckForm;
 use crate::web::fields::SilenceForm;
+use crate::web::firing;
+use crate::web::firing::OpenAlert;
+use crate::web::firing::OpenOrder;
 use crate::web::show::Ago;
 use crate::web::show::Words;
 use crate::web::show::name;
-use crate::web::stock;
-use crate::web::stock::OpenAlert;
 
 /// How much of a name is shown, in characters.
 const NAME: usize = 200;
@@ -122,9 +123,9 @@ fn is_about(alert: &Alert, needle: &str) -> bool {
 /// All that is open of the shop, or of all: worst first, and of what is alike first what is overdue.
 #[must_use]
 pub fn all(seen: &Seen, said: &Said, instance: Option<&Instance>) -> Vec<OpenAlert> {
-    let mut open = stock::open(seen, said, instance, None);
+    let mut open = firing::open(seen, said, instance, None, OpenOrder::Urgency);
     let is_late = |open: &OpenAlert| open.alert.ack.as_ref().is_some_and(|ack| ack.overdue);
-    // Stable: else they stay in the order in which programs are given them.
+    // Stable: else they stay in the order in which programs are given them for urgency.
     open.sort_by_key(|open| (Reverse(open.alert.severity), !is_late(open)));
     open
 }

@@ -1,6 +1,6 @@
 // Stock changes in the shop appear on a page that stands open, without a reload; what the reader does there is left alone.
 import assert from "node:assert/strict";
-import { act, isLive, stay, stayed, until, walk } from "./harness.mjs";
+import { act, isLive, stay, stayed, until, violations, walk } from "./harness.mjs";
 
 await walk(async ({ open }) => {
   const page = await open({ timezoneId: "Asia/Kolkata" });
@@ -10,7 +10,7 @@ await walk(async ({ open }) => {
   await page.evaluate(() => {
     window.marked = [];
     new MutationObserver((changes) => {
-      for (const { target } of changes) if (target.dataset.changed !== undefined) window.marked.push(target.textContent.trim());
+      for (const { target } of changes) if (target.dataset.changed !== undefined) window.marked.push(target);
     }).observe(document.body, { attributes: true, attributeFilter: ["data-changed"], subtree: true });
   });
   const title = await page.title();
@@ -21,6 +21,14 @@ await walk(async ({ open }) => {
   await until(page, "the window's title says so", (before) => document.title !== before, title);
   await until(page, "a changed figure is marked", () => window.marked.length > 0);
   await until(page, "and the mark goes", () => !document.querySelector("[data-changed]"));
+  // Marked once more, for as long as it takes to look at them.
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    const marked = await page.evaluate(() => window.marked.filter((one) => one.isConnected && (one.dataset.changed = "") === "").length);
+    assert.ok(marked > 0, "no figure that was marked is there any more");
+    assert.deepEqual(await violations(page), [], `with marks, ${colorScheme}`);
+  }
+  await page.evaluate(() => window.marked.forEach((one) => delete one.dataset.changed));
   await until(page, "a screen reader hears the verdict", () => document.getElementById("news").textContent === document.querySelector("h1").textContent.trim());
   await act("stock", { pid: 42, quantity: 20 });
   await until(page, "it is back", (before) => document.title === before, title);
