@@ -125,7 +125,7 @@ async fn take_on(app: &AppState, form: &AckForm, zone: &TimeZone, now: Timestamp
 
 fn held_by(ack: &AckRef, zone: &TimeZone, now: Timestamp) -> Problem {
     let detail = format!(
-        "Meanwhile it was taken on: {}. Send this once more to take it over.",
+        "Meanwhile somebody has it: {}. Send this once more to take it over.",
         people::taken_on(ack, zone, now)
     );
     Problem::new(StatusCode::CONFLICT, detail)

@@ -88,14 +88,15 @@ fn severity(seen: &Seen, series: &Series) -> Option<Severity> {
         let found = standing.find(|standing| standing.alert_id == series.alert_id);
         return found.map(|standing| standing.severity);
     };
-    let memory = &seen.instance(shop)?.memory;
-    let all = memory.products.iter().flat_map(|product| {
-        let combinations = product.combinations.iter();
-        let combinations = combinations.map(|combination| &combination.series);
-        [&product.series].into_iter().chain(combinations)
-    });
-    let mut found = all.filter(|one| one.number == series.number);
-    found.next().map(|one| one.severity)
+    let mut parts = series.alert_id.rsplitn(3, '/');
+    let (key, product) = (parts.next()?, parts.next()?.parse().ok()?);
+    let product = seen.instance(shop)?.memory.product(product)?;
+    if key == "-" {
+        return Some(product.series.severity);
+    }
+    let mut combinations = product.combinations.iter();
+    let found = combinations.find(|combination| combination.key.to_string() == key)?;
+    Some(found.series.severity)
 }
 
 /// The series of that alert, and whose it is.

@@ -65,7 +65,7 @@ async fn damage_that_any_read_meets_is_said_everywhere_and_nothing_that_people_s
         spoil(&site.folder.path().join("stock.db"), "polls").await;
         let met = site.get(reading).await;
         assert!(
-            met.status == 503 || words(&met.body).contains("The database is damaged"),
+            met.status == 503 || words(&met.body).contains("is damaged"),
             "{reading}: {}",
             met.body
         );

@@ -106,7 +106,7 @@ async fn whoever_took_it_on_meanwhile_is_named_before_they_are_replaced() {
     assert_eq!(answer.status, 409, "{}", answer.body);
     let said = words(&answer.body);
     assert!(
-        said.contains("Meanwhile it was taken on: PO 881 (Ben)."),
+        said.contains("Meanwhile somebody has it: taken on by Ben: PO 881."),
         "{said}"
     );
     assert!(said.contains("Take it over"), "{said}");
