@@ -316,6 +316,7 @@ pub mod web {
     pub mod forms;
     pub mod places;
     pub mod crowd;
+    pub mod idle;
     pub mod params;
     pub mod answers {
         pub mod accept;
@@ -341,6 +342,7 @@ pub mod web {
     pub mod frame;
     pub mod posted;
     pub mod addresses;
+    pub mod together;
     pub mod made;
     pub mod fields;
     pub mod live;

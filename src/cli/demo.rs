@@ -158,11 +158,11 @@ impl Stage {
 
     /// The configuration, once the shop has its history.
     async fn configured(&self, listen: SocketAddr) -> anyhow::Result<Config> {
-        let sources = self.sources(listen)?;
-        let mut before = Config::load(&sources)?;
+        let mut before = Config::load(&self.sources(listen)?)?;
         before.channels.clear();
         past::record(before, &self.shop.shop_handle(), Timestamp::now()).await?;
-        Ok(Config::load(&sources)?)
+        // Anew: that took its time, and the first report is due soon after it.
+        Ok(Config::load(&self.sources(listen)?)?)
     }
 
     /// The very configuration an operator would write, pointed at the stage.
@@ -224,9 +224,9 @@ impl Stage {
     }
 }
 
-/// Each week at the minute that begins within the next two, so that one sees the first report soon.
+/// Each week at the minute that begins in half a minute at the soonest, so that one sees the first report soon.
 fn report_schedule(now: Timestamp) -> String {
-    let first = now + SignedDuration::from_mins(1) + SignedDuration::from_secs(10);
+    let first = now + SignedDuration::from_secs(90);
     first
         .to_zoned(TimeZone::UTC)
         .strftime("%-M %-H * * %w")

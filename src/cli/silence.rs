@@ -96,6 +96,17 @@ fn after(lasts: &str, from: Timestamp) -> Result<Timestamp, Exit> {
 }
 
 fn matcher(options: &SilenceAddArguments) -> Result<Matcher, Exit> {
+    for (name, given) in [
+        ("--instance", &options.instance),
+        ("--group", &options.group),
+        ("--product", &options.product),
+        ("--pool", &options.pool),
+    ] {
+        if given.iter().any(|text| text.trim().is_empty()) {
+            let problem = format!("{name} is empty. Name something, or leave it out: then it is any.");
+            return Err(fail(Exit::Usage, &problem));
+        }
+    }
     let numbered = |text: &String| match text.trim().parse() {
         Ok(id) => Pattern::Id(id),
         Err(_) => Pattern::text(text.trim()),

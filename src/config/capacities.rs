@@ -58,7 +58,7 @@ fn capacity(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Op
     let products = section.patterns(reader, "products");
     let options = section.pairs(reader, "options");
     let capacity = amount(reader, section);
-    if options.is_absent() || matches!(&options, Given::Is(options) if options.is_empty()) {
+    if options.is_absent() {
         missing(
             reader,
             section,

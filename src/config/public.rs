@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::config::file::Value;
+use crate::config::findings::Given;
 use crate::config::findings::Wrong;
 use crate::config::keys::Kind;
+use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::config::rules;
 use crate::config::rules::Names;
@@ -41,11 +42,13 @@ pub fn read(reader: &mut Reader, root: &mut Section<'_>, names: &Names) -> Optio
 }
 
 fn feed(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option<Feed> {
-    refuse_empty_lists(reader, section);
     let instances = rules::instances(reader, section, &names.instances);
     let groups = section.patterns(reader, "groups");
     let products = section.patterns(reader, "products");
-    let fields = section.list(reader, "fields", field);
+    let fields = match section.refuse_empty(reader, "fields", "At least one is needed.") {
+        true => Given::Broken,
+        false => section.list(reader, "fields", field),
+    };
     let level_cap = section.one(reader, "level_cap", Kind::Plain, values::positive::<i64>);
     let origins = section.list(reader, "origins", origin);
     let max_age = section.one(reader, "max_age", Kind::Plain, values::time_limit);
@@ -67,6 +70,7 @@ fn feed(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option
             "Write some of instance, product_id, product, group, combination, state, level, availability.",
         );
     }
+    warn_of_age(reader, section, &max_age, &stale_after);
     let origins = origins.good().unwrap_or_default();
     Some(Feed {
         instances,
@@ -84,19 +88,37 @@ fn feed(reader: &mut Reader, section: &mut Section<'_>, names: &Names) -> Option
     })
 }
 
-/// An empty list would be read as no list, which shows the whole shop, or nothing of each product.
-fn refuse_empty_lists(reader: &mut Reader, section: &Section<'_>) {
-    for key in ["instances", "groups", "products", "fields"] {
-        let Some(entry) = section.table.get(key) else {
-            continue;
-        };
-        if matches!(&entry.value, Value::List(entries) if entries.is_empty()) {
-            let mend = match key {
-                "fields" => "At least one is needed.",
-                _ => "At least one is needed, or leave the key out.",
-            };
-            reader.wrong(section.key(key), entry.line, "is an empty list", mend);
-        }
+/// A figure that is kept for longer than it is good is shown when nobody may rely on it any more.
+fn warn_of_age(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    max_age: &Given<Placed<Duration>>,
+    stale_after: &Given<Placed<Duration>>,
+) {
+    let longest = |given: &Given<Placed<Duration>>, usual| match given {
+        Given::Is(placed) => Some((placed.value, Some(placed.place.clone()))),
+        Given::Absent => Some((usual, None)),
+        Given::Broken => None,
+    };
+    let kept = longest(max_age, MAX_AGE);
+    let good = longest(stale_after, STALE_AFTER);
+    let (Some((kept, kept_at)), Some((good, good_at))) = (kept, good) else {
+        return;
+    };
+    if kept <= good {
+        return;
+    }
+    // Of two defaults neither is to blame.
+    let (key, place) = match kept_at {
+        Some(place) => ("max_age", Some(place)),
+        None => ("stale_after", good_at),
+    };
+    if let Some(place) = place {
+        let wrong = Wrong::new(
+            "lets others keep the feed for longer than its figures are good: they show what counts as unknown here",
+            "Let max_age be at most stale_after.",
+        );
+        reader.findings.warn(section.key(key), place, wrong);
     }
 }
 
@@ -124,7 +146,20 @@ fn origin(text: &str) -> Result<String, Wrong> {
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
     let origin = url.origin().ascii_serialization();
-    let plain =
-        ["http", "https"].contains(&url.scheme()) && text.trim_end_matches('/').eq_ignore_ascii_case(&origin);
-    if plain { Ok(origin) } else { Err(wrong()) }
+    let written = text.trim_end_matches('/');
+    // Browsers leave out the port that the scheme has anyway.
+    let usual = match url.scheme() {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return Err(wrong()),
+    };
+    let bare = written.strip_suffix(usual).unwrap_or(written);
+    if [written, bare]
+        .iter()
+        .any(|text| text.eq_ignore_ascii_case(&origin))
+    {
+        Ok(origin)
+    } else {
+        Err(wrong())
+    }
 }

@@ -177,7 +177,7 @@ pub fn one<T>(
 
 /// The patterns of `instances`; one that no instance has is a warning.
 pub fn instances(reader: &mut Reader, section: &mut Section<'_>, names: &[String]) -> Vec<Pattern> {
-    let patterns = section.list(reader, "instances", |text| match values::text(text)? {
+    let patterns = section.names(reader, "instances", |text| match values::text(text)? {
         name if name.is_empty() => Err(Wrong::new("is empty", "Write the name of an instance.")),
         name => Ok(name),
     });

@@ -13,6 +13,9 @@ use crate::config::reader::Placed;
 use crate::config::reader::Reader;
 use crate::domain::pattern::Pattern;
 
+/// What to do about a list that names nothing.
+const NAME_SOME: &str = "At least one is needed, or leave the key out: then it is any.";
+
 /// One table of the file while it is read. What was not asked for by the end is unknown.
 pub struct Section<'a> {
     /// How messages name it: `rule 2`.
@@ -118,7 +121,40 @@ impl<'a> Section<'a> {
 
     /// Products, groups, options and so on: numbers, or names with wildcards.
     pub fn patterns(&mut self, reader: &mut Reader, key: &str) -> Given<Vec<Pattern>> {
+        if self.refuse_empty(reader, key, NAME_SOME) {
+            return Given::Broken;
+        }
         self.items(reader, key, pattern)
+    }
+
+    /// The same for names alone.
+    pub fn names(
+        &mut self,
+        reader: &mut Reader,
+        key: &str,
+        parse: impl Fn(&str) -> Result<String, Wrong>,
+    ) -> Given<Vec<String>> {
+        if self.refuse_empty(reader, key, NAME_SOME) {
+            return Given::Broken;
+        }
+        self.list(reader, key, parse)
+    }
+
+    /// Whether the key names nothing, which is noted: an empty list would be read as no list, and that is everything.
+    pub fn refuse_empty(&mut self, reader: &mut Reader, key: &str, mend: &str) -> bool {
+        let Some(entry) = self.table.get(key) else {
+            return false;
+        };
+        let problem = match &entry.value {
+            Value::List(entries) if entries.is_empty() => "is an empty list",
+            Value::Table(table) if table.entries.is_empty() => "is an empty table",
+            Value::List(_) | Value::Table(_) | Value::Text(_) | Value::Integer(_) | Value::Other(_) => {
+                return false;
+            }
+        };
+        self.know(key);
+        reader.wrong(self.key(key), entry.line, problem, mend);
+        true
     }
 
     fn items<T>(
@@ -160,6 +196,9 @@ impl<'a> Section<'a> {
 
     /// `{ "RAM" = "64 GB" }`: options with their choices.
     pub fn pairs(&mut self, reader: &mut Reader, key: &str) -> Given<Vec<(Pattern, Pattern)>> {
+        if self.refuse_empty(reader, key, NAME_SOME) {
+            return Given::Broken;
+        }
         self.asked.push(key.to_owned());
         let Some(entry) = self.table.get(key) else {
             return Given::Absent;

@@ -42,8 +42,9 @@ pub fn name(text: &str) -> String {
     line(text, NAME)
 }
 
-/// What makes a spreadsheet take a text for a formula; and the sign that keeps it from it, so that that can be undone.
-pub const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+/// What makes a spreadsheet take a text for a formula, full-width too, as Excel does in some languages; and the sign that
+/// keeps it from it, so that that can be undone.
+pub const FORMULA: [char; 12] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n', '\''];
 
 /// A text that no spreadsheet takes for a formula: with a `'` before it where it looks like one.
 #[must_use]

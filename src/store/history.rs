@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
 use sqlx::Row;
+use sqlx::Sqlite;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::CombinationKey;
@@ -21,6 +23,9 @@ use crate::store::value::Stood;
 use crate::store::value::cause;
 use crate::store::value::json;
 use crate::store::value::timestamp;
+
+/// The kind of events of which there are many.
+const SEVERITY: &str = "severity";
 
 /// A shop that was ever polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,24 +266,11 @@ impl Reader {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT e.*, CASE i.name WHEN ?6 THEN coalesce((SELECT s.name FROM polls p JOIN instances s \
-             ON s.id = p.instance_id WHERE p.id = e.poll_id), i.name) ELSE i.name END AS instance, \
-             CASE i.name WHEN ?6 THEN (SELECT name FROM products p WHERE p.instance_id = e.instance_id \
-             AND p.product_id = e.product_id) END AS pool \
-             FROM events e LEFT JOIN instances i ON i.id = e.instance_id WHERE e.id < ?1 \
-             AND (?2 IS NULL OR e.instance_id = ?2) AND (?3 IS NULL OR e.product_id = ?3) \
-             AND (?4 IS NULL OR e.kind = ?4) AND (?7 IS NULL OR e.severity_to = ?7) ORDER BY e.id DESC LIMIT ?5",
-        )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(filter.instance.map(|instance| instance.0))
-        .bind(filter.product)
-        .bind(filter.kind)
-        .bind(limit_of(limit))
-        .bind(POOLS)
-        .bind(filter.severity.map(Severity::rank))
-        .fetch_all(&self.pool)
-        .await?;
+        let mut query = chosen_events(filter, before);
+        query
+            .push(" ORDER BY e.id DESC LIMIT ")
+            .push_bind(limit_of(limit));
+        let rows = query.build().persistent(false).fetch_all(&self.pool).await?;
         rows.iter().map(event).collect()
     }
 
@@ -374,6 +366,46 @@ fn outcome(code: i64) -> Result<&'static str, StoreError> {
     }
 }
 
+/// The events that the filter lets pass. Only what is asked for is named, so that each question finds its own index.
+fn chosen_events(filter: EventFilter<'_>, before: Option<i64>) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("SELECT e.*, CASE i.name WHEN ");
+    query.push_bind(POOLS).push(
+        " THEN coalesce((SELECT s.name FROM polls p JOIN instances s ON s.id = p.instance_id WHERE p.id = e.poll_id), \
+         i.name) ELSE i.name END AS instance, CASE i.name WHEN ",
+    );
+    query.push_bind(POOLS).push(
+        " THEN (SELECT name FROM products p WHERE p.instance_id = e.instance_id AND p.product_id = e.product_id) END \
+         AS pool FROM events e LEFT JOIN instances i ON i.id = e.instance_id WHERE e.id < ",
+    );
+    query.push_bind(before.unwrap_or(i64::MAX));
+    match (filter.instance, filter.product) {
+        (Some(instance), _) => {
+            query.push(" AND e.instance_id = ").push_bind(instance.0);
+        }
+        // The index begins with the shop: of each one, then.
+        (None, Some(_)) => {
+            query.push(" AND e.instance_id IN (SELECT id FROM instances)");
+        }
+        (None, None) => {}
+    }
+    if let Some(product) = filter.product {
+        query.push(" AND e.product_id = ").push_bind(product);
+    }
+    if let Some(kind) = filter.kind {
+        // Said literally, so that the few of a rare kind are found by their own index.
+        let rare = if kind == SEVERITY {
+            ""
+        } else {
+            " AND e.kind <> 'severity'"
+        };
+        query.push(rare).push(" AND e.kind = ").push_bind(kind);
+    }
+    if let Some(severity) = filter.severity {
+        query.push(" AND e.severity_to = ").push_bind(severity.rank());
+    }
+    query
+}
+
 pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
     let severity = |column| -> Result<Option<Severity>, StoreError> {
         let rank: Option<i64> = row.try_get(column)?;
@@ -401,4 +433,55 @@ pub(super) fn event(row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
 
 pub(crate) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::db::Store;
+    use crate::store::db::StoreSettings;
+    use sqlx::AssertSqlSafe;
+
+    /// How SQLite would go about it, a line for each step.
+    async fn plan(reader: &Reader, filter: EventFilter<'_>, before: Option<i64>) -> Vec<String> {
+        let sql = chosen_events(filter, before).into_sql();
+        let asked = format!("EXPLAIN QUERY PLAN {} ORDER BY e.id DESC LIMIT 9", sql.as_str());
+        let rows = sqlx::query(AssertSqlSafe(asked)).fetch_all(&reader.pool).await;
+        let steps = rows.unwrap();
+        steps.iter().map(|row| row.get("detail")).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_of_the_past_is_found_by_an_index_and_not_by_walking_through_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = StoreSettings {
+            path: folder.path().join("stock.db"),
+        };
+        let store = Store::open(&place).await.unwrap().store;
+        let instance = Some(store.instance("default").await.unwrap());
+        let reader = store.reader();
+        let of = |instance, product, kind| EventFilter {
+            instance,
+            product,
+            kind,
+            severity: None,
+        };
+        for (filter, index) in [
+            (of(instance, Some(1), None), "events_of_product"),
+            (of(None, Some(1), None), "events_of_product"),
+            (of(instance, Some(1), Some(SEVERITY)), "events_of_product"),
+            (of(None, None, Some("renamed")), "events_of_kind"),
+            (of(instance, None, Some("baseline")), "events_of_kind"),
+            // Most are of this kind, and the newest come first.
+            (of(None, None, Some(SEVERITY)), "INTEGER PRIMARY KEY"),
+            (of(None, None, None), "INTEGER PRIMARY KEY"),
+        ] {
+            for before in [None, Some(7)] {
+                let steps = plan(reader, filter, before).await;
+                let found = |step: &String| step.starts_with("SEARCH e ") && step.contains(index);
+                assert!(steps.iter().any(found), "{filter:?}: {steps:?}");
+            }
+        }
+        store.close().await;
+    }
 }

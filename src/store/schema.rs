@@ -55,6 +55,11 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "sessions",
             include_str!("../../migrations/sqlite/0009_sessions.sql"),
         ),
+        migration(
+            10,
+            "kinds",
+            include_str!("../../migrations/sqlite/0010_kinds.sql"),
+        ),
     ]
 }
 

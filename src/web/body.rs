@@ -154,22 +154,44 @@ impl Fields {
         })
     }
 
+    /// Whether the field is there. One that names nothing is refused: read as no field at all it would be everything.
+    fn names_some(&self, name: &'static str) -> Result<bool, Problem> {
+        let empty = match self.0.get(name) {
+            None => return Ok(false),
+            Some(Value::Null) => true,
+            Some(Value::Array(items)) => items.is_empty(),
+            Some(Value::Object(pairs)) => pairs.is_empty(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => false,
+        };
+        if empty {
+            let detail =
+                format!("\"{name}\" names nothing. Name at least one, or leave it out: then it is any.");
+            return Err(Problem::parameter("matcher", detail));
+        }
+        Ok(true)
+    }
+
     fn patterns(&self, name: &'static str) -> Result<Vec<Pattern>, Problem> {
+        if !self.names_some(name)? {
+            return Ok(Vec::new());
+        }
         let wrong = || {
             let detail =
                 format!("\"{name}\" must be a list of names (texts) or ids (numbers), at most {PATTERNS}.");
             Problem::parameter("matcher", detail)
         };
         match self.0.get(name) {
-            None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Array(items)) if items.len() <= PATTERNS => {
                 items.iter().map(|item| pattern(item).ok_or_else(wrong)).collect()
             }
-            Some(_) => Err(wrong()),
+            Some(_) | None => Err(wrong()),
         }
     }
 
     fn options(&self) -> Result<Vec<(Pattern, Pattern)>, Problem> {
+        if !self.names_some("options")? {
+            return Ok(Vec::new());
+        }
         let wrong = || {
             Problem::parameter(
                 "matcher",
@@ -177,12 +199,11 @@ impl Fields {
             )
         };
         match self.0.get("options") {
-            None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Object(pairs)) if pairs.len() <= PATTERNS => pairs
                 .iter()
                 .map(|(option, choice)| Ok((Pattern::text(option), pattern(choice).ok_or_else(wrong)?)))
                 .collect(),
-            Some(_) => Err(wrong()),
+            Some(_) | None => Err(wrong()),
         }
     }
 }

@@ -104,7 +104,7 @@ pub async fn events(State(app): State<AppState>, params: Params, reply: Reply) -
     let kind = params.chosen("kind", "a kind of event, as docs/api.md lists them", |kind| {
         KINDS.into_iter().find(|known| *known == kind)
     })?;
-    let product = params.parsed("product", "a product's id")?;
+    let product = params.number("product", "a product's id")?;
     let instance = recorded_instance(&app, &params).await?;
     let filter = EventFilter {
         instance,

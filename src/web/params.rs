@@ -23,6 +23,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        check_encoding(parts.uri.query().unwrap_or_default())?;
         let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(pairs) =
             pairs.map_err(|_| Problem::parameter("query", "The query is not of the form name=value&…."))?;
@@ -76,6 +77,15 @@ impl Params {
         self.chosen(name, expected, |value| value.parse().ok())
     }
 
+    /// The parameter as a number as answers write them, not below 0; `expected` finishes the sentence "… must be".
+    pub fn number(&self, name: &'static str, expected: &str) -> Result<Option<i64>, Problem> {
+        self.chosen(name, expected, |value| {
+            let number: u64 = value.parse().ok()?;
+            let number = i64::try_from(number).ok()?;
+            (number.to_string() == value).then_some(number)
+        })
+    }
+
     /// The parameter as `choose` understands it.
     pub fn chosen<T>(
         &self,
@@ -94,17 +104,16 @@ impl Params {
     /// `limit`: 1 to [`LARGEST_PAGE`], the most where it is not given.
     pub fn limit(&self) -> Result<usize, Problem> {
         let limit = self.chosen("limit", "a whole number from 1 to 1000", |value| {
-            value
-                .parse()
-                .ok()
-                .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
+            let digits = value.bytes().all(|sign| sign.is_ascii_digit());
+            let limit = value.parse().ok().filter(|_| digits);
+            limit.filter(|limit| (1..=LARGEST_PAGE).contains(limit))
         })?;
         Ok(limit.unwrap_or(LARGEST_PAGE))
     }
 
     /// `cursor`, of a list that is ordered by a number: continue below it.
     pub fn cursor(&self) -> Result<Option<i64>, Problem> {
-        self.parsed("cursor", "the cursor of an earlier answer")
+        self.number("cursor", "the cursor of an earlier answer")
     }
 
     /// `instance`, where given: a configured one.
@@ -121,6 +130,37 @@ impl Params {
             "a time such as 2026-11-21T09:03:11Z (with + written as %2B)",
         )
     }
+}
+
+/// Refuses what is no text once it is decoded: with its bytes replaced it would be looked for, and not found.
+fn check_encoding(query: &str) -> Result<(), Problem> {
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if [name, value].iter().any(|part| !is_text(part)) {
+            let name: String = name.chars().take(60).collect();
+            return Err(Problem::parameter(
+                name,
+                "The parameter is not UTF-8, percent-encoded.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the bytes that it stands for are UTF-8.
+fn is_text(encoded: &str) -> bool {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let pair = digit(after.first()).zip(digit(after.get(1)));
+        let byte = pair
+            .filter(|_| *first == b'%')
+            .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = after.get(byte.map_or(0, |_| 2)..).unwrap_or_default();
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 #[cfg(test)]
@@ -156,6 +196,44 @@ mod tests {
         assert_eq!(blamed(given.time("from")), "from");
         assert_eq!(blamed(given.cursor()), "cursor");
         assert_eq!(blamed(given.instance(&Seen::default()).map(|_| ())), "instance");
+    }
+
+    #[tokio::test]
+    async fn a_number_is_one_that_an_answer_could_hold() {
+        for (text, number) in [("0", 0), ("42", 42), ("9223372036854775807", i64::MAX)] {
+            let given = params(&format!("cursor={text}")).await.unwrap();
+            assert_eq!(given.cursor().unwrap(), Some(number));
+        }
+        for text in ["-1", "%2B5", "05", "1.0", "9223372036854775808", "-0", "%205"] {
+            let given = params(&format!("cursor={text}&product={text}&limit={text}"))
+                .await
+                .unwrap();
+            assert_eq!(blamed(given.cursor()), "cursor", "{text}");
+            assert_eq!(blamed(given.number("product", "an id")), "product", "{text}");
+        }
+        let signed = params("limit=%2B5").await.unwrap();
+        assert_eq!(blamed(signed.limit()), "limit");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_once_decoded_is_refused_by_name() {
+        for query in ["q=%FF", "q=a%C3", "q=%ed%a0%80", "x=1&q=%C3%28", "q=%F"] {
+            let outcome = params(query).await;
+            if query == "q=%F" {
+                assert_eq!(outcome.unwrap().get("q"), Some("%F"), "as it stands");
+            } else {
+                assert_eq!(blamed(outcome), "q", "{query}");
+            }
+        }
+        assert_eq!(blamed(params("%FF=1").await), "%FF");
+        for (query, text) in [
+            ("q=%C3%BC", "ü"),
+            ("q=%EF%BF%BD", "\u{fffd}"),
+            ("q=100%", "100%"),
+            ("q=a+%2b", "a +"),
+        ] {
+            assert_eq!(params(query).await.unwrap().get("q"), Some(text));
+        }
     }
 
     #[tokio::test]

@@ -364,10 +364,7 @@ impl<'a> Context<'a> {
         events.truncate(EVENTS);
         Ok(Stored {
             past,
-            events: events
-                .iter()
-                .map(|event| product_events::row(event, product, self.now))
-                .collect(),
+            events: product_events::rows(&events, product, self.now),
             more,
             silences,
             unreadable: false,

@@ -1,5 +1,7 @@
 //! What happened to a product, in words.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -15,6 +17,9 @@ use crate::notify::words;
 use crate::store::history::RecordedEvent;
 use crate::web::show::Ago;
 use crate::web::show::At;
+use crate::web::together;
+use crate::web::together::Together;
+use crate::web::together::together;
 
 /// How much of particulars is shown, in characters.
 const DETAIL: usize = 700;
@@ -30,11 +35,57 @@ pub struct Row {
     pub detail: String,
     /// The combination it is about, as its key and as people call it.
     pub combination: Option<(String, String)>,
+    /// Where it happened to several combinations at once: what they are called together, and each with its words.
+    pub many: Option<(String, Vec<(String, String)>)>,
+}
+
+/// The events as lines, those of one cause in one.
+#[must_use]
+pub fn rows(events: &[RecordedEvent], product: &Tracked, now: Timestamp) -> Vec<Row> {
+    let lines = together(events).into_iter();
+    lines
+        .map(|line| match line {
+            Together::One(event) => row(event, product, now),
+            Together::Many(first, events) => folded(first, events, product, now),
+        })
+        .collect()
+}
+
+/// What happened to all of these at once.
+fn folded(first: &RecordedEvent, events: &[RecordedEvent], product: &Tracked, now: Timestamp) -> Row {
+    let labels = labels(product);
+    let each: Vec<(String, String)> = events
+        .iter()
+        .map(|event| {
+            let key = event.combination.clone().unwrap_or_default();
+            (labels.get(&key).cloned().unwrap_or(key), said(event).1)
+        })
+        .collect();
+    let names: Vec<&str> = each.iter().map(|(label, _)| &**label).collect();
+    let alike = events.iter().all(|event| event.level == first.level);
+    let told = RecordedEvent {
+        level: first.level.filter(|_| alike),
+        ..first.clone()
+    };
+    Row {
+        // The next page begins after all of them.
+        id: events.last().map_or(first.id, |last| last.id),
+        combination: None,
+        many: Some((together::title(&names), each)),
+        ..row(&told, product, now)
+    }
+}
+
+/// What the combinations are called now, by their keys.
+fn labels(product: &Tracked) -> HashMap<String, String> {
+    let combinations = product.combinations.iter();
+    combinations
+        .map(|combination| (combination.key.to_string(), combination.label.to_string()))
+        .collect()
 }
 
 /// The event as a line; the combination is called as the product calls it now.
-#[must_use]
-pub fn row(event: &RecordedEvent, product: &Tracked, now: Timestamp) -> Row {
+fn row(event: &RecordedEvent, product: &Tracked, now: Timestamp) -> Row {
     let (kind, words) = said(event);
     Row {
         id: event.id,
@@ -51,6 +102,7 @@ pub fn row(event: &RecordedEvent, product: &Tracked, now: Timestamp) -> Row {
                 .next();
             (key.clone(), label.unwrap_or_else(|| key.clone()))
         }),
+        many: None,
     }
 }
 

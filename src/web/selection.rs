@@ -1,5 +1,7 @@
 //! What some filters leave of the index, in the order that was asked for.
 
+use std::borrow::Cow;
+
 use crate::observe::view::Seen;
 use crate::web::filters::Filters;
 use crate::web::filters::Show;
@@ -24,7 +26,7 @@ pub struct Selection<'a> {
     index: &'a Index,
     wanted: Wanted,
     /// Rows in the order that was asked for.
-    rows: Vec<u32>,
+    rows: Cow<'a, [u32]>,
     /// What the other filters leave in each tile.
     pub counts: Counts,
 }
@@ -40,14 +42,16 @@ impl<'a> Selection<'a> {
     #[must_use]
     pub fn of(index: &'a Index, seen: &Seen, filters: &Filters, shows: &[Show]) -> Self {
         let wanted = Wanted::new(index, seen, filters, shows);
-        let mut rows = Vec::new();
-        let mut counts = Counts::default();
-        for number in index.ordered(filters.sort) {
-            let head = index.head(*number);
-            if wanted.count(index, head, &mut counts) {
-                rows.push(*number);
-            }
-        }
+        let order = index.ordered(filters.sort);
+        // Most people look at everything, which was counted when the index was made.
+        let (rows, counts) = if filters.narrow() || !shows.is_empty() {
+            let mut counts = Counts::default();
+            let is_left = |number: &u32| wanted.count(index, index.head(*number), &mut counts);
+            let rows: Vec<u32> = order.iter().copied().filter(is_left).collect();
+            (Cow::Owned(rows), counts)
+        } else {
+            (Cow::Borrowed(order), index.counts)
+        };
         Self {
             index,
             wanted,

@@ -47,6 +47,7 @@ use crate::web::access::Asked;
 use crate::web::access::Door;
 use crate::web::access::headers;
 use crate::web::access::headers::Way;
+use crate::web::access::hosts;
 use crate::web::access::sessions::Sessions;
 use crate::web::actions;
 use crate::web::api::routes;
@@ -57,6 +58,8 @@ use crate::web::crowd::Crowd;
 use crate::web::health;
 use crate::web::hints;
 use crate::web::hints::Sender;
+use crate::web::idle::Idle;
+use crate::web::idle::Turn;
 use crate::web::lists;
 use crate::web::lists::deliveries;
 use crate::web::live;
@@ -142,22 +145,22 @@ impl Bound {
         let limits = self.door.limits();
         // On loopback a proxy may ask for all, as one that is named does.
         let local = self.address().is_ok_and(|address| address.ip().is_loopback());
-        let (room, crowd) = (Arc::new(Semaphore::new(limits.connections)), Crowd::default());
+        let (room, crowd, idle) = (
+            Arc::new(Semaphore::new(limits.connections)),
+            Crowd::default(),
+            Idle::default(),
+        );
         let tasks = TaskTracker::new();
         tasks.spawn(renewal::keep(self.door.clone(), cancel.clone()));
         loop {
-            let next = async {
-                let place = Arc::clone(&room).acquire_owned().await;
-                (self.listener.accept().await, place)
-            };
-            let (accepted, place) = tokio::select! {
+            let accepted = tokio::select! {
                 () = cancel.cancelled() => break,
-                next = next => next,
+                accepted = self.listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, from)) => {
                     let each = if local || self.door.access().proxies().names(from.ip()) {
-                        limits.connections
+                        usize::MAX
                     } else {
                         limits.connections_each
                     };
@@ -165,9 +168,14 @@ impl Bound {
                     let Some(own_place) = crowd.enter(from.ip(), each) else {
                         continue;
                     };
+                    let place = tokio::select! {
+                        () = cancel.cancelled() => break,
+                        place = idle.place(&room) => place,
+                    };
                     let (router, door, cancel) = (self.router.clone(), self.door.clone(), cancel.clone());
+                    let turn = idle.connected();
                     tasks.spawn(async move {
-                        connection(stream, from.ip(), router, &door, cancel).await;
+                        connection(stream, from.ip(), router, &door, (turn, cancel)).await;
                         drop((place, own_place));
                     });
                 }
@@ -196,22 +204,23 @@ async fn connection(
     address: IpAddr,
     router: Router,
     door: &Door,
-    cancel: CancellationToken,
+    (turn, cancel): (Turn, CancellationToken),
 ) {
     let limits = door.limits();
     let Some(config) = door.access().tls() else {
         let peer = Peer::over(address, false);
-        return converse(stream, peer, router, limits, cancel).await;
+        return converse(stream, peer, router, limits, (turn, cancel)).await;
     };
     let handshake = timeout(limits.head, TlsAcceptor::from(config).accept(stream));
     let shaken = tokio::select! {
         () = cancel.cancelled() => return,
+        () = turn.leave().cancelled() => return,
         shaken = handshake => shaken,
     };
     match shaken {
         Ok(Ok(stream)) => {
             let peer = Peer::over(address, true);
-            converse(stream, peer, router, limits, cancel).await;
+            converse(stream, peer, router, limits, (turn, cancel)).await;
         }
         // Somebody who speaks plain HTTP, or does not trust the certificate: theirs to mend.
         Ok(Err(error)) => tracing::debug!(%error, "A connection did not come to TLS."),
@@ -224,14 +233,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     peer: Peer,
     router: Router,
     limits: Limits,
-    cancel: CancellationToken,
+    (turn, cancel): (Turn, CancellationToken),
 ) {
     let router = TowerToHyperService::new(router);
-    let closing = cancel.clone();
+    let (asked, closing) = (turn.clone(), cancel.clone());
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Closing(closing.clone()));
-        router.call(request)
+        let (answering, answer) = (asked.answering(), router.call(request));
+        async move {
+            let response = answer.await;
+            response.map(|response| response.map(|body| answering.with(body)))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -244,10 +257,16 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     tokio::select! {
         _ = served.as_mut() => return,
         () = cancel.cancelled() => {}
+        () = turn.leave().cancelled() => {}
         () = tokio::time::sleep(limits.connection) => {}
     }
     served.as_mut().graceful_shutdown();
-    let _ = timeout(STOP_TIMEOUT, served).await;
+    // Others wait for the place of who is to leave; a request that came at that very moment is answered all the same.
+    let patience = match turn.leave().is_cancelled() && turn.is_idle() {
+        true => Duration::ZERO,
+        false => STOP_TIMEOUT,
+    };
+    let _ = timeout(patience, served).await;
 }
 
 fn router(door: Door, state: AppState) -> Router {
@@ -301,7 +320,11 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let asked = Asked::of(&request);
     let (tls, answer_limit) = (asked.peer.tls, door.limits().answer);
     let way = (is_page && asked.is_look()).then(|| sign_in::way(request.uri()));
-    let mut response = match door.pass(asked, Timestamp::now()).await {
+    let passed = match hosts::check_line(request.version(), request.headers()) {
+        Ok(()) => door.pass(asked, Timestamp::now()).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = match passed {
         Err(problem) => refused(problem, way.filter(|_| !signs_by_header(request.headers()))),
         Ok(passed) => {
             request.extensions_mut().insert(passed.asker);

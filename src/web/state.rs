@@ -73,7 +73,7 @@ pub struct Limits {
     pub answer: Duration,
     /// A connection is closed after this long, however slowly it reads.
     pub connection: Duration,
-    /// Connections at once; more wait in the kernel's queue.
+    /// Connections at once; for one more the one that is idle longest is closed, and where none is it waits.
     pub connections: usize,
     /// Connections at once from one address, beyond loopback: there a proxy asks for all.
     pub connections_each: usize,

@@ -174,7 +174,7 @@ pub async fn stock(
 fn wanted<'a>(params: &Params, seen: &'a Seen) -> Result<Wanted<'a>, Problem> {
     Ok(Wanted {
         instance: params.instance(seen)?,
-        product: params.parsed("product", "the id of a product")?,
+        product: params.number("product", "the id of a product")?,
         severity: severity(params)?,
         group: params.get("group").map(Pattern::text),
         state: params.chosen("state", "known, not_controlled, unknown or gone", |state| {

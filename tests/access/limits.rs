@@ -116,3 +116,78 @@ async fn one_address_does_not_take_all_connections() {
         .unwrap();
     assert!(rest(&mut other).await.starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn heads_that_do_not_come_keep_nobody_out() {
+    let limits = Limits {
+        head: Duration::from_secs(3600),
+        connections: 8,
+        ..Limits::default()
+    };
+    let world = World::open(Settings {
+        limits,
+        ..everybody()
+    })
+    .await;
+    // A page that looks on is being answered for as long as it stays.
+    let mut live = TcpStream::connect(world.address).await.unwrap();
+    let ask = format!("GET /live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+    live.write_all(ask.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    live.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    // One that was answered and is kept open counts as idle, too.
+    let mut kept = TcpStream::connect(world.address).await.unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET ")
+        .await
+        .unwrap();
+    kept.read_exact(&mut first).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
+        held.push(stream);
+    }
+    let answer = timeout(PATIENCE, world.get("/healthz", "")).await;
+    assert_eq!(answer.expect("it is answered").status, 200);
+    // Those that came first have made room, the last are still waited for.
+    for stream in &mut held[..30] {
+        assert_eq!(rest(stream).await, "");
+    }
+    assert!(rest(&mut kept).await.ends_with("ok\n"));
+    let mut byte = [0; 1];
+    let last = held.last_mut().unwrap();
+    assert!(
+        timeout(Duration::ZERO, last.read(&mut byte)).await.is_err(),
+        "it is open"
+    );
+    world.close().await;
+    // The page was never sent away before the server stopped.
+    assert!(!rest(&mut live).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_is_for_one_host() {
+    let world = World::open(everybody()).await;
+    for (head, status) in [
+        ("GET /healthz HTTP/1.1\r\n", 400),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n",
+            400,
+        ),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
+            400,
+        ),
+        ("POST /api/v1/hints HTTP/1.1\r\n", 400),
+        ("GET /healthz HTTP/1.0\r\n", 200),
+        ("GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+        (
+            "GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n",
+            200,
+        ),
+    ] {
+        let answer = world.send(head, "").await;
+        assert_eq!(answer.status, status, "{head}: {}", answer.body);
+    }
+}

@@ -284,7 +284,46 @@ fn a_feed_that_does_not_say_what_it_shows_is_refused() {
     }
     home.write(
         "config/monitor.toml",
-        "[public]\nproducts = [\"*\"]\nfields = [\"level\"]\norigins = [\"https://Shop.example/\", \"*\"]\nmax_age = \"5m\"\n",
+        "[public]\nproducts = [\"*\"]\nfields = [\"level\"]\norigins = [\"https://Shop.example/\", \"https://SHOP.example:443\", \"http://[::1]:8080\", \"*\"]\nmax_age = \"5m\"\n",
     );
-    assert_eq!(home.run(&["config", "check"]).code, 0);
+    let checked = home.run(&["config", "check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(!checked.err.contains("max_age"), "{checked:?}");
+}
+
+#[test]
+fn a_feed_that_is_kept_for_longer_than_its_figures_are_good_is_warned_of() {
+    let home = Home::new(&[
+        ("WHMCS_API_URL", "https://shop.example/includes/api.php"),
+        ("WHMCS_API_IDENTIFIER", "x"),
+        ("WHMCS_API_SECRET", "y"),
+    ]);
+    for (ages, line) in [
+        (
+            "max_age = \"10m\"\nstale_after = \"5m\"\n",
+            Some("public: max_age (config/monitor.toml line 4)"),
+        ),
+        (
+            "max_age = \"2h\"\n",
+            Some("public: max_age (config/monitor.toml line 4)"),
+        ),
+        (
+            "stale_after = \"30s\"\n",
+            Some("public: stale_after (config/monitor.toml line 4)"),
+        ),
+        ("max_age = \"5m\"\nstale_after = \"5m\"\n", None),
+        ("max_age = \"1h\"\n", None),
+        ("", None),
+    ] {
+        home.write(
+            "config/monitor.toml",
+            &format!("[public]\nproducts = [\"*\"]\nfields = [\"level\"]\n{ages}"),
+        );
+        let checked = home.run(&["config", "check"]);
+        assert_eq!(checked.code, 0, "{checked:?}");
+        let all = format!("{}{}", checked.out, checked.err);
+        let said = "lets others keep the feed for longer than its figures are good";
+        assert_eq!(all.contains(said), line.is_some(), "{ages}: {all}");
+        assert!(all.contains(line.unwrap_or_default()), "{ages}: {all}");
+    }
 }

@@ -220,6 +220,25 @@ fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
             &[
                 "silence",
                 "add",
+                "--product",
+                " ",
+                "--for",
+                "2h",
+                "--comment",
+                "x",
+            ],
+            64,
+            "--product is empty",
+        ),
+        (
+            &["silence", "add", "--instance=", "--for", "2h", "--comment", "x"],
+            64,
+            "--instance is empty",
+        ),
+        (
+            &[
+                "silence",
+                "add",
                 "--until",
                 "2020-01-01",
                 "--comment",
@@ -326,6 +345,45 @@ fn refuses_what_is_wrong(daemon: &Daemon) {
         assert_eq!(answer.status, status, "{body}: {}", answer.body);
         assert_eq!(answer.json()["parameter"], parameter, "{body}: {}", answer.body);
     }
+}
+
+#[test]
+fn a_matcher_that_names_nothing_silences_nothing() {
+    let shop = Shop::open(vec![item(1, "DS-64", 9)]);
+    let receivers = Receivers::start();
+    let home = home(&shop, &receivers);
+    let daemon = home.start();
+    let post = |matcher: &Value| {
+        let body = json!({"matcher": matcher, "ends_at": "2h", "by": "Ann", "comment": "x"});
+        send(
+            daemon.address,
+            "POST",
+            "/api/v1/silences",
+            JSON,
+            &body.to_string(),
+        )
+    };
+    for field in ["instances", "groups", "products", "pools", "options"] {
+        let empty = if field == "options" { json!({}) } else { json!([]) };
+        for nothing in [empty, Value::Null] {
+            // Beside something that is named, too.
+            for matcher in [
+                json!({field: nothing}),
+                json!({"instances": ["default"], field: nothing}),
+            ] {
+                let answer = post(&matcher);
+                assert_eq!(answer.status, 400, "{matcher}: {}", answer.body);
+                let detail = answer.json()["detail"].to_string();
+                assert!(
+                    detail.contains(field) && detail.contains("leave it out"),
+                    "{detail}"
+                );
+            }
+        }
+    }
+    let none = daemon.json("/api/v1/silences?all=true");
+    assert_eq!(none["items"], json!([]));
+    assert_eq!(post(&json!({})).status, 201, "everything, as it says");
 }
 
 #[test]

@@ -7,10 +7,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sqlx::Connection;
 use sqlx::SqliteConnection;
+use whmcs_stock_monitor::domain::alerting::decision::Decision;
+use whmcs_stock_monitor::domain::alerting::decision::Event;
+use whmcs_stock_monitor::domain::alerting::decision::EventKind;
+use whmcs_stock_monitor::domain::alerting::decision::Outcome;
+use whmcs_stock_monitor::domain::alerting::state::Memory;
 use whmcs_stock_monitor::domain::alerting::state::SeriesState;
 use whmcs_stock_monitor::domain::alerting::state::Tracked;
 use whmcs_stock_monitor::domain::catalogue::Level;
+use whmcs_stock_monitor::domain::message::Reason;
 use whmcs_stock_monitor::domain::people::Matcher;
+use whmcs_stock_monitor::domain::stand::Severity;
 use whmcs_stock_monitor::maintenance::Window;
 use whmcs_stock_monitor::scheduler::CronSchedule;
 use whmcs_stock_monitor::store::acks::NewAck;
@@ -19,6 +26,7 @@ use whmcs_stock_monitor::web::state::Settings;
 use crate::fixture::combination;
 use crate::fixture::frozen;
 use crate::fixture::memory;
+use crate::fixture::minute;
 use crate::fixture::product;
 use crate::fixture::series;
 use crate::harness::Site;
@@ -28,6 +36,7 @@ use crate::harness::site;
 use crate::listed::HOSTILE;
 use crate::listed::empty;
 use crate::listed::words;
+use crate::poll_record;
 use crate::record;
 
 /// A series of that number.
@@ -365,4 +374,82 @@ async fn nothing_open_is_calm_only_while_the_shop_is_read() {
     let page = site.get("/alerts").await.body;
     assert!(page.contains("<h1 class=\"calm\">Nothing is open</h1>"), "{page}");
     assert!(words(&page).contains("Nothing is low."), "{page}");
+}
+
+/// One poll in which the 64 GB ran out, with each of so many disks.
+async fn run_out(site: &Site, disks: i64) {
+    let events = (1..=disks).map(|disk| Event {
+        key: format!("4/{disk}/out"),
+        at: minute(1),
+        kind: EventKind::Severity {
+            from: Severity::Ok,
+            to: Severity::Out,
+            reason: Reason::First,
+        },
+        product_id: Some(4),
+        combination: Some(format!("4=11;5={disk}").parse().unwrap()),
+        level: Some(0),
+        previous_level: Some(9),
+    });
+    let decision = Decision {
+        outcome: Outcome::Accepted,
+        detail: String::new(),
+        next: Memory::default(),
+        changes: Vec::new(),
+        source_changed: false,
+        events: events.collect(),
+        acks: Vec::new(),
+        messages: Vec::new(),
+        level_changes: 0,
+        pools: None,
+    };
+    let instance = site.store.instance("default").await.unwrap();
+    let mut tx = site.store.begin_write().await.unwrap();
+    let poll = tx
+        .poll(instance, &poll_record(1, Outcome::Accepted, ""))
+        .await
+        .unwrap();
+    tx.save(instance, poll, &decision).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_one_poll_brought_to_many_combinations_is_one_line_that_opens() {
+    let mut options = product(4, "DS-128", series(Level::Known(9)));
+    options.combinations = (1..=12)
+        .map(|disk| {
+            combination(
+                &format!("4=11;5={disk}"),
+                &format!("RAM: 64 GB, Disk: {disk}"),
+                series(Level::Known(0)),
+            )
+        })
+        .collect();
+    let site = site(settings(None), vec![("default", memory(vec![options]))]).await;
+    run_out(&site, 12).await;
+    let page = site.get("/alerts").await.body;
+    let past = page.split("id=\"past\"").nth(1).unwrap();
+    assert_eq!(past.matches("<tr id=\"e").count(), 1, "{}", words(past));
+    assert!(
+        past.contains("<summary><bdi>RAM: 64 GB: 12 combinations</bdi></summary>"),
+        "{past}"
+    );
+    assert_eq!(past.matches("<li><a href=\"/products/default/4?").count(), 12);
+    assert!(words(past).contains("0 left"), "{}", words(past));
+    let page = site.get("/products/default/4").await.body;
+    let happened = page.split("id=\"events\"").nth(1).unwrap();
+    assert_eq!(happened.matches("<li id=\"event-").count(), 1, "{happened}");
+    assert!(
+        happened.contains("<summary><bdi>RAM: 64 GB: 12 combinations</bdi></summary>")
+            && happened.contains("<li><bdi>RAM: 64 GB, Disk: 7</bdi>: out (was ok), "),
+        "{happened}"
+    );
+    // Of one combination there is nothing to put together.
+    let page = site
+        .get("/products/default/4?combination=4%3D11%3B5%3D7")
+        .await
+        .body;
+    let happened = page.split("id=\"events\"").nth(1).unwrap();
+    assert_eq!(happened.matches("<li id=\"event-").count(), 1, "{happened}");
+    assert!(!happened.contains("<details"), "{happened}");
 }

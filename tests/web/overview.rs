@@ -599,6 +599,19 @@ fn the_index_finds_what_a_plain_look_at_each_series_finds() {
             assert_eq!(found.len(), selection.total());
         }
         let worst = Selection::new(&index, &seen, &Filters::default());
+        let by_shop = ["a", "b"].map(|shop| {
+            let filters = Filters {
+                instance: Some(shop.to_owned()),
+                ..Filters::default()
+            };
+            Selection::new(&index, &seen, &filters).counts
+        });
+        for group in Group::ALL {
+            let counted: usize = by_shop.iter().map(|counts| counts.of(group)).sum();
+            assert_eq!(worst.counts.of(group), counted, "{group:?}");
+        }
+        let soon: usize = by_shop.iter().map(|counts| counts.soon).sum();
+        assert_eq!(worst.counts.soon, soon);
         let groups: Vec<Group> = worst.page(1).map(|head| head.group).collect();
         assert!(groups.is_sorted(), "{groups:?}");
         let latest = index

@@ -179,6 +179,10 @@ impl Table {
             }
             self.columns.retain(|(column, _)| *column != least);
         }
+        // One threshold without the other says less than it takes.
+        if !self.columns.iter().any(|(column, _)| *column == Column::Critical) {
+            self.columns.retain(|(column, _)| *column != Column::Low);
+        }
         let others = self.taken(0);
         let name = whole.min(within.saturating_sub(others));
         if let Some((_, width)) = self

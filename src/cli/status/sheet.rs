@@ -23,6 +23,9 @@ use crate::web::show::grouped;
 /// So many rows a person reads, where not more than that ask for attention.
 const READ: usize = 50;
 
+/// On a lower screen what runs out next gets two lines.
+const HIGH: usize = 40;
+
 /// What there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -58,7 +61,13 @@ pub fn lines(glance: &Glance, asked: &Asked, room: Room, now: Timestamp) -> Vec<
     };
     let mut lines = heading.lines(&selection);
     if room != Room::Endless {
-        lines.extend(heading.next(&past));
+        let mut next = heading.next(&past);
+        if let Room::Screen(_, height) = room
+            && height < HIGH
+        {
+            next.truncate(2);
+        }
+        lines.extend(next);
     }
     if let Room::Screen(_, height) = room {
         // However much there is to say, some rows can be seen.
@@ -112,7 +121,7 @@ impl Body {
         let mut rows: Vec<Vec<Row>> = Vec::new();
         for mut group in all.take(most) {
             // On a screen there is to be room for others too.
-            rows::shorten(&mut group, (most / 4).max(2));
+            rows::shorten(&mut group, (most / 8).max(2));
             let is_urgent = group.iter().any(|row| row.place.is_urgent() || row.soon);
             let is_enough = match limit {
                 Limit::Sensible => !is_urgent && rows.len() >= READ,

@@ -1921,3 +1921,52 @@ fn messages_link_to_the_page_where_its_address_is_given() {
     let long = format!("PAGE_URL=https://stock.example.com/{}", "x".repeat(500));
     insta::assert_snapshot!(errors(&long, ""), @"PAGE_URL (.env line 4) is longer than 500 characters. Give the page a shorter address.");
 }
+
+#[test]
+fn an_empty_list_is_not_everything_in_any_table() {
+    let tables = [
+        (
+            "[[rule]]\nlow = 3\n",
+            &["instances", "groups", "products", "options", "combine"][..],
+        ),
+        (
+            "[[capacity]]\ncapacity = 8\n",
+            &["instances", "groups", "products", "options"][..],
+        ),
+        (
+            "[[maintenance]]\nname = \"x\"\nschedule = \"0 2 * * SUN\"\nlasts = \"3h\"\n",
+            &["instances", "groups", "products", "options", "pools"][..],
+        ),
+        (
+            "[[metrics]]\n",
+            &["instances", "groups", "products", "combinations"][..],
+        ),
+        (
+            "[[report]]\nname = \"x\"\nschedule = \"0 8 * * *\"\n",
+            &["instances", "groups"][..],
+        ),
+        (
+            "[public]\nfields = [\"level\"]\n",
+            &["instances", "groups", "products"][..],
+        ),
+    ];
+    for (table, keys) in tables {
+        let line = table.lines().count() + 1;
+        for key in keys {
+            let (empty, kind) = match *key {
+                "options" => ("{}", "table"),
+                _ => ("[]", "list"),
+            };
+            let found = errors("", &format!("{table}{key} = {empty}\n"));
+            let said = format!(
+                "{key} (config/monitor.toml line {line}) is an empty {kind}. At least one is needed, or leave the key out: then it is any."
+            );
+            assert!(found.contains(&said), "{table}{key}\ngave:\n{found}");
+        }
+    }
+    // Whom to tell may be nobody.
+    good(
+        "WEBHOOK_URL=https://hooks.example/x\n",
+        "[[rule]]\nlow = 3\nchannels = []\n",
+    );
+}

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::StatusCode;
 use axum::http::Uri;
+use axum::http::Version;
 use axum::http::header;
 
 use crate::web::problem::Problem;
@@ -48,7 +49,7 @@ impl Hosts {
         let Some(hosts) = &self.answered else {
             return Ok(());
         };
-        // No browser leaves the header out.
+        // By HTTP/1.0 the header may be missing; no browser leaves it out.
         let Some(asked) = asked(uri, headers) else {
             return Ok(());
         };
@@ -88,6 +89,22 @@ impl Hosts {
         let ours = asked == Some(host) || self.shown.contains(&name);
         ours && (!secure || scheme == "https")
     }
+}
+
+/// Two names for one request, or none, may be read as one name here and as another by a proxy on the way (RFC 9112, 3.2).
+///
+/// # Errors
+/// 400: there is not one line `Host`. HTTP/1.0 knew none.
+pub fn check_line(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let lines = headers.get_all(header::HOST).iter().count();
+    if lines == 1 || (lines == 0 && version < Version::HTTP_11) {
+        return Ok(());
+    }
+    let detail = match lines {
+        0 => "The request has no line Host, which HTTP/1.1 needs.",
+        _ => "The request has more than one line Host.",
+    };
+    Err(Problem::new(StatusCode::BAD_REQUEST, detail))
 }
 
 fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {

@@ -86,6 +86,9 @@ mod tests {
             json!({"name": "=cmd|' /C calc'!A0", "level": -2, "of": {"key": "4=11"}, "list": ["a", 1]}),
             json!({"name": "+1 \"q\", x\ny\u{202e}z", "level": null, "of": null, "list": [{"@": 1}]}),
             json!({"name": "'quoted", "level": 0, "list": ["=x"]}),
+            json!({"name": "＝1+1", "list": ["＋1"]}),
+            json!({"name": "－1", "list": ["＠SUM(1)"]}),
+            json!({"name": "\t=1", "list": ["\r=1"]}),
         ];
         insta::assert_snapshot!(
             csv(&items.map(Item)).unwrap().replace('\r', "").trim_start_matches('\u{feff}'),
@@ -94,6 +97,9 @@ mod tests {
         '=cmd|' /C calc'!A0,-2,4=11,a; 1
         "'+1 ""q"", x yz",,,"[{""@"":1}]"
         ''quoted,0,,'=x
+        '＝1+1,,,'＋1
+        '－1,,,'＠SUM(1)
+        '=1,,,'=1
         "#
         );
     }

@@ -43,20 +43,25 @@ pub struct NewSilence {
 }
 
 /// All that is named must fit, and of each list one. Texts are names with `*` and `?`, without regard to case; numbers
-/// are ids. `{}` is everything. `pools` stand alone.
+/// are ids. `{}` is everything; a list that is there names at least one. `pools` stand alone.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMatcher {
-    #[schema(max_items = 100)]
-    instances: Option<Vec<NameOrId>>,
-    #[schema(max_items = 100)]
-    groups: Option<Vec<NameOrId>>,
-    #[schema(max_items = 100)]
-    products: Option<Vec<NameOrId>>,
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
+    instances: Vec<NameOrId>,
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
+    groups: Vec<NameOrId>,
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
+    products: Vec<NameOrId>,
     /// Options with their choices.
-    options: Option<std::collections::BTreeMap<String, NameOrId>>,
-    #[schema(max_items = 100)]
-    pools: Option<Vec<NameOrId>>,
+    #[serde(default)]
+    options: std::collections::BTreeMap<String, NameOrId>,
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
+    pools: Vec<NameOrId>,
 }
 
 /// A name with wildcards, not blank, or an id.

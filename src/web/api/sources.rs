@@ -34,7 +34,8 @@ pub struct Source {
     /// `up`: the last poll was accepted; `failing`: it was not; `down`: that was told; `waiting`: none ended since the
     /// start; `late`: the next one is overdue; `unrecorded`: the database cannot be written.
     pub state: &'static str,
-    /// Since when it cannot be read; null while it can.
+    /// Since when it cannot be read; where it is `late`, when a poll was due; where it is `unrecorded`, when the last
+    /// poll was that is recorded. Null while all is well.
     pub since: Option<Timestamp>,
     /// Why the last poll was not accepted; `late` and `database` where nothing was recorded.
     pub cause: Option<&'static str>,
@@ -133,7 +134,7 @@ pub fn source(shop: &Instance, writable: bool, now: Timestamp) -> Source {
     Source {
         instance: shop.name.to_string(),
         state: stands.state,
-        since: state.failing_since.filter(|_| shop.up() != Some(true)),
+        since: stands.since,
         cause: stands.cause,
         detail: poll
             .map(|poll| poll.detail.clone())
@@ -152,6 +153,7 @@ pub fn source(shop: &Instance, writable: bool, now: Timestamp) -> Source {
 /// Whether a shop can be read, and why not.
 struct Stands {
     state: &'static str,
+    since: Option<Timestamp>,
     cause: Option<&'static str>,
     words: Option<&'static str>,
     mend: Option<&'static str>,
@@ -162,6 +164,11 @@ fn stands(shop: &Instance, writable: bool, now: Timestamp) -> Stands {
     if !writable {
         return Stands {
             state: "unrecorded",
+            since: shop
+                .last_poll
+                .as_ref()
+                .map(|poll| poll.observed_at)
+                .or(shop.last_success()),
             cause: Some("database"),
             words: Some("The database cannot be written: nothing that the shop says is recorded."),
             mend: Some(
@@ -172,6 +179,7 @@ fn stands(shop: &Instance, writable: bool, now: Timestamp) -> Stands {
     if shop.up() == Some(true) && standing(shop, now) == Standing::Old {
         return Stands {
             state: "late",
+            since: shop.next_by.or(shop.last_success()),
             cause: Some("late"),
             words: Some("No poll was recorded when the next one was due."),
             mend: Some("See what the log of the monitor says of polls."),
@@ -185,6 +193,11 @@ fn stands(shop: &Instance, writable: bool, now: Timestamp) -> Stands {
             (Some(false), None) => "failing",
             (None, _) => "waiting",
         },
+        since: shop
+            .memory
+            .source
+            .failing_since
+            .filter(|_| shop.up() != Some(true)),
         cause: cause.map(Cause::as_str),
         words: cause.map(Cause::words),
         mend: cause.map(Cause::mend),

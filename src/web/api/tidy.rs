@@ -105,7 +105,10 @@ fn texts() -> Vec<(&'static str, Value)> {
         ),
         ("NewSilence.starts_at", or_null(&ahead)),
         ("NewSilence.ends_at", ahead),
-        ("NewMatcher.options", json!({"maxProperties": 100})),
+        (
+            "NewMatcher.options",
+            json!({"minProperties": 1, "maxProperties": 100}),
+        ),
         ("NewHint.type", json!({"enum": ["stock.hint"]})),
     ]
 }
@@ -250,6 +253,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         not_null(&mut parameter["schema"]);
         if parameter["name"] == "cursor" && !["/api/v1/stock", "/api/v1/alerts"].contains(&path) {
             parameter["schema"]["pattern"] = json!("^(0|[1-9][0-9]{0,17})?$");
+        }
+        if parameter["name"] == "product" {
+            parameter["schema"]["minimum"] = json!(0);
         }
         if parameter["name"] == "combination" {
             parameter["schema"]["pattern"] = json!("^[0-9]{1,18}=[0-9]{1,18}(;[0-9]{1,18}=[0-9]{1,18})*$");

@@ -232,11 +232,7 @@ fn shown(
             &seen.zone(),
             back.clone(),
         ),
-        past: told
-            .past
-            .iter()
-            .map(|event| past::row(event, seen, now))
-            .collect(),
+        past: past::rows(&told.past, seen, now),
         past_turn,
         csv: programs.with("status", Some("firing")).link(),
         past_csv: programs.with("severity", None).link(),

@@ -10,6 +10,9 @@ use crate::observe::view::Seen;
 use crate::store::history::RecordedEvent;
 use crate::web::addresses;
 use crate::web::show::Ago;
+use crate::web::together;
+use crate::web::together::Together;
+use crate::web::together::together;
 
 /// The kind of the events that are alerts.
 pub const SEVERITY: &str = "severity";
@@ -26,13 +29,34 @@ pub struct Row {
     pub to: &'static str,
     /// The class of the severity it came to.
     pub key: &'static str,
+    /// "" where each of `each` has one of its own.
     pub level: String,
     pub why: Option<&'static str>,
+    /// The combinations of which it is all told at once; none where it is one change.
+    pub each: Vec<Each>,
+}
+
+/// One of the combinations that changed at once.
+pub struct Each {
+    pub link: String,
+    pub choice: String,
+    pub level: String,
+}
+
+/// The events as rows, those of one cause in one.
+#[must_use]
+pub fn rows(events: &[RecordedEvent], seen: &Seen, now: Timestamp) -> Vec<Row> {
+    let lines = together(events).into_iter();
+    lines
+        .map(|line| match line {
+            Together::One(event) => row(event, seen, now),
+            Together::Many(first, events) => folded(first, events, seen, now),
+        })
+        .collect()
 }
 
 /// The event as its row shows it; names as they are now.
-#[must_use]
-pub fn row(event: &RecordedEvent, seen: &Seen, now: Timestamp) -> Row {
+fn row(event: &RecordedEvent, seen: &Seen, now: Timestamp) -> Row {
     let (name, choice) = names(event, seen);
     let is_pool = event.pool.is_some();
     let several = seen.instances.len() > 1;
@@ -53,6 +77,30 @@ pub fn row(event: &RecordedEvent, seen: &Seen, now: Timestamp) -> Row {
         key: event.severity_to.map_or("unknown", |to| to.as_str()),
         level: words::left(event.level),
         why: event.reason.as_deref().and_then(why),
+        each: Vec::new(),
+    }
+}
+
+/// What happened to all of these at once.
+fn folded(first: &RecordedEvent, events: &[RecordedEvent], seen: &Seen, now: Timestamp) -> Row {
+    let product = first.product_id.unwrap_or_default();
+    let each: Vec<Each> = events
+        .iter()
+        .map(|event| Each {
+            link: addresses::product(&event.instance, product, event.combination.as_deref()),
+            choice: names(event, seen).1.unwrap_or_default(),
+            level: words::left(event.level),
+        })
+        .collect();
+    let choices: Vec<&str> = each.iter().map(|each| &*each.choice).collect();
+    let alike = events.iter().all(|event| event.level == first.level);
+    let row = row(first, seen, now);
+    Row {
+        link: Some(addresses::product(&first.instance, product, None)),
+        choice: Some(together::title(&choices)),
+        level: if alike { row.level } else { String::new() },
+        each,
+        ..row
     }
 }
 

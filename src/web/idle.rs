@@ -1,0 +1,233 @@
+//! Connections by which nothing is asked: where no place is left, the one that is idle longest makes room.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::body::Bytes;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::sync::Notify;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// The idle connections of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Idle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    line: Mutex<Line>,
+    /// One more is idle.
+    more: Notify,
+}
+
+/// Who is idle, and since when by order.
+#[derive(Debug, Default)]
+struct Line {
+    next: u64,
+    waiting: BTreeMap<u64, CancellationToken>,
+}
+
+impl Line {
+    fn enter(&mut self, leave: &CancellationToken) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.waiting.insert(number, leave.clone());
+        number
+    }
+}
+
+/// A connection, idle or not.
+#[derive(Debug, Clone)]
+pub struct Turn(Arc<Own>);
+
+#[derive(Debug)]
+struct Own {
+    idle: Idle,
+    leave: CancellationToken,
+    /// Its number in the line; `None` while it is not idle.
+    number: Mutex<Option<u64>>,
+}
+
+/// A request that is being answered; with it the connection is idle again.
+#[derive(Debug)]
+pub struct Answering(Turn);
+
+/// An answer on its way.
+#[derive(Debug)]
+pub struct Answer {
+    body: Body,
+    _answering: Answering,
+}
+
+impl Idle {
+    /// A new connection, by which nothing was asked yet.
+    #[must_use]
+    pub fn connected(&self) -> Turn {
+        let leave = CancellationToken::new();
+        let number = Mutex::new(Some(self.line().enter(&leave)));
+        Turn(Arc::new(Own {
+            idle: self.clone(),
+            leave,
+            number,
+        }))
+    }
+
+    /// A place of `room`; where all are taken, who is idle longest is told to leave. `None` where there is no room any
+    /// more.
+    pub async fn place(&self, room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(room).try_acquire_owned() {
+            return Some(place);
+        }
+        loop {
+            let more = self.0.more.notified();
+            tokio::pin!(more);
+            more.as_mut().enable();
+            let first = self.line().waiting.pop_first();
+            if let Some((_, leave)) = &first {
+                leave.cancel();
+            }
+            // Who was told to leave does; where all are busy, it is for the first that is not.
+            let leaves = first.is_some();
+            tokio::select! {
+                place = Arc::clone(room).acquire_owned() => return place.ok(),
+                () = more, if !leaves => {}
+            }
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// Cancelled when it is to make room.
+    #[must_use]
+    pub fn leave(&self) -> &CancellationToken {
+        &self.0.leave
+    }
+
+    /// Whether nothing is asked by it now.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// A request came.
+    #[must_use]
+    pub fn answering(&self) -> Answering {
+        if let Some(number) = self.number().take() {
+            self.0.idle.line().waiting.remove(&number);
+        }
+        Answering(self.clone())
+    }
+
+    fn number(&self) -> MutexGuard<'_, Option<u64>> {
+        self.0.number.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let number = self.number.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = number.take() {
+            self.idle.line().waiting.remove(&number);
+        }
+    }
+}
+
+impl Answering {
+    /// The body of its answer: until that was sent, or is no longer wanted, the connection is not idle.
+    #[must_use]
+    pub fn with(self, body: Body) -> Answer {
+        Answer {
+            body,
+            _answering: self,
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let own = &self.0.0;
+        let mut number = self.0.number();
+        *number = Some(own.idle.line().enter(&own.leave));
+        drop(number);
+        own.idle.0.more.notify_waiters();
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_idle_longest_makes_room_and_nobody_who_is_answered() {
+        let (idle, room) = (Idle::default(), Arc::new(Semaphore::new(3)));
+        let turns: Vec<Turn> = (0..3).map(|_| idle.connected()).collect();
+        let mut places = Vec::new();
+        for _ in &turns {
+            places.push(idle.place(&room).await.expect("free"));
+        }
+        // The first is answered, and was before the second.
+        let answering = turns[0].answering();
+        let (idle_again, waits) = (idle.clone(), Arc::clone(&room));
+        let fourth = tokio::spawn(async move { idle_again.place(&waits).await.is_some() });
+        turns[1].leave().cancelled().await;
+        assert!(!turns[0].leave().is_cancelled() && !turns[2].leave().is_cancelled());
+        places.pop();
+        assert!(fourth.await.expect("ends"));
+        drop(answering);
+        assert!(turns[0].is_idle());
+        assert_eq!(idle.line().waiting.len(), 2, "one was told to leave");
+        drop(turns);
+        assert!(idle.line().waiting.is_empty(), "nothing is kept of who left");
+    }
+
+    #[tokio::test]
+    async fn where_all_are_answered_the_first_that_was_makes_room() {
+        let (idle, room) = (Idle::default(), Arc::new(Semaphore::new(1)));
+        let turn = idle.connected();
+        let _place = idle.place(&room).await.expect("free");
+        let answer = turn.answering().with(Body::from("x"));
+        let waits = tokio::spawn({
+            let (idle, room) = (idle.clone(), Arc::clone(&room));
+            async move { idle.place(&room).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        assert!(!turn.leave().is_cancelled());
+        drop(answer);
+        turn.leave().cancelled().await;
+        assert!(!waits.is_finished(), "it waits for the place");
+        waits.abort();
+    }
+}
