@@ -132,7 +132,6 @@ async fn check_beside(store: Store) {
     match store.quick_check().await {
         Ok(()) => tracing::debug!("The database is sound."),
         Err(error) => {
-            store.noticed(&error);
             tracing::error!(%error, "Stop the daemon and put a backup in the database's place.");
         }
     }

@@ -1,6 +1,8 @@
 //! The command line: each subcommand, what it prints, and how it ends.
 
+use std::future::Future;
 use std::io::Write;
+use std::pin::Pin;
 use std::time::Duration;
 
 pub mod arguments;
@@ -60,7 +62,9 @@ pub fn main(arguments: Arguments) -> Exit {
         .build();
     match runtime {
         Ok(runtime) => {
-            let exit = runtime.block_on(dispatch(arguments));
+            // As an object: else each kind of runtime gets a copy of every command's code.
+            let work: Pin<Box<dyn Future<Output = Exit>>> = Box::pin(dispatch(arguments));
+            let exit = runtime.block_on(work);
             // A name that is still being looked up, or a disk that hangs, holds nobody up.
             runtime.shutdown_timeout(Duration::from_secs(1));
             exit

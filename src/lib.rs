@@ -3,6 +3,7 @@
 //! The modules stand in reading order: a file uses only what stands above it (`tests/architecture.rs` holds that).
 
 pub mod domain {
+    pub mod nameless;
     pub mod catalogue;
     pub mod source;
     pub mod pattern;
@@ -123,6 +124,7 @@ pub mod store {
     mod files;
     pub mod place;
     mod schema;
+    mod watched;
     pub mod reader;
     pub mod changes;
     pub mod db;
@@ -310,6 +312,7 @@ pub mod web {
     pub mod assets;
     pub mod problem;
     pub mod asker;
+    pub mod zone;
     pub mod forms;
     pub mod places;
     pub mod crowd;

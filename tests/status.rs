@@ -1,7 +1,6 @@
 //! `status` on a terminal, on a pipe, and for as long as somebody looks: the real program, and its table at each width.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test's helpers fail as the test does"

@@ -19,6 +19,10 @@ mod listed;
 mod overview;
 #[path = "web/lists_alerts.rs"]
 mod listed_alerts;
+#[path = "web/forms.rs"]
+mod forms;
+#[path = "web/damage.rs"]
+mod damage;
 #[path = "web/lists_sources.rs"]
 mod listed_sources;
 #[path = "web/product.rs"]

@@ -311,8 +311,29 @@ impl Picture<'_> {
         let Traced { from, until, .. } = self.history.traced;
         let bottom = self.size.bottom();
         let mut drawn = String::from("<g class=\"grid\">");
+        let zone = until
+            .to_zoned(self.history.zone.clone())
+            .strftime("%Z")
+            .to_string();
+        // Beside the last mark where there is room, else at the beginning, in place of a mark's words.
+        let beside = self.size.right > 50.0;
+        let (place, side) = if beside {
+            (self.size.width, "end")
+        } else {
+            (0.0, "start")
+        };
+        let _ = write!(
+            drawn,
+            "<text class=\"zone\" x=\"{place}\" y=\"{:.1}\" text-anchor=\"{side}\">{}</text>",
+            bottom + 6.0 + self.size.letters,
+            escaped(&zone),
+        );
         for tick in axis::times(from, until, &self.history.zone, self.size.times) {
             let x = self.across(tick.at);
+            if !beside && x < self.size.left + self.size.letters {
+                let _ = write!(drawn, "<path d=\"M{x:.1} {bottom}v5\"/>");
+                continue;
+            }
             let anchor = if x > self.size.width - 24.0 {
                 "end"
             } else {

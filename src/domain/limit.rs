@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::message::HeldBack;
 use crate::domain::message::PoolRef;
+use crate::domain::nameless::called;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Limited;
 
@@ -197,8 +198,7 @@ fn named<'a>(pool: &'a PoolRef, beside: Beside<'_>) -> Vec<Named<'a>> {
         found.push(Named {
             name: match &held.choice {
                 Some(choice) if sibling => choice.clone(),
-                Some(_) | None if held.product.is_empty() => format!("product {}", held.product_id),
-                Some(_) | None => held.product.clone(),
+                Some(_) | None => called(&held.product, held.product_id).into_owned(),
             },
             shop: abroad.then_some(held.instance.as_str()),
             sibling,

@@ -14,6 +14,7 @@ use crate::domain::message::Capability;
 use crate::domain::message::Message;
 use crate::domain::message::PoolRef;
 use crate::domain::message::Reason;
+use crate::domain::nameless::called;
 use crate::domain::pool::Limited;
 use crate::domain::stand::ProductEventKind;
 use crate::domain::stand::ProductRef;
@@ -128,12 +129,7 @@ pub fn drawing(pool: &PoolRef, beside: Beside<'_>) -> Option<String> {
 /// The product's name, at most `limit` characters, or its number where it has none.
 #[must_use]
 pub fn product(product: &ProductRef, limit: usize) -> String {
-    let name = clean::line(&product.name, limit);
-    if name.is_empty() {
-        format!("product {}", product.id)
-    } else {
-        name
-    }
+    clean::line(&called(&product.name, product.id), limit)
 }
 
 /// The product or the pool that an alert is about.

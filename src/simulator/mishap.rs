@@ -14,7 +14,7 @@ const LASTS: u64 = 30;
 pub fn mishap(step: u64) -> Option<(Fault, &'static str)> {
     let since = step.checked_sub(FIRST)?;
     let is_now = since % HOUR < LASTS;
-    is_now.then(|| match since / HOUR % 3 {
+    is_now.then_some(match since / HOUR % 3 {
         0 => (
             Fault::Refused(Refusal::AuthenticationFailed),
             "WHMCS refuses the API credentials",

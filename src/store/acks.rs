@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::alerting::acks::AckStep;
@@ -23,6 +22,7 @@ use crate::store::said::by_and_what;
 use crate::store::value::InstanceId;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// An ack to make.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +55,14 @@ pub struct ListedAck {
     pub ended: Option<(Timestamp, AckEnd)>,
 }
 
+/// What came of an ack that was to take the place of the one that somebody saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenOn {
+    Made(Ack),
+    /// Meanwhile somebody else took it on, and has it: nothing was changed.
+    Held(Ack),
+}
+
 impl Store {
     /// Makes an ack of a series, in place of the one in force. The history says so.
     ///
@@ -67,21 +75,53 @@ impl Store {
         new: &NewAck,
         now: Timestamp,
     ) -> Result<Ack, StoreError> {
-        let mut tx = self.begin_write().await?;
+        match self.ack_unless(|_| false, instance, series, new, now).await? {
+            TakenOn::Made(ack) | TakenOn::Held(ack) => Ok(ack),
+        }
+    }
+
+    /// The same, unless another ack than that of the number `seen` is in force by now.
+    ///
+    /// # Errors
+    /// There is no such series, or nothing can be written.
+    pub async fn add_ack_beside(
+        &self,
+        seen: Option<i64>,
+        instance: InstanceId,
+        series: u32,
+        new: &NewAck,
+        now: Timestamp,
+    ) -> Result<TakenOn, StoreError> {
+        self.ack_unless(|id| Some(id) != seen, instance, series, new, now)
+            .await
+    }
+
+    async fn ack_unless(
+        &self,
+        keeps: impl Fn(i64) -> bool,
+        instance: InstanceId,
+        series: u32,
+        new: &NewAck,
+        now: Timestamp,
+    ) -> Result<TakenOn, StoreError> {
+        let mut tx = self.begin_said().await?;
         let conn = tx.conn();
         let Some(about) = about(conn, instance, series).await? else {
             tx.rollback().await?;
             return Err(StoreError::NoSeries(series));
         };
-        let in_force: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM acks WHERE instance_id = ? AND series = ? AND ended_at IS NULL",
-        )
-        .bind(instance.0)
-        .bind(series)
-        .fetch_optional(&mut *conn)
-        .await?;
-        if let Some(id) = in_force {
-            end(conn, id, AckEnd::Replaced, now).await?;
+        let in_force =
+            sqlx::query("SELECT * FROM acks WHERE instance_id = ? AND series = ? AND ended_at IS NULL")
+                .bind(instance.0)
+                .bind(series)
+                .fetch_optional(&mut *conn)
+                .await?;
+        if let Some(held) = in_force.as_ref().map(ack).transpose()? {
+            if keeps(held.id) {
+                tx.rollback().await?;
+                return Ok(TakenOn::Held(held));
+            }
+            end(conn, held.id, AckEnd::Replaced, now).await?;
         }
         let done = sqlx::query(
             "INSERT INTO acks (instance_id, series, made_at, made_by, note, quantity, eta) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -114,12 +154,12 @@ impl Store {
         };
         said.of_series(conn, instance, &about, now).await?;
         tx.commit().await?;
-        Ok(ack)
+        Ok(TakenOn::Made(ack))
     }
 
     /// Ends an ack; `false` where there is none of that number, or it ended before. The history says so.
     pub async fn end_ack(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_said().await?;
         let ended = end(tx.conn(), id, AckEnd::Ended, now).await?;
         tx.commit().await?;
         Ok(ended)
@@ -242,7 +282,7 @@ fn in_words(ack: &Ack) -> String {
 }
 
 /// Ends the ack where it is in force; whether it was.
-async fn end(conn: &mut SqliteConnection, id: i64, why: AckEnd, now: Timestamp) -> Result<bool, StoreError> {
+async fn end(conn: &mut Conn, id: i64, why: AckEnd, now: Timestamp) -> Result<bool, StoreError> {
     let row: Option<(i64, u32, String)> = sqlx::query_as(
         "UPDATE acks SET ended_at = ?, ended_why = ? WHERE id = ? AND ended_at IS NULL \
          RETURNING instance_id, series, made_by",
@@ -270,7 +310,7 @@ async fn end(conn: &mut SqliteConnection, id: i64, why: AckEnd, now: Timestamp) 
 }
 
 pub(super) async fn acks_in_force(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     now: Timestamp,
 ) -> Result<Vec<Ack>, StoreError> {
@@ -286,7 +326,7 @@ pub(super) async fn acks_in_force(
 }
 
 pub(super) async fn acks_ended(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
 ) -> Result<Vec<(u32, Timestamp)>, StoreError> {
     let rows: Vec<(u32, i64)> = sqlx::query_as(

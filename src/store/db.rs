@@ -15,11 +15,8 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
-use sqlx::Sqlite;
 use sqlx::SqliteConnection;
-use sqlx::SqlitePool;
 use sqlx::migrate::Migration;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 
@@ -41,6 +38,9 @@ use crate::store::reader::sound;
 use crate::store::schema;
 use crate::store::schema::Fit;
 use crate::store::value::InstanceId;
+use crate::store::watched::Conn;
+use crate::store::watched::Damage;
+use crate::store::watched::Pool;
 
 /// The oldest SQLite without the bug that corrupts a database when its write-ahead log is reset.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -73,7 +73,7 @@ pub struct Opened {
 #[derive(Debug, Clone)]
 pub struct Store {
     reader: Reader,
-    writer: SqlitePool,
+    writer: Pool,
     file: Arc<OpenFile>,
     /// How long a write waits to begin.
     patience: Duration,
@@ -89,9 +89,7 @@ struct OpenFile {
     doubtful: AtomicBool,
     /// Writes that could not begin, or did not end in a commit, since it was opened.
     failed: AtomicU64,
-    /// SQLite found it damaged: that holds until it was replaced, which takes a restart. What still can be written, as
-    /// pages that are whole can, proves nothing.
-    damaged: AtomicBool,
+    damage: Damage,
     /// Why something was not recorded that should have been; `None` again after the next commit.
     reason: Mutex<Option<ErrorKind>>,
     /// Held for as long as any clone lives; `None` beside whoever holds it.
@@ -121,7 +119,7 @@ pub struct Condition {
 /// A write transaction: all of it is recorded by [`WriteTx::commit`], or nothing.
 #[derive(Debug)]
 pub struct WriteTx {
-    conn: PoolConnection<Sqlite>,
+    conn: Conn,
     file: Arc<OpenFile>,
     ended: bool,
 }
@@ -143,15 +141,16 @@ impl Store {
     pub async fn open_beside(settings: &StoreSettings) -> Result<Self, OpenError> {
         let reader = Reader::open(&settings.path).await?;
         let path = files::existing(&settings.path)?;
+        let damage = reader.pool.damage().clone();
         Ok(Self {
             reader,
-            writer: writing_pool(&path),
+            writer: writing_pool(&path, damage.clone()),
             file: Arc::new(OpenFile {
                 identity: Identity::of(&path),
                 path,
                 doubtful: AtomicBool::new(false),
                 failed: AtomicU64::new(0),
-                damaged: AtomicBool::new(false),
+                damage,
                 reason: Mutex::default(),
                 _lock: None,
             }),
@@ -178,17 +177,18 @@ impl Store {
                 copy.display()
             ));
         }
+        let damage = Damage::default();
         let store = Self {
             reader: Reader {
-                pool: reading_pool(path),
+                pool: reading_pool(path, damage.clone()),
             },
-            writer: writing_pool(path),
+            writer: writing_pool(path, damage.clone()),
             file: Arc::new(OpenFile {
                 path: path.clone(),
                 identity: Identity::of(path),
                 doubtful: AtomicBool::new(false),
                 failed: AtomicU64::new(0),
-                damaged: AtomicBool::new(false),
+                damage,
                 reason: Mutex::default(),
                 _lock: Some(prepared.lock),
             }),
@@ -263,6 +263,19 @@ impl Store {
         Ok(tx)
     }
 
+    /// The same for what a person asks for: who says something hears at once that a damaged file does not keep it.
+    pub(crate) async fn begin_said(&self) -> Result<WriteTx, StoreError> {
+        self.undamaged()?;
+        self.begin_write().await
+    }
+
+    fn undamaged(&self) -> Result<(), StoreError> {
+        if self.file.damage.is_known() {
+            return Err(StoreError::Damaged("it was found so before".to_owned()));
+        }
+        Ok(())
+    }
+
     /// How many writes failed since the start.
     #[must_use]
     pub fn failures(&self) -> u64 {
@@ -272,19 +285,10 @@ impl Store {
     /// Notes that something could not be recorded, whether reading for it or writing it failed; `before` is what
     /// [`Store::failures`] were when it began.
     pub fn not_recorded(&self, error: &StoreError, before: u64) {
-        self.noticed(error);
         if self.failures() == before {
             self.file.fail();
         }
         *self.file.reason() = Some(error.kind());
-    }
-
-    /// Notes what was learned of the file by an error of whichever statement.
-    pub fn noticed(&self, error: &StoreError) {
-        if error.is_damage() {
-            self.file.damaged.store(true, Ordering::Relaxed);
-            self.file.doubtful.store(true, Ordering::Relaxed);
-        }
     }
 
     /// Why nothing can be recorded, as far as that is known without trying; `None` where the last that should be
@@ -292,7 +296,7 @@ impl Store {
     #[must_use]
     pub fn unwritable(&self) -> Option<Unwritable> {
         let file = &self.file;
-        let (words, mend) = if file.is_damaged() {
+        let (words, mend) = if file.damage.is_known() {
             (
                 "The database cannot be written: it is damaged.",
                 "Stop the daemon and restore a backup.",
@@ -346,9 +350,7 @@ impl Store {
         if !self.file.is_in_place() {
             return Err(StoreError::Replaced(self.file.path.clone()));
         }
-        if self.file.is_damaged() {
-            return Err(StoreError::Damaged("it was found so before".to_owned()));
-        }
+        self.undamaged()?;
         if !self.file.doubtful.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -364,7 +366,7 @@ impl Store {
         let file = &self.file;
         Condition {
             last_write_held: file.is_in_place()
-                && !file.is_damaged()
+                && !file.damage.is_known()
                 && !file.doubtful.load(Ordering::Relaxed),
             failed_writes: file.failed.load(Ordering::Relaxed),
             bytes: files::bytes(&file.path),
@@ -396,10 +398,6 @@ impl OpenFile {
         Identity::of(&self.path) == self.identity
     }
 
-    fn is_damaged(&self) -> bool {
-        self.damaged.load(Ordering::Relaxed)
-    }
-
     fn reason(&self) -> MutexGuard<'_, Option<ErrorKind>> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -411,7 +409,7 @@ impl OpenFile {
 }
 
 impl WriteTx {
-    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
+    pub(crate) fn conn(&mut self) -> &mut Conn {
         &mut self.conn
     }
 
@@ -460,7 +458,7 @@ async fn make_fit(
     }
     let fit = schema::inspect(conn, path, &known).await?;
     if check {
-        sound(conn, "PRAGMA quick_check(1)")
+        sound(&mut *conn, "PRAGMA quick_check(1)")
             .await
             .map_err(|error| match error {
                 StoreError::Damaged(detail) => OpenError::Damaged {
@@ -499,8 +497,8 @@ fn new_enough(version: &str) -> bool {
     (next(), next(), next()) >= OLDEST_SQLITE
 }
 
-fn writing_pool(path: &Path) -> SqlitePool {
-    SqlitePoolOptions::new()
+fn writing_pool(path: &Path, damage: Damage) -> Pool {
+    let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
@@ -512,7 +510,8 @@ fn writing_pool(path: &Path) -> SqlitePool {
                 .journal_mode(SqliteJournalMode::Wal)
                 // After a first poll the log would stay as large as that was.
                 .pragma("journal_size_limit", "16777216"),
-        )
+        );
+    Pool::new(pool, damage)
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl Store {
             .push_bind(now.as_millisecond());
         update.push(" WHERE state = 'dead' AND ");
         narrowed(&mut update);
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_said().await?;
         let done = update.build().persistent(false).execute(tx.conn()).await?;
         tx.commit().await?;
         self.tell_of_replays(done.rows_affected());

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::observed::Observed;
@@ -18,6 +17,7 @@ use crate::store::value::InstanceId;
 use crate::store::value::json;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// Which stretch of a shop's history.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,7 @@ impl Reader {
         let first = poll_at(&mut view, stretch.instance, back).await?;
         let end: u32 = sqlx::query_scalar("SELECT next_series FROM instances WHERE id = ?")
             .bind(stretch.instance.0)
-            .fetch_one(&mut *view)
+            .fetch_one(&mut view)
             .await?;
         let mut movements = HashMap::new();
         for begin in (0..end).step_by(SERIES) {
@@ -123,12 +123,12 @@ impl Reader {
         .bind(first)
         .bind(stretch.from.as_millisecond())
         .bind(stretch.until.as_millisecond())
-        .fetch_one(&mut *view)
+        .fetch_one(&mut view)
         .await?;
         let first: Option<i64> =
             sqlx::query_scalar("SELECT observed_at FROM polls WHERE instance_id = ? ORDER BY id LIMIT 1")
                 .bind(stretch.instance.0)
-                .fetch_optional(&mut *view)
+                .fetch_optional(&mut view)
                 .await?;
         Ok(PollTally {
             polls: polls.unsigned_abs(),
@@ -157,11 +157,7 @@ impl Reader {
 }
 
 /// The last poll of the shop at or before then; 0 where there was none. Polls are looked at from the newest on.
-async fn poll_at(
-    conn: &mut SqliteConnection,
-    instance: InstanceId,
-    at: Timestamp,
-) -> Result<i64, StoreError> {
+async fn poll_at(conn: &mut Conn, instance: InstanceId, at: Timestamp) -> Result<i64, StoreError> {
     let poll: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM polls WHERE instance_id = ? AND observed_at <= ? ORDER BY id DESC LIMIT 1",
     )
@@ -177,7 +173,7 @@ type LevelRow = (u32, i64, i64, Option<i64>);
 
 /// The levels of some series from the poll on, with what held then; each series' rows together, oldest first.
 async fn levels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     first: i64,
     numbers: Range<u32>,

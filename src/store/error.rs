@@ -55,11 +55,16 @@ impl StoreError {
     /// Whether it says that the file's content is spoilt, not only out of reach.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Database(error) => matches!(sqlite_code(error), Some(11 | 26)),
+            Self::Database(error) => is_damage(error),
             Self::Damaged(_) => true,
             Self::Duplicate(_) | Self::NoSeries(_) | Self::Replaced(_) | Self::BadData(_) => false,
         }
     }
+}
+
+/// Whether SQLite says that the file's content is spoilt.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(sqlite_code(error), Some(11 | 26))
 }
 
 /// SQLite's primary result code, where the error is one of SQLite's.

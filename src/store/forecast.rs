@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::domain::catalogue::ProductId;
 use crate::domain::forecast::Forecasts;
@@ -20,6 +19,7 @@ use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::json;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// A page of polls of one shop, before that one.
 const OF_SHOP: &str = "SELECT json_group_array(json_array(id, observed_at, outcome)) FROM (SELECT id, observed_at, outcome \
@@ -152,7 +152,7 @@ fn step(at: i64, state: i64, level: Option<i64>) -> Result<Step, StoreError> {
 
 /// The accepted looks at all products in that time, latest first.
 async fn looked(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     page: &'static str,
     instance: InstanceId,
     (from, until): (i64, i64),
@@ -190,7 +190,7 @@ async fn looked(
 
 /// A page of levels: of each series the one in force at `since`, and all after that.
 async fn levels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     since: PollId,
     after: (u32, i64),

@@ -306,7 +306,7 @@ impl Reader {
         .bind(query.instance.0)
         .bind(query.product)
         .bind(key)
-        .fetch_optional(&mut *view)
+        .fetch_optional(&mut view)
         .await?;
         let Some(series) = series else { return Ok(None) };
         let rows: Vec<(i64, i64, i64, Option<i64>)> = sqlx::query_as(
@@ -322,7 +322,7 @@ impl Reader {
         .bind(query.to.map_or(i64::MAX, Timestamp::as_millisecond))
         .bind(query.from.map_or(i64::MIN, Timestamp::as_millisecond))
         .bind(limit_of(query.limit))
-        .fetch_all(&mut *view)
+        .fetch_all(&mut view)
         .await?;
         let point = |(poll, at, state, level)| {
             Ok(Point {

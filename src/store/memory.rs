@@ -8,7 +8,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::Row;
-use sqlx::SqliteConnection;
 
 use crate::domain::alerting::rules::Effective;
 use crate::domain::alerting::state::Combination;
@@ -37,6 +36,7 @@ use crate::store::value::mute_kind;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 use crate::store::value::unsigned;
+use crate::store::watched::Conn;
 
 /// Rows read at once. They come as one JSON text, several times faster than row by row.
 pub(crate) const ROWS: usize = 2000;
@@ -133,7 +133,7 @@ struct SeriesRow {
     flapping_since: Option<i64>,
 }
 
-async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<Vec<ProductRow>, StoreError> {
+async fn products(conn: &mut Conn, instance: InstanceId) -> Result<Vec<ProductRow>, StoreError> {
     let mut all: Vec<ProductRow> = Vec::new();
     loop {
         let after = all.last().map_or(i64::MIN, |row| row.id);
@@ -157,7 +157,7 @@ async fn products(conn: &mut SqliteConnection, instance: InstanceId) -> Result<V
 }
 
 async fn series(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     after: &(i64, String),
 ) -> Result<Vec<SeriesRow>, StoreError> {
@@ -181,10 +181,7 @@ async fn series(
 type ToldRow = (u32, String, i64, i64, i64, i64, bool, bool);
 
 /// What channels were told, by the series' number.
-async fn told(
-    conn: &mut SqliteConnection,
-    instance: InstanceId,
-) -> Result<HashMap<u32, Vec<Told>>, StoreError> {
+async fn told(conn: &mut Conn, instance: InstanceId) -> Result<HashMap<u32, Vec<Told>>, StoreError> {
     let rows: Vec<ToldRow> = sqlx::query_as(
         "SELECT series, channel, severity, at, missed, worst, escalated, overdue FROM told WHERE instance_id = ? \
          ORDER BY series, channel",
@@ -211,7 +208,7 @@ async fn told(
     Ok(told)
 }
 
-async fn source(conn: &mut SqliteConnection, instance: InstanceId) -> Result<SourceState, StoreError> {
+async fn source(conn: &mut Conn, instance: InstanceId) -> Result<SourceState, StoreError> {
     let row = sqlx::query(
         "SELECT down_since, down_cause, lost, had_stock_fields, had_companion, baselined, transition, next_series \
          FROM instances WHERE id = ?",
@@ -249,7 +246,7 @@ pub(crate) struct LastAccepted {
 }
 
 pub(crate) async fn last_accepted(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
 ) -> Result<Option<LastAccepted>, StoreError> {
     let row: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
@@ -271,7 +268,7 @@ pub(crate) async fn last_accepted(
 
 /// The tail of the polls says when the whole catalogue was last believed, and what failed since.
 async fn since_the_last_accepted(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     source: &mut SourceState,
 ) -> Result<(), StoreError> {

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 
 use crate::domain::alerting::relink::Past;
 use crate::domain::catalogue::CombinationKey;
@@ -18,6 +17,7 @@ use crate::store::value::PollId;
 use crate::store::value::Stood;
 use crate::store::value::json;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// The most former names that are read, of products and of combinations each; the latest first.
 const NAMES: i64 = 100_000;
@@ -126,7 +126,7 @@ impl Reader {
         )
         .bind(instance.0)
         .bind(at.as_millisecond())
-        .fetch_optional(&mut *view)
+        .fetch_optional(&mut view)
         .await?;
         let Some((poll, observed_at)) = poll else {
             return Ok(None);
@@ -195,7 +195,7 @@ impl ItemRow {
 /// A page of the series that existed at the poll. Each takes its last level up to then; of product and label the first
 /// row that holds beyond it, else what is so now. The joins' order is fixed: statistics are not kept.
 async fn items_at(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: PollId,
     after: &(i64, String),

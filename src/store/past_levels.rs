@@ -1,7 +1,6 @@
 //! What a page tells of one product's past: its levels over a stretch, when its shop was looked at, and what happened to it.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::ProductId;
@@ -15,6 +14,7 @@ use crate::store::value::POOLS;
 use crate::store::value::Stood;
 use crate::store::value::json;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// Rows read at once. They come as one JSON text, several times faster than row by row.
 const ROWS: usize = 4000;
@@ -62,7 +62,7 @@ impl Reader {
         .bind(stretch.instance.0)
         .bind(stretch.product)
         .bind(key)
-        .fetch_optional(&mut *view)
+        .fetch_optional(&mut view)
         .await?;
         let Some(series) = series else { return Ok(false) };
         let first = last_poll(&mut view, stretch.instance, stretch.from).await?;
@@ -94,7 +94,7 @@ impl Reader {
         .bind(first)
         .bind(last)
         .bind(apart.max(1))
-        .fetch_one(&mut *view)
+        .fetch_one(&mut view)
         .await?;
         json(&text)
     }
@@ -126,7 +126,7 @@ type LevelRow = (i64, i64, i64, Option<i64>);
 
 /// The poll of the first row to read: the one in force after `first`, but at most [`MOST`] rows before the last.
 async fn beginning(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     series: i64,
     (first, last): (i64, i64),
@@ -147,7 +147,7 @@ async fn beginning(
 }
 
 async fn levels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     series: i64,
     (first, last): (i64, i64),
@@ -170,7 +170,7 @@ async fn levels(
 /// The shop's last poll at or before then; 0 where there was none. Times never go back within a shop, so that halves of all
 /// polls are left aside at each step, without an index of times.
 pub(crate) async fn last_poll(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     at: Timestamp,
 ) -> Result<i64, StoreError> {

@@ -31,7 +31,7 @@ impl Reader {
         let mut view = self.pool.begin().await?;
         let pools: Option<i64> = sqlx::query_scalar("SELECT id FROM instances WHERE name = ?")
             .bind(POOLS)
-            .fetch_optional(&mut *view)
+            .fetch_optional(&mut view)
             .await?;
         let mut people = People::default();
         if let Some(instance) = instance {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use crate::domain::alerting::decision::PoolsDecision;
 use crate::domain::alerting::lost::Holder;
@@ -30,6 +29,7 @@ use crate::store::value::json;
 use crate::store::value::signed;
 use crate::store::value::to_json;
 use crate::store::value::unsigned;
+use crate::store::watched::Conn;
 
 impl Store {
     /// The instance of the pools' series; made where there is none yet.
@@ -64,7 +64,7 @@ impl Reader {
              WHERE instance_id = ? ORDER BY pool",
         )
         .bind(instance.0)
-        .fetch_all(&mut *view)
+        .fetch_all(&mut view)
         .await?;
         Ok(ShopParts {
             instance: Arc::clone(name),
@@ -216,7 +216,7 @@ fn missed(lost: &Lost) -> (Held, Option<&str>, Option<i64>) {
     (held(&lost.holder), name, id)
 }
 
-async fn write(conn: &mut SqliteConnection, shop: InstanceId, parts: &[Arc<Part>]) -> Result<(), StoreError> {
+async fn write(conn: &mut Conn, shop: InstanceId, parts: &[Arc<Part>]) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(parts.len());
     for part in parts {
         let users: Vec<_> = part
@@ -265,7 +265,7 @@ async fn write(conn: &mut SqliteConnection, shop: InstanceId, parts: &[Arc<Part>
 }
 
 /// Of one shop, or of all.
-async fn delete(conn: &mut SqliteConnection, shop: Option<InstanceId>, pool: &str) -> Result<(), StoreError> {
+async fn delete(conn: &mut Conn, shop: Option<InstanceId>, pool: &str) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM pool_parts WHERE pool = ?1 AND (?2 IS NULL OR instance_id = ?2)")
         .bind(pool)
         .bind(shop.map(|shop| shop.0))

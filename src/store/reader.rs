@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::SqliteConnection;
-use sqlx::SqlitePool;
+use sqlx::Connection;
+use sqlx::Executor;
+use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteSynchronous;
@@ -17,6 +18,8 @@ use crate::store::schema;
 use crate::store::schema::Fit;
 use crate::store::value::InstanceId;
 use crate::store::value::POOLS;
+use crate::store::watched::Damage;
+use crate::store::watched::Pool;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,21 +29,21 @@ const READERS: u32 = 2;
 /// The database, opened for reading; works beside a running daemon and never waits for a write.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(crate) pool: SqlitePool,
+    pub(crate) pool: Pool,
 }
 
 impl Reader {
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let path = files::existing(path)?;
-        let pool = reading_pool(&path);
+        let pool = reading_pool(&path, Damage::default());
         let failed = |error| schema::database_error(&path, error);
-        let mut conn = pool.acquire().await.map_err(failed)?;
+        let mut conn = options(&path).read_only(true).connect().await.map_err(failed)?;
         match schema::inspect(&mut conn, &path, &schema::embedded()).await? {
             Fit::Current => {}
             Fit::Behind(_) => return Err(OpenError::Older(path)),
             Fit::Empty => return Err(OpenError::Missing(path)),
         }
-        drop(conn);
+        conn.close().await.map_err(failed)?;
         Ok(Self { pool })
     }
 
@@ -66,16 +69,20 @@ impl Reader {
 
     /// See [`Store::quick_check`].
     pub async fn quick_check(&self) -> Result<(), StoreError> {
-        let mut conn = self.pool.acquire().await?;
-        sound(&mut conn, "PRAGMA quick_check(1)").await
+        let found = sound(&self.pool, "PRAGMA quick_check(1)").await;
+        found.inspect_err(|error| self.pool.damage().note_found(error))
     }
 
     /// See [`Store::integrity_check`].
     pub async fn integrity_check(&self) -> Result<(), StoreError> {
-        let mut conn = self.pool.acquire().await?;
-        sound(&mut conn, "PRAGMA integrity_check(1)").await?;
+        let found = self.integrity().await;
+        found.inspect_err(|error| self.pool.damage().note_found(error))
+    }
+
+    async fn integrity(&self) -> Result<(), StoreError> {
+        sound(&self.pool, "PRAGMA integrity_check(1)").await?;
         let dangling = sqlx::query("PRAGMA foreign_key_check")
-            .fetch_optional(&mut *conn)
+            .fetch_optional(&self.pool)
             .await?;
         match dangling {
             None => Ok(()),
@@ -91,7 +98,10 @@ impl Reader {
     }
 }
 
-pub(crate) async fn sound(conn: &mut SqliteConnection, check: &'static str) -> Result<(), StoreError> {
+pub(crate) async fn sound<'c>(
+    conn: impl Executor<'c, Database = Sqlite>,
+    check: &'static str,
+) -> Result<(), StoreError> {
     let found: String = sqlx::query_scalar(check).fetch_one(conn).await?;
     if found == "ok" {
         Ok(())
@@ -110,11 +120,12 @@ pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-pub(crate) fn reading_pool(path: &Path) -> SqlitePool {
-    SqlitePoolOptions::new()
+pub(crate) fn reading_pool(path: &Path, damage: Damage) -> Pool {
+    let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .max_lifetime(None)
         .idle_timeout(None)
         .test_before_acquire(false)
-        .connect_lazy_with(options(path).read_only(true))
+        .connect_lazy_with(options(path).read_only(true));
+    Pool::new(pool, damage)
 }

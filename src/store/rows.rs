@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::Sqlite;
-use sqlx::SqliteConnection;
 use sqlx::query_builder::Separated;
 
 use crate::domain::alerting::state::SeriesState;
@@ -19,13 +18,14 @@ use crate::store::value::Stood;
 use crate::store::value::level_code;
 use crate::store::value::mute_name;
 use crate::store::value::signed;
+use crate::store::watched::Conn;
 
 /// Rows in one statement: SQLite takes 32,766 values.
 const ROWS: usize = 500;
 
 /// Writes rows in few statements: each is a round trip to the connection's thread.
 pub(crate) async fn insert<T>(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     head: &'static str,
     rows: &[T],
     mut bind: impl FnMut(&mut Separated<'_, Sqlite, &'static str>, &T),
@@ -40,7 +40,7 @@ pub(crate) async fn insert<T>(
 }
 
 pub(crate) async fn insert_products(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     rows: &[&Tracked],
 ) -> Result<(), sqlx::Error> {
@@ -71,7 +71,7 @@ pub(crate) async fn insert_products(
 }
 
 pub(crate) async fn insert_past_products(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: PollId,
     rows: &[&Tracked],
@@ -98,7 +98,7 @@ pub(crate) async fn insert_past_products(
 }
 
 pub(crate) async fn insert_series(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     rows: &[SeriesRow<'_>],
 ) -> Result<(), sqlx::Error> {
@@ -149,7 +149,7 @@ pub(crate) async fn insert_series(
 }
 
 pub(crate) async fn insert_past_labels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: PollId,
     rows: &[(u32, &str)],
@@ -170,7 +170,7 @@ pub(crate) async fn insert_past_labels(
 }
 
 pub(crate) async fn insert_levels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: PollId,
     rows: &[(u32, Stood)],
@@ -192,7 +192,7 @@ pub(crate) async fn insert_levels(
 }
 
 pub(crate) async fn replace_told(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     states: &[&SeriesState],
 ) -> Result<(), sqlx::Error> {

@@ -1,10 +1,10 @@
 //! Lines of history about what people said.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::store::error::StoreError;
 use crate::store::value::InstanceId;
+use crate::store::watched::Conn;
 
 /// What a series is of, for the history.
 pub(super) struct OfSeries {
@@ -15,7 +15,7 @@ pub(super) struct OfSeries {
 }
 
 pub(super) async fn about(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     series: u32,
 ) -> Result<Option<OfSeries>, StoreError> {
@@ -48,7 +48,7 @@ pub(super) struct Said {
 impl Said {
     pub(super) async fn of_series(
         self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         instance: InstanceId,
         about: &OfSeries,
         now: Timestamp,
@@ -72,11 +72,7 @@ impl Said {
         Ok(())
     }
 
-    pub(super) async fn of_nothing(
-        self,
-        conn: &mut SqliteConnection,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn of_nothing(self, conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO events (key, at, kind, reason, detail) VALUES (?, ?, ?, ?, ?)")
             .bind(self.key)
             .bind(now.as_millisecond())

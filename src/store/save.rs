@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::domain::alerting::decision::Change;
 use crate::domain::alerting::decision::Decision;
@@ -28,6 +27,7 @@ use crate::store::value::InstanceId;
 use crate::store::value::PollId;
 use crate::store::value::companion_name;
 use crate::store::value::to_json;
+use crate::store::watched::Conn;
 
 /// That a poll happened, and how.
 #[derive(Debug, Clone)]
@@ -118,7 +118,7 @@ impl WriteTx {
 
 /// Records products, series, levels, what was told, and events; whether there is a new series among them.
 pub(crate) async fn save_series(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: PollId,
     changes: &[Change],
@@ -148,7 +148,7 @@ fn count(n: usize) -> i64 {
 }
 
 async fn insert_events(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     poll: Option<PollId>,
     events: &[Event],
@@ -186,11 +186,7 @@ async fn insert_events(
 }
 
 /// The first key that is recorded already, or stands twice among the events.
-async fn repeated(
-    conn: &mut SqliteConnection,
-    instance: InstanceId,
-    events: &[Event],
-) -> Result<String, sqlx::Error> {
+async fn repeated(conn: &mut Conn, instance: InstanceId, events: &[Event]) -> Result<String, sqlx::Error> {
     for (index, event) in events.iter().enumerate() {
         let known: Option<i64> =
             sqlx::query_scalar("SELECT id FROM events WHERE instance_id = ? AND key = ?")
@@ -239,7 +235,7 @@ fn particulars(kind: &EventKind) -> Option<&str> {
 }
 
 pub(crate) async fn update_source(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     source: &SourceState,
 ) -> Result<(), StoreError> {

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use sqlx::Row;
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::pattern::Pattern;
@@ -24,6 +23,7 @@ use crate::store::value::json;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
 use crate::store::value::to_json;
+use crate::store::watched::Conn;
 
 /// A silence to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct NewSilence {
 impl Store {
     /// Makes a silence. The history says so.
     pub async fn add_silence(&self, new: &NewSilence, now: Timestamp) -> Result<Silence, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_said().await?;
         let conn = tx.conn();
         let done = sqlx::query(
             "INSERT INTO silences (matcher, made_at, starts_at, ends_at, made_by, comment) VALUES (?, ?, ?, ?, ?, ?)",
@@ -76,7 +76,7 @@ impl Store {
     /// Ends a silence before its time; `false` where there is none of that number, or it ended before. The history says
     /// so.
     pub async fn end_silence(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_said().await?;
         let conn = tx.conn();
         let done = sqlx::query(
             "UPDATE silences SET ended_at = ?1, noted = 1 WHERE id = ?2 AND ended_at IS NULL AND ends_at > ?1 \
@@ -150,7 +150,7 @@ impl Reader {
     }
 }
 
-async fn silence_ended(conn: &mut SqliteConnection, id: i64, at: Timestamp) -> Result<(), StoreError> {
+async fn silence_ended(conn: &mut Conn, id: i64, at: Timestamp) -> Result<(), StoreError> {
     let (by, comment): (String, String) =
         sqlx::query_as("SELECT made_by, comment FROM silences WHERE id = ?")
             .bind(id)
@@ -166,7 +166,7 @@ async fn silence_ended(conn: &mut SqliteConnection, id: i64, at: Timestamp) -> R
 }
 
 pub(super) async fn silences_where(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     in_force_at: Option<Timestamp>,
 ) -> Result<Vec<Silence>, StoreError> {
     let query = match in_force_at {

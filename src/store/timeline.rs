@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::catalogue::Name;
@@ -26,6 +25,7 @@ use crate::store::value::capability;
 use crate::store::value::cause;
 use crate::store::value::optional_timestamp;
 use crate::store::value::timestamp;
+use crate::store::watched::Conn;
 
 /// A shop over a time.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +154,7 @@ impl Reader {
 }
 
 async fn polls(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     since: Timestamp,
     until: Timestamp,
@@ -191,7 +191,7 @@ fn poll(row: &SqliteRow) -> Result<PastPoll, StoreError> {
 }
 
 async fn levels(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     first: PollId,
     last: PollId,
@@ -218,7 +218,7 @@ async fn levels(
 
 /// What products were after the poll `first`, and are.
 async fn attributes(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     first: PollId,
 ) -> Result<BTreeMap<ProductId, Vec<Attributes>>, StoreError> {
@@ -256,7 +256,7 @@ async fn attributes(
 }
 
 async fn capabilities(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     instance: InstanceId,
     last: PollId,
 ) -> Result<Vec<(PollId, Capability, bool)>, StoreError> {
@@ -273,11 +273,7 @@ async fn capabilities(
         .collect()
 }
 
-async fn acks(
-    conn: &mut SqliteConnection,
-    instance: InstanceId,
-    until: Timestamp,
-) -> Result<Vec<PastAck>, StoreError> {
+async fn acks(conn: &mut Conn, instance: InstanceId, until: Timestamp) -> Result<Vec<PastAck>, StoreError> {
     let rows = sqlx::query(
         "SELECT a.id, a.series, a.made_at, a.made_by, a.note, a.quantity, a.eta, a.ended_at, a.ended_why, s.product_id \
          FROM acks a JOIN series s INDEXED BY series_number ON s.instance_id = a.instance_id AND s.number = a.series \
@@ -314,11 +310,7 @@ fn past_ack(row: &SqliteRow) -> Result<PastAck, StoreError> {
 }
 
 /// How many combinations had levels of their own up to that poll.
-async fn combinations(
-    conn: &mut SqliteConnection,
-    instance: InstanceId,
-    last: PollId,
-) -> Result<usize, StoreError> {
+async fn combinations(conn: &mut Conn, instance: InstanceId, last: PollId) -> Result<usize, StoreError> {
     let count: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM series s WHERE instance_id = ?1 AND combination <> '' AND EXISTS \
          (SELECT 1 FROM levels l WHERE l.instance_id = ?1 AND l.series = s.number AND l.poll_id <= ?2)",

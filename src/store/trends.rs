@@ -50,7 +50,7 @@ impl Reader {
         .bind(before)
         .bind(slots.from.as_millisecond())
         .bind(i64::try_from(slots.length.as_millis()).unwrap_or(i64::MAX).max(1))
-        .fetch_all(&mut *view)
+        .fetch_all(&mut view)
         .await?;
         let mut marks = Marks {
             instance,

@@ -333,7 +333,7 @@ impl Access {
 
     fn not_signed_in(&self, asked: Asked<'_>) -> Problem {
         let detail = if !asked.is_look() && asked.uri.path().starts_with(FORMS) {
-            "You are not signed in any more; nothing was changed. The overview leads to the sign-in."
+            "You are not signed in any more. Nothing was changed, and what you typed is not kept. The overview leads to the sign-in."
         } else if self.known.has_users() {
             "Sign in: a user's name and password by HTTP Basic, or the token (HTTP_TOKEN) as a bearer token."
         } else {

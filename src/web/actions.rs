@@ -3,7 +3,7 @@
 //!
 //! | address | fields beside `form_key` and `back` |
 //! |---|---|
-//! | `/do/ack` | `alert_id`, `by`, `note`, `quantity`, `eta`; `title` (for the form that comes back) |
+//! | `/do/ack` | `alert_id`, `by`, `note`, `quantity`, `eta`; `open` and `held` (what its sender saw); `title` (for the form that comes back) |
 //! | `/do/ack/end` | `id` |
 //! | `/do/silence` | `alert_id`, or the patterns `instances`, `products`, `groups`, `options`, `pools` (one a line) or `everything`; `starts`, `ends`, `by`, `comment`; `title` |
 //! | `/do/silence/end` | `id` |
@@ -16,6 +16,8 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::domain::stand::AckRef;
+use crate::notify::people;
 use crate::people::draft;
 use crate::people::when::Day;
 use crate::web::asker::Asker;
@@ -27,6 +29,8 @@ use crate::web::frame;
 use crate::web::frame::Frame;
 use crate::web::frame::Here;
 use crate::web::made;
+use crate::web::made::Looked;
+use crate::web::made::Taken;
 use crate::web::made::faulty;
 use crate::web::params::Params;
 use crate::web::posted::Posted;
@@ -56,10 +60,25 @@ struct SilenceAgain {
 pub async fn ack(State(app): State<AppState>, asker: Asker, posted: Posted) -> Result<Response, Problem> {
     let zone = app.view.seen().zone();
     let mut form = AckForm::sent(&posted, &zone);
-    let problem = match take_on(&app, &form, &zone, Timestamp::now()).await {
-        Ok(()) => return Ok(posted.back(ALERTS, "acked")),
+    let now = Timestamp::now();
+    let problem = match take_on(&app, &form, &zone, now).await {
+        Ok(Taken::Made(_)) => return Ok(posted.back(ALERTS, "acked")),
+        Ok(Taken::Held(ack)) => {
+            let looked = Looked {
+                held: Some(ack.id),
+                ..form.looked()
+            };
+            form = form.over(looked);
+            form.is_held = true;
+            held_by(&ack.shown(now), &zone, now)
+        }
         Err(problem) => problem,
     };
+    let problem = posted.undone(&app, problem);
+    // No form mends that.
+    if problem.heading.is_some() {
+        return Err(problem);
+    }
     form.wrong = Some(Wrong::of(&problem));
     let frame = framed(&app, asker, "Take on").await;
     again(problem.status, &AckAgain { frame, form })
@@ -67,7 +86,11 @@ pub async fn ack(State(app): State<AppState>, asker: Asker, posted: Posted) -> R
 
 /// `POST /do/ack/end`
 pub async fn end_ack(State(app): State<AppState>, posted: Posted) -> Result<Response, Problem> {
-    made::end_ack(&app, posted.needed("id")?, Timestamp::now()).await?;
+    let ended = match posted.needed("id") {
+        Ok(id) => made::end_ack(&app, id, Timestamp::now()).await,
+        Err(problem) => Err(problem),
+    };
+    ended.map_err(|problem| posted.undone(&app, problem))?;
     Ok(posted.back(ALERTS, "ack_ended"))
 }
 
@@ -77,7 +100,7 @@ pub async fn silence(State(app): State<AppState>, asker: Asker, posted: Posted) 
     let mut form = SilenceForm::sent(&posted, &zone);
     let problem = match keep_silent(&app, &form, &zone, Timestamp::now()).await {
         Ok(()) => return Ok(posted.back(ALERTS, "silenced")),
-        Err(problem) => problem,
+        Err(problem) => posted.undone(&app, problem),
     };
     form.wrong = Some(Wrong::of(&problem));
     let frame = framed(&app, asker, "Silence").await;
@@ -86,15 +109,26 @@ pub async fn silence(State(app): State<AppState>, asker: Asker, posted: Posted) 
 
 /// `POST /do/silence/end`
 pub async fn end_silence(State(app): State<AppState>, posted: Posted) -> Result<Response, Problem> {
-    made::end_silence(&app, posted.needed("id")?, Timestamp::now()).await?;
+    let ended = match posted.needed("id") {
+        Ok(id) => made::end_silence(&app, id, Timestamp::now()).await,
+        Err(problem) => Err(problem),
+    };
+    ended.map_err(|problem| posted.undone(&app, problem))?;
     Ok(posted.back(ALERTS, "silence_ended"))
 }
 
-async fn take_on(app: &AppState, form: &AckForm, zone: &TimeZone, now: Timestamp) -> Result<(), Problem> {
+async fn take_on(app: &AppState, form: &AckForm, zone: &TimeZone, now: Timestamp) -> Result<Taken, Problem> {
     let eta = ahead("eta", &form.eta, Day::End, zone, now)?;
     let new = draft::ack(&form.by, &form.note, form.quantity()?, eta, now);
-    made::ack(app, &form.alert_id, &new.map_err(faulty)?, now).await?;
-    Ok(())
+    made::ack_of(app, &form.alert_id, form.looked(), &new.map_err(faulty)?, now).await
+}
+
+fn held_by(ack: &AckRef, zone: &TimeZone, now: Timestamp) -> Problem {
+    let detail = format!(
+        "Meanwhile somebody has it: {}. Send this once more to take it over.",
+        people::taken_on(ack, zone, now)
+    );
+    Problem::new(StatusCode::CONFLICT, detail)
 }
 
 async fn keep_silent(

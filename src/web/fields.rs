@@ -10,6 +10,7 @@ use crate::people::when;
 use crate::people::when::Day;
 use crate::web::addresses;
 use crate::web::asker::Asker;
+use crate::web::made::Looked;
 use crate::web::posted::Posted;
 use crate::web::problem::Problem;
 
@@ -55,10 +56,16 @@ pub struct AckForm {
     pub note: String,
     pub quantity: String,
     pub eta: String,
+    /// "yes" where it was open when the page was made.
+    pub open: String,
+    /// The number of the ack that was in force then; "" for none.
+    pub held: String,
     /// The page to show afterwards, as its address.
     pub back: String,
     /// The name of the time zone that times without one are in.
     pub zone: String,
+    /// Somebody else has it, who did not when the page was made.
+    pub is_held: bool,
     pub wrong: Option<Wrong>,
 }
 
@@ -115,11 +122,36 @@ impl AckForm {
         }
     }
 
+    /// The same, of an alert that is open or not, and held by that ack.
+    #[must_use]
+    pub fn over(self, looked: Looked) -> Self {
+        Self {
+            open: if looked.open {
+                "yes".to_owned()
+            } else {
+                String::new()
+            },
+            held: looked.held.map(|id| id.to_string()).unwrap_or_default(),
+            ..self
+        }
+    }
+
+    /// What its sender saw.
+    #[must_use]
+    pub fn looked(&self) -> Looked {
+        Looked {
+            open: !self.open.is_empty(),
+            held: self.held.parse().ok(),
+        }
+    }
+
     /// As it was sent.
     #[must_use]
     pub fn sent(posted: &Posted, zone: &TimeZone) -> Self {
         let text = |name| posted.get(name).unwrap_or_default().to_owned();
         Self {
+            open: text("open"),
+            held: text("held"),
             alert_id: text("alert_id"),
             title: text("title"),
             by: text("by"),
@@ -128,6 +160,7 @@ impl AckForm {
             eta: text("eta"),
             back: text("back"),
             zone: zone_name(zone),
+            is_held: false,
             wrong: None,
         }
     }

@@ -67,6 +67,7 @@ impl Forms {
             refused(
                 "This form is too old, or not of this monitor. Open its page again and send it from there.",
             )
+            .called("This form cannot be taken")
         };
         let bytes = URL_SAFE_NO_PAD.decode(key).map_err(|_| stale())?;
         let (nonce, rest) = bytes.split_first_chunk::<NONCE>().ok_or_else(stale)?;
@@ -87,9 +88,19 @@ impl Forms {
         }
         match sent.insert(*nonce, until) {
             None => Ok(()),
-            Some(_) => Err(refused(
-                "This form was sent already. Open its page again to see what came of it.",
-            )),
+            Some(_) => {
+                let detail = "What it asked for is done, or is being done; it is not done twice. Its page shows what came of it.";
+                Err(refused(detail).called("This form was sent already"))
+            }
+        }
+    }
+
+    /// Makes the key of a form good once more: nothing was done by it.
+    pub fn give_back(&self, key: &str) {
+        let bytes = URL_SAFE_NO_PAD.decode(key).unwrap_or_default();
+        if let Some(nonce) = bytes.first_chunk::<NONCE>() {
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            sent.remove(nonce);
         }
     }
 
@@ -162,7 +173,11 @@ mod tests {
         assert!(forms.redeem(&anna, &key, now).is_ok());
         let again = forms.redeem(&anna, &key, now).unwrap_err();
         assert_eq!(again.status, StatusCode::FORBIDDEN);
-        assert!(again.detail.contains("already"), "{again}");
+        assert_eq!(again.heading, Some("This form was sent already"));
+        forms.give_back(&key);
+        assert!(forms.redeem(&ben, &key, now).is_err(), "still nobody else's");
+        assert!(forms.redeem(&anna, &key, now).is_ok(), "nothing was done by it");
+        assert!(forms.redeem(&anna, &key, now).is_err());
     }
 
     #[test]

@@ -153,10 +153,7 @@ impl Frame {
     ) -> Self {
         let (dead, unread) = match timeout(DATABASE_TIMEOUT, dead(app)).await {
             Ok(Ok(dead)) => (dead, None),
-            Ok(Err(error)) => {
-                app.store.noticed(&error);
-                (0, Some(reading::why(&error)))
-            }
+            Ok(Err(error)) => (0, Some(reading::why(&error))),
             Err(_) => (0, Some("The database does not answer in time.")),
         };
         let now = Timestamp::now();

@@ -6,13 +6,17 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use crate::domain::alerting::state::Memory;
+use crate::domain::people::Ack;
 use crate::domain::people::Silence;
+use crate::domain::stand::Severity;
 use crate::observe::view::Seen;
 use crate::people::draft::Fault;
 use crate::people::listed;
 use crate::people::target;
+use crate::people::target::Series;
 use crate::people::target::Wanted;
 use crate::store::acks::NewAck;
+use crate::store::acks::TakenOn;
 use crate::store::silences::NewSilence;
 use crate::store::value::InstanceId;
 use crate::web::problem::Problem;
@@ -28,8 +32,75 @@ pub struct MadeAck {
     pub instance: InstanceId,
 }
 
-/// Makes an ack of that alert.
+/// What the one who takes an alert on saw of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// It was open.
+    pub open: bool,
+    /// The number of the ack that was in force.
+    pub held: Option<i64>,
+}
+
+/// What came of taking an alert on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    Made(MadeAck),
+    /// Somebody else has it, who did not when it was looked at: nothing was changed.
+    Held(Ack),
+}
+
+/// Makes an ack of that alert, in place of whichever is in force.
 pub async fn ack(app: &AppState, alert_id: &str, new: &NewAck, now: Timestamp) -> Result<MadeAck, Problem> {
+    let (instance, series) = meant(app, alert_id).await?;
+    let made = app.store.add_ack(instance, series.number, new, now).await;
+    let id = made.map_err(unwritable)?.id;
+    app.view.touch();
+    Ok(MadeAck { id, instance })
+}
+
+/// Makes an ack of what somebody saw so, unless it is otherwise by now.
+pub async fn ack_of(
+    app: &AppState,
+    alert_id: &str,
+    looked: Looked,
+    new: &NewAck,
+    now: Timestamp,
+) -> Result<Taken, Problem> {
+    let (instance, series) = meant(app, alert_id).await?;
+    if looked.open && severity(&app.view.seen(), &series) == Some(Severity::Ok) {
+        let detail = "It recovered meanwhile. Nothing was recorded: there is nothing to take on any more.";
+        return Err(Problem::new(StatusCode::CONFLICT, detail).called("It is ok again"));
+    }
+    let store = &app.store;
+    let made = store.add_ack_beside(looked.held, instance, series.number, new, now);
+    let id = match made.await.map_err(unwritable)? {
+        TakenOn::Made(ack) => ack.id,
+        TakenOn::Held(ack) => return Ok(Taken::Held(ack)),
+    };
+    app.view.touch();
+    Ok(Taken::Made(MadeAck { id, instance }))
+}
+
+/// How it stands with the series now; `None` where it is not watched.
+fn severity(seen: &Seen, series: &Series) -> Option<Severity> {
+    let Some(shop) = &series.instance else {
+        let mut standing = seen.pools.pools.iter().filter_map(|pool| pool.standing.as_ref());
+        let found = standing.find(|standing| standing.alert_id == series.alert_id);
+        return found.map(|standing| standing.severity);
+    };
+    let mut parts = series.alert_id.rsplitn(3, '/');
+    let (key, product) = (parts.next()?, parts.next()?.parse().ok()?);
+    let product = seen.instance(shop)?.memory.product(product)?;
+    if key == "-" {
+        return Some(product.series.severity);
+    }
+    let mut combinations = product.combinations.iter();
+    let found = combinations.find(|combination| combination.key.to_string() == key)?;
+    Some(found.series.severity)
+}
+
+/// The series of that alert, and whose it is.
+async fn meant(app: &AppState, alert_id: &str) -> Result<(InstanceId, Series), Problem> {
     let seen = app.view.seen();
     let pools = listed::pools(app.store.reader()).await.map_err(unreadable)?;
     let wanted = Wanted {
@@ -48,10 +119,7 @@ pub async fn ack(app: &AppState, alert_id: &str, new: &NewAck, now: Timestamp) -
     let Some(instance) = instance.map_err(unreadable)? else {
         return Err(Problem::not_found("Its shop was never read."));
     };
-    let made = app.store.add_ack(instance, series.number, new, now).await;
-    let id = made.map_err(unwritable)?.id;
-    app.view.touch();
-    Ok(MadeAck { id, instance })
+    Ok((instance, series))
 }
 
 /// Ends an ack.

@@ -63,6 +63,7 @@ struct Page<'a> {
     heads: Vec<Column>,
     rows: Vec<Row<'a>>,
     total: usize,
+    has_pools: bool,
     nothing_yet: bool,
     /// Shops answered and show no product.
     empty_shops: Option<&'static str>,
@@ -192,6 +193,7 @@ fn render(
             .map(|head| rows::row(head, selection, aside))
             .collect(),
         total: selection.total(),
+        has_pools: !seen.pools.pools.is_empty(),
         nothing_yet: index.counts.all() == 0,
         empty_shops: empty_shops(index, seen),
         several: seen.instances.len() > 1,
@@ -319,6 +321,6 @@ fn columns(filters: &Filters) -> Vec<Column> {
         column("Left", "left", Some(Sort::Level)),
         column("Last 7 days", "week", Some(Sort::Change)),
         column("Lasts", "lasts", Some(Sort::Cover)),
-        column("Since", "since", Some(Sort::Since)),
+        column("State since", "since", Some(Sort::Since)),
     ]
 }

@@ -41,9 +41,10 @@ impl FromRequest<AppState> for Posted {
                 "You may look here, not change anything. Sign in as somebody who may.",
             )
         })?;
-        let key = fields.get(forms::FIELD).map_or("", String::as_str);
-        app.forms.redeem(&asker, key, Timestamp::now())?;
-        Ok(Self(fields))
+        let posted = Self(fields);
+        let taken = app.forms.redeem(&asker, posted.key(), Timestamp::now());
+        taken.map_err(|problem| problem.back_to(posted.page()))?;
+        Ok(posted)
     }
 }
 
@@ -88,10 +89,26 @@ impl Posted {
             .ok_or_else(|| Problem::parameter(name, format!("\"{name}\" is missing.")))
     }
 
+    fn key(&self) -> &str {
+        self.0.get(forms::FIELD).map_or("", String::as_str)
+    }
+
+    /// The page of ours that the form came from.
+    fn page(&self) -> Option<&str> {
+        self.get(BACK).filter(|page| is_own(page))
+    }
+
+    /// The problem for which nothing was done: the form may be sent again as it is, and leads back to its page.
+    #[must_use]
+    pub fn undone(&self, app: &AppState, problem: Problem) -> Problem {
+        app.forms.give_back(self.key());
+        problem.back_to(self.page())
+    }
+
     /// Back to the page that the form names, else to that one; `notice` is said there.
     #[must_use]
     pub fn back(&self, otherwise: &str, notice: &str) -> Response {
-        let page = self.get(BACK).filter(|page| is_own(page)).unwrap_or(otherwise);
+        let page = self.page().unwrap_or(otherwise);
         let (page, _) = page.split_once('#').unwrap_or((page, ""));
         let joint = if page.contains('?') { '&' } else { '?' };
         let place = HeaderValue::try_from(format!("{page}{joint}notice={notice}"))

@@ -26,6 +26,10 @@ pub struct Problem {
     pub detail: Cow<'static, str>,
     /// The query or path parameter that is to blame.
     pub parameter: Option<Cow<'static, str>>,
+    /// What a page calls it, where the status says it too coarsely.
+    pub heading: Option<&'static str>,
+    /// The page of ours that the form came from: there it goes on.
+    pub back: Option<String>,
 }
 
 /// Why a request was not answered (RFC 9457).
@@ -50,6 +54,26 @@ impl Problem {
             status,
             detail: detail.into(),
             parameter: None,
+            heading: None,
+            back: None,
+        }
+    }
+
+    /// Called that on a page.
+    #[must_use]
+    pub fn called(self, heading: &'static str) -> Self {
+        Self {
+            heading: Some(heading),
+            ..self
+        }
+    }
+
+    /// With the way back to that page of ours.
+    #[must_use]
+    pub fn back_to(self, page: Option<&str>) -> Self {
+        Self {
+            back: page.map(str::to_owned),
+            ..self
         }
     }
 
@@ -141,6 +165,7 @@ pub fn whole(response: Response) -> Response {
 struct Page<'a> {
     title: &'static str,
     detail: &'a str,
+    back: Option<&'a str>,
     style: String,
 }
 
@@ -159,9 +184,11 @@ pub fn as_page(mut response: Response) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
+    let title = problem.heading.or(problem.status.canonical_reason());
     let page = Page {
-        title: problem.status.canonical_reason().unwrap_or("Error"),
+        title: title.unwrap_or("Error"),
         detail: &problem.detail,
+        back: problem.back.as_deref(),
         style: assets::address("style.css"),
     };
     match page.render() {

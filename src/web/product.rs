@@ -14,6 +14,7 @@ use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::limit::Part;
+use crate::domain::nameless::called;
 use crate::domain::offer;
 use crate::domain::people::Silence;
 use crate::maintenance;
@@ -35,6 +36,7 @@ use crate::web::fields::SilenceForm;
 use crate::web::frame;
 use crate::web::frame::Frame;
 use crate::web::frame::NOTICE;
+use crate::web::made::Looked;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
@@ -49,9 +51,9 @@ use crate::web::product_past::Past;
 use crate::web::product_past::Range;
 use crate::web::show::Ago;
 use crate::web::show::Words;
-use crate::web::show::name;
 use crate::web::state::AppState;
 use crate::web::stock::said;
+use crate::web::zone::ReaderZone;
 
 /// Events on one page.
 const EVENTS: usize = 25;
@@ -139,6 +141,7 @@ pub async fn product(
     State(app): State<AppState>,
     Path((instance, pid)): Path<(String, String)>,
     asker: Asker,
+    ReaderZone(reader): ReaderZone,
     params: Params,
 ) -> Result<Response, Problem> {
     params.only(&["range", "combination", "cq", "cp", "before", NOTICE])?;
@@ -156,7 +159,7 @@ pub async fn product(
         &seen,
         asker,
         None,
-        name(product.name.shown(), product.id).into_owned(),
+        called(product.name.shown(), product.id).into_owned(),
         &params,
     )
     .await;
@@ -167,6 +170,7 @@ pub async fn product(
         asked: &asked,
         now,
         zone: seen.zone(),
+        reader,
     };
     let stored = context.stored(&app).await;
     frame::html(&context.page(frame, &lines, &said, stored))
@@ -289,7 +293,10 @@ struct Context<'a> {
     chosen: &'a Chosen<'a>,
     asked: &'a Asked,
     now: Timestamp,
+    /// Of what is typed into the forms.
     zone: TimeZone,
+    /// Of what the pictures show.
+    reader: TimeZone,
 }
 
 /// What the database told for it.
@@ -340,7 +347,7 @@ impl<'a> Context<'a> {
             thresholds: self.subject.configured.then(|| self.chosen.entry.thresholds()),
             range: self.asked.range,
             silences: &silences,
-            zone: &self.zone,
+            zone: &self.reader,
             now: self.now,
         };
         let past = product_past::read(reader, &past).await?;
@@ -379,6 +386,11 @@ impl<'a> Context<'a> {
         let open: Vec<Open> = self.open(said);
         let more_open = open.len().saturating_sub(OPEN);
         let acked = said.ack(&chosen.entry).filter(|_| !chosen.derived);
+        // Only what is open gets the form.
+        let looked = Looked {
+            open: true,
+            held: acked.as_ref().map(|ack| ack.id),
+        };
         // Of a damaged file a reader may be told that there is nothing.
         let damaged = stored.past.is_none() && !frame.is_recording();
         let unreadable = stored.unreadable || damaged;
@@ -414,7 +426,7 @@ impl<'a> Context<'a> {
             more_open,
             silences: self.in_force(&stored.silences),
             acked: acked.map(|ack| ack.id).filter(|_| may_act),
-            ack: ack.filter(|_| {
+            ack: ack.map(|form| form.over(looked)).filter(|_| {
                 chosen
                     .entry
                     .severity()
@@ -505,7 +517,7 @@ impl<'a> Context<'a> {
 
     fn forms(&self, asker: &Asker, back: &str) -> (Option<AckForm>, Option<SilenceForm>) {
         let product = self.subject.product();
-        let name = name(product.name.shown(), product.id);
+        let name = called(product.name.shown(), product.id);
         let title = match &self.chosen.combination {
             Some((_, label)) => format!("{name} [{label}]"),
             None => name.into_owned(),

@@ -27,6 +27,7 @@ use crate::store::value::InstanceId;
 use crate::store::value::Stood;
 use crate::web::product_events;
 use crate::web::show::At;
+use crate::web::show::grouped;
 
 /// Into how many slots the time of a picture is cut: more than it has dots.
 const SLOTS: i64 = 480;
@@ -265,9 +266,15 @@ fn summary(history: &History) -> String {
     };
     let mut said = vec![match (tally.lowest, tally.highest) {
         (Some(lowest), Some(highest)) if lowest == highest => {
-            format!("always {lowest} left where it was known")
+            let doubt = history
+                .traced
+                .steps
+                .iter()
+                .any(|step| step.held.known().is_none());
+            let known = if doubt { " where it was known" } else { "" };
+            format!("always {} left{known}", grouped(lowest))
         }
-        (Some(lowest), Some(highest)) => format!("between {lowest} and {highest} left"),
+        (Some(lowest), Some(highest)) => format!("between {} and {} left", grouped(lowest), grouped(highest)),
         (None, _) | (_, None) => "no level was known".to_owned(),
     }];
     let hours = |lasted: SignedDuration| say::hours(lasted.as_secs_f64() / 3600.0);
@@ -279,10 +286,10 @@ fn summary(history: &History) -> String {
         ));
     }
     if tally.fallen > 0 {
-        said.push(format!("fell by {}", tally.fallen));
+        said.push(format!("fell by {}", grouped(tally.fallen)));
     }
     if tally.rises > 0 {
-        said.push(format!("rose {} by {}", times(tally.rises), tally.risen));
+        said.push(format!("rose {} by {}", times(tally.rises), grouped(tally.risen)));
     }
     let blind = history
         .blind
@@ -330,7 +337,7 @@ fn changes(traced: &Traced) -> Vec<Change> {
         .map(|(step, before)| Change {
             at: At(step.at),
             stood: match step.held {
-                Held::Known(level) => level.to_string(),
+                Held::Known(level) => grouped(level),
                 Held::Unknown => "not known".to_owned(),
                 Held::NotControlled => "not counted".to_owned(),
                 Held::Gone => "not in the catalogue".to_owned(),

@@ -1,6 +1,5 @@
 //! Moments as pages show them: as long ago, or as a date, in UTC until the reader's own browser says its zone.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use askama::filters;
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::domain::nameless::called;
 use crate::notify::people::Told;
 use crate::web::overview::age;
 
@@ -71,7 +71,7 @@ impl Named<'_> {
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = name(self.name, self.number);
+        let shown = called(self.name, self.number);
         let shown = Escaped(&shown);
         if self.is_long() {
             write!(out, "<bdi class=\"long\" title=\"{shown}\">{shown}</bdi>")
@@ -79,24 +79,6 @@ impl fmt::Display for Named<'_> {
             write!(out, "<bdi>{shown}</bdi>")
         }
     }
-}
-
-/// The name, or what stands for one of which nothing can be seen.
-#[must_use]
-pub fn name(name: &str, number: i64) -> Cow<'_, str> {
-    if name.chars().any(is_seen) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(format!("(no name) #{number}"))
-    }
-}
-
-/// Whether a reader sees anything of it by itself.
-fn is_seen(sign: char) -> bool {
-    let blank = matches!(sign, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}');
-    !(blank || sign.is_whitespace() || sign.is_control())
 }
 
 /// A whole number with its thousands apart: `1,739`; all else as it is.

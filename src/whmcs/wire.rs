@@ -4,6 +4,7 @@ use std::str;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::de::IgnoredAny;
 use serde::de::MapAccess;
 use serde_json::value::RawValue;
@@ -77,7 +78,12 @@ impl Element for Listing {
         Ok(Self {
             id: required("pid", element.pid)?,
             group_id: optional("gid", element.gid)?,
-            name: name("name", element.name, interner)?.ok_or(WireError::Missing("name"))?,
+            name: match (element.name, name("name", element.name, interner)?) {
+                (None, _) => return Err(WireError::Missing("name")),
+                // WHMCS says itself that it has none: a product without a name is one all the same.
+                (Some(_), None) => interner.name(""),
+                (Some(_), Some(name)) => name,
+            },
             quantity: number(element.quantity_available),
             price: price(element.paytype, element.pricing, interner),
             options: options(element.configoptions, interner)?,
@@ -136,7 +142,7 @@ struct ListingElement<'a> {
     pid: Raw<'a>,
     #[serde(borrow)]
     gid: Raw<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     name: Raw<'a>,
     #[serde(borrow)]
     quantity_available: Raw<'a>,
@@ -281,6 +287,11 @@ fn required(field: &'static str, raw: Raw<'_>) -> Result<i64, WireError> {
         Figure::Absent => Err(WireError::Missing(field)),
         Figure::Unreadable => Err(WireError::Unreadable(field)),
     }
+}
+
+/// What was given, where that is `null`, too.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Raw<'de>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 fn optional(field: &'static str, raw: Raw<'_>) -> Result<Option<i64>, WireError> {
@@ -473,6 +484,15 @@ mod tests {
     }
 
     #[test]
+    fn a_product_that_has_no_name_is_one_without_a_name() {
+        let mut interner = Interner::default();
+        for nameless in [r#"{"pid":1,"name":null}"#, r#"{"pid":1,"name":""}"#] {
+            let listing = Listing::read(nameless.as_bytes(), &mut interner).unwrap();
+            assert_eq!((listing.id, listing.name.raw()), (1, ""), "{nameless}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_names_its_field() {
         let long = format!(r#"{{"pid":1,"name":"{}"}}"#, "x".repeat(MAX_NAME + 1));
         let cases = [
@@ -482,7 +502,6 @@ mod tests {
             (r#"{"pid":1.5,"name":"p"}"#, "pid is unreadable"),
             (r#"{"pid":1,"gid":[],"name":"p"}"#, "gid is unreadable"),
             (r#"{"pid":1}"#, "name is missing"),
-            (r#"{"pid":1,"name":null}"#, "name is missing"),
             (r#"{"pid":1,"name":["p"]}"#, "name is unreadable"),
             (&long, "name is longer than 4 kB"),
             (

@@ -122,8 +122,8 @@
       }
       if (now.nodeType !== Node.ELEMENT_NODE) return;
       if (now.nodeName === "FORM" && isInUse(now)) {
-        // Its key may be too old by the time that it is sent.
-        for (const field of next.querySelectorAll('input[type="hidden"]')) {
+        // Its key may be too old by the time that it is sent; what its writer saw stays what they saw.
+        for (const field of next.querySelectorAll('input[type="hidden"]:not([name="held"], [name="open"])')) {
           const same = now.querySelector(`input[type="hidden"][name="${CSS.escape(field.name)}"]`);
           if (same) same.value = field.value;
         }
@@ -285,11 +285,14 @@
 
   // ---- Asking the server
 
+  /** What came of a form is no page to ask for once more: a reader may be writing in it, and nothing else is there. */
+  const isAnswer = location.pathname.startsWith("/do/");
   let asking = false;
   let again = null;
 
   /** Fetches this very page once more and shows it. `marks`: what differs is news, not another question's answer. */
   async function look(wish = { marks: true, anew: false }) {
+    if (isAnswer) return;
     if (asking) {
       again = wish;
       return;
@@ -422,6 +425,10 @@
 
   // ---- From here on
 
+  // The pictures are drawn by the server, in the zone that it is told here.
+  const zone = dated.resolvedOptions().timeZone;
+  if (/^[\w+/-]+$/.test(zone ?? "")) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
   // What came of a form is said once, not again at each reload.
   const own = new URL(location.href);
   if (own.searchParams.has("notice")) {
@@ -431,7 +438,7 @@
   const arrived = performance.getEntriesByType("navigation")[0]?.responseEnd ?? performance.now();
   made(document, performance.timeOrigin + arrived);
   localise(document);
-  if (!live || !("EventSource" in window)) return;
+  if (!live || isAnswer || !("EventSource" in window)) return;
 
   setInterval(beat, 5000);
   document.addEventListener("visibilitychange", () => (document.hidden ? hush() : wake()));

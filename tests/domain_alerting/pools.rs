@@ -693,6 +693,21 @@ fn a_companion_that_is_lost_freezes_what_it_counted() {
 }
 
 #[test]
+fn whose_services_are_not_counted_is_said_by_its_number_where_it_has_no_name() {
+    let mut world = one_shop(plain_rules);
+    server(&mut world.shops[0], 1, Some(20), Some(0));
+    world.hears(0);
+    server(&mut world.shops[0], 1, None, None);
+    world.shops[0].edit(1, |item| {
+        item.in_use = None;
+        item.name.clear();
+    });
+    world.hears(0);
+    let why = "eu: the services of (no name) #1 are not counted (the companion counts them).";
+    assert_eq!(world.board().pools[0].unknown, why);
+}
+
+#[test]
 fn a_limit_that_is_used_up_counts_though_the_pool_is_unknown() {
     let mut world = World::new(&["eu", "us"], plain_rules, &[kits()]);
     server(&mut world.shops[0], 1, Some(1), Some(0));

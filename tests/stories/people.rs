@@ -169,6 +169,97 @@ fn a_silence_keeps_quiet_until_it_ends_and_the_next_word_says_so() {
     assert_eq!((again.code, again.out.as_str()), (1, ""), "{again:?}");
 }
 
+/// Commands that cannot be meant, the code they end with, and what they say.
+const REFUSED: &[(&[&str], i32, &str)] = &[
+    (&["ack", "DS-256"], 1, "No product \"DS-256\" is watched."),
+    (
+        &["ack", "DS-*"],
+        64,
+        "names several: DS-64 (default/1/-), DS-128 (default/2/-).",
+    ),
+    (
+        &["ack", "1", "--combination", "4=11"],
+        1,
+        "has no combination 4=11",
+    ),
+    (&["ack", "--pool", "kits"], 1, "There is no pool \"kits\"."),
+    (
+        &["ack", "1", "--eta", "soon"],
+        64,
+        "--eta: \"soon\" is not a date",
+    ),
+    (
+        &["ack", "1", "--eta", "9999-12-31"],
+        64,
+        "--eta: \"9999-12-31\" is too far off.",
+    ),
+    (
+        &["ack", "1", "--eta", "2020-01-01"],
+        64,
+        "--eta: The time when it is to be there has passed",
+    ),
+    (&["ack", "1", "--quantity", "0"], 64, "--quantity: "),
+    (&["ack", "1", "--by", " "], 64, "--by: "),
+    (
+        &["ack", "1", "--instance", "mars"],
+        78,
+        "There is no shop \"mars\"",
+    ),
+    (&["ack", "end", "7"], 1, "There is no ack 7 in force."),
+    (&["ack"], 64, "Name a product or --pool."),
+    (&["silence", "add", "--comment", "x"], 64, "--for"),
+    (&["silence", "add", "--for", "2h"], 64, "--comment"),
+    (
+        &[
+            "silence",
+            "add",
+            "--product",
+            " ",
+            "--for",
+            "2h",
+            "--comment",
+            "x",
+        ],
+        64,
+        "--product is empty",
+    ),
+    (
+        &["silence", "add", "--instance=", "--for", "2h", "--comment", "x"],
+        64,
+        "--instance is empty",
+    ),
+    (
+        &[
+            "silence",
+            "add",
+            "--until",
+            "2020-01-01",
+            "--comment",
+            "x",
+            "--by",
+            "Ann",
+        ],
+        64,
+        "over before it begins",
+    ),
+    (
+        &[
+            "silence",
+            "add",
+            "--for",
+            "2h",
+            "--comment",
+            "x",
+            "--by",
+            "Ann",
+            "--option",
+            "RAM",
+        ],
+        64,
+        "NAME=CHOICE",
+    ),
+];
+
 #[test]
 fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
     let shop = Shop::open(vec![item(1, "DS-64", 9), item(2, "DS-128", 9)]);
@@ -177,95 +268,7 @@ fn what_cannot_be_meant_is_refused_with_its_code_and_nothing_is_recorded() {
     home.export("USER", "ann");
     let mut daemon = home.start();
     receivers.wait_for(1);
-    for (command, code, said) in [
-        (&["ack", "DS-256"][..], 1, "No product \"DS-256\" is watched."),
-        (
-            &["ack", "DS-*"],
-            64,
-            "names several: DS-64 (default/1/-), DS-128 (default/2/-).",
-        ),
-        (
-            &["ack", "1", "--combination", "4=11"],
-            1,
-            "has no combination 4=11",
-        ),
-        (&["ack", "--pool", "kits"], 1, "There is no pool \"kits\"."),
-        (
-            &["ack", "1", "--eta", "soon"],
-            64,
-            "--eta: \"soon\" is not a date",
-        ),
-        (
-            &["ack", "1", "--eta", "9999-12-31"],
-            64,
-            "--eta: \"9999-12-31\" is too far off.",
-        ),
-        (
-            &["ack", "1", "--eta", "2020-01-01"],
-            64,
-            "--eta: The time when it is to be there has passed",
-        ),
-        (&["ack", "1", "--quantity", "0"], 64, "--quantity: "),
-        (&["ack", "1", "--by", " "], 64, "--by: "),
-        (
-            &["ack", "1", "--instance", "mars"],
-            78,
-            "There is no shop \"mars\"",
-        ),
-        (&["ack", "end", "7"], 1, "There is no ack 7 in force."),
-        (&["ack"], 64, "Name a product or --pool."),
-        (&["silence", "add", "--comment", "x"], 64, "--for"),
-        (&["silence", "add", "--for", "2h"], 64, "--comment"),
-        (
-            &[
-                "silence",
-                "add",
-                "--product",
-                " ",
-                "--for",
-                "2h",
-                "--comment",
-                "x",
-            ],
-            64,
-            "--product is empty",
-        ),
-        (
-            &["silence", "add", "--instance=", "--for", "2h", "--comment", "x"],
-            64,
-            "--instance is empty",
-        ),
-        (
-            &[
-                "silence",
-                "add",
-                "--until",
-                "2020-01-01",
-                "--comment",
-                "x",
-                "--by",
-                "Ann",
-            ],
-            64,
-            "over before it begins",
-        ),
-        (
-            &[
-                "silence",
-                "add",
-                "--for",
-                "2h",
-                "--comment",
-                "x",
-                "--by",
-                "Ann",
-                "--option",
-                "RAM",
-            ],
-            64,
-            "NAME=CHOICE",
-        ),
-    ] {
+    for &(command, code, said) in REFUSED {
         let ended = home.run(command);
         assert_eq!(ended.code, code, "{command:?}: {ended:?}");
         assert!(ended.err.contains(said), "{command:?}: {ended:?}");

@@ -45,7 +45,7 @@ fn numbered(number: u32, series: SeriesState) -> SeriesState {
 }
 
 /// A shop with what is low, out, unknown and well; the database knows product 1, which is out.
-async fn shop() -> Site {
+pub async fn shop() -> Site {
     let mut options = product(4, "DS-128", numbered(5, series(Level::Known(9))));
     options.combinations = vec![combination(
         "4=11",
@@ -64,7 +64,7 @@ async fn shop() -> Site {
     site
 }
 
-fn with(mut fields: Vec<(String, String)>, typed: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn with(mut fields: Vec<(String, String)>, typed: &[(&str, &str)]) -> Vec<(String, String)> {
     for (name, value) in typed {
         fields.retain(|(known, _)| known != name);
         fields.push(((*name).to_owned(), (*value).to_owned()));

@@ -174,6 +174,21 @@ async fn the_page_tells_how_a_product_stands_and_what_its_level_was() {
 }
 
 #[tokio::test]
+async fn the_picture_names_its_zone_which_is_the_readers_where_their_browser_says_it() {
+    let site = sold_out_once().await;
+    let before = page(&site, "/products/default/2").await.body;
+    for utc in ["(UTC): between 0 and 12 left", ">UTC</text>"] {
+        assert!(before.contains(utc), "{utc}: {before}");
+    }
+    let told = "GET /products/default/2 HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; zone=Asia/Tokyo\r\n";
+    let after = site.ask(told).await.body;
+    for tokyo in ["(Asia/Tokyo): between 0 and 12 left", ">JST</text>"] {
+        assert!(after.contains(tokyo), "{tokyo}: {after}");
+    }
+    assert!(!after.contains(">UTC</text>"), "{after}");
+}
+
+#[tokio::test]
 async fn a_stretch_of_time_begins_with_what_held_then() {
     let site = site(settings(None), vec![("default", every_state())]).await;
     let minutes = [3000, 2000, 30, 10];

@@ -11,6 +11,7 @@ use crate::cli::status::text::Paint;
 use crate::cli::status::text::width;
 use crate::cli::status::text::wrapped;
 use crate::cli::table;
+use crate::domain::nameless::called;
 use crate::web::filters::Show;
 use crate::web::next::next;
 use crate::web::overview::Group;
@@ -19,7 +20,6 @@ use crate::web::page;
 use crate::web::rows::Aside;
 use crate::web::rows::Pasts;
 use crate::web::selection::Selection;
-use crate::web::show;
 use crate::web::show::Ago;
 use crate::web::show::At;
 use crate::web::show::grouped;
@@ -101,7 +101,7 @@ impl Heading<'_> {
         }
         let mut pieces = Vec::new();
         for one in next(&aside) {
-            let mut name = show::name(&text::shown(one.name.name), one.name.number).into_owned();
+            let mut name = called(&text::shown(one.name.name), one.name.number).into_owned();
             if one.link.is_none() {
                 name = format!("pool {name}");
             }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::cli::status::asked::Asked;
 use crate::cli::status::glance::Glance;
 use crate::cli::status::text;
+use crate::domain::nameless::called;
 use crate::domain::pool::Pool;
 use crate::observe::lines::Line;
 use crate::observe::said::Said;
@@ -17,7 +18,6 @@ use crate::web::rows;
 use crate::web::rows::Aside;
 use crate::web::rows::Pasts;
 use crate::web::selection::Selection;
-use crate::web::show;
 use crate::web::show::Ago;
 use crate::web::show::Words;
 use crate::web::show::grouped;
@@ -212,7 +212,7 @@ impl<'a> Making<'a> {
             .map_or_else(String::new, |used| format!(", {} in use", grouped(used)));
         notes.push((format!("of {}{used}", grouped(pool.capacity)), false));
         notes.extend(self.people(pool.people));
-        let name = format!("pool {}", show::name(&text::shown(pool.name), 0));
+        let name = format!("pool {}", called(&text::shown(pool.name), 0));
         Row {
             lasts: pool.lasts.unwrap_or_default(),
             since: pool.since.map(|when| when.age).unwrap_or_default(),
@@ -292,7 +292,7 @@ impl<'a> Making<'a> {
 
 /// The name, and what staff should know of it at once.
 fn named(name: &str, number: i64, (retired, hidden): (bool, bool)) -> String {
-    let mut shown = show::name(&text::shown(name), number).into_owned();
+    let mut shown = called(&text::shown(name), number).into_owned();
     for (tag, holds) in [("retired", retired), ("hidden", hidden)] {
         if holds {
             shown.push_str(&format!(" ({tag})"));

@@ -99,7 +99,7 @@ pub(super) struct Followed {
     pub holders: Vec<Holder>,
     pub lost: Vec<Lost>,
     /// Those whom nobody can count now, though nothing says that they are lost.
-    pub unread: Vec<Name>,
+    pub unread: Vec<(ProductId, Name)>,
 }
 
 /// Follows those who held the pool, or were missed, when it was last counted under the same uses.
@@ -137,7 +137,7 @@ pub(super) fn follow<'a>(
             Fate::Unread => match was_lost {
                 Some(lost) => followed.lost.push(lost.clone()),
                 None => {
-                    followed.unread.push(holder.product.clone());
+                    followed.unread.push((holder.product_id, holder.product.clone()));
                     followed.holders.push(holder.clone());
                 }
             },

@@ -31,6 +31,7 @@ use crate::domain::catalogue::Name;
 use crate::domain::catalogue::ProductId;
 use crate::domain::draw::Draw;
 use crate::domain::draw::Uses;
+use crate::domain::nameless::called;
 use crate::domain::pattern::Pattern;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
@@ -405,7 +406,7 @@ pub(super) fn parts<'a>(
     let mut counting: Vec<Counting> = rules.iter().map(|_| Counting::default()).collect();
     for drawer in drawers {
         for pool in &drawer.drawn.unseen {
-            counting[*pool].miss(drawer.name);
+            counting[*pool].miss(drawer.id, drawer.name);
             counting[*pool].matched = true;
         }
         for draw in drawer.drawn.draws.iter() {
@@ -413,7 +414,7 @@ pub(super) fn parts<'a>(
             counting.hold(&drawer, draw);
             match draw.taken() {
                 Some(taken) => counting.used = counting.used.saturating_add(taken),
-                None => counting.miss(drawer.name),
+                None => counting.miss(drawer.id, drawer.name),
             }
         }
         if !drawer.silent {
@@ -473,13 +474,9 @@ impl Counting {
         }
     }
 
-    fn miss(&mut self, name: &Name) {
+    fn miss(&mut self, product: ProductId, name: &Name) {
         if self.uncounted.is_empty() {
-            // An empty name would say that nothing is missing.
-            name.shown().clone_into(&mut self.uncounted);
-            if self.uncounted.is_empty() {
-                self.uncounted.push('?');
-            }
+            self.uncounted = called(name.shown(), product).into_owned();
         }
     }
 
@@ -509,8 +506,8 @@ impl Counting {
         self.close_product();
         let before = last.map_or((&[][..], &[][..]), |last| (&last.holders, &last.lost));
         let followed = lost::follow(before, std::mem::take(&mut self.held), there);
-        for name in &followed.unread {
-            self.miss(name);
+        for (product, name) in &followed.unread {
+            self.miss(*product, name);
         }
         let all = self.uncounted.is_empty() && followed.lost.is_empty();
         self.users.sort_by_key(|user| Reverse(user.need));

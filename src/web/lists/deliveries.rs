@@ -215,31 +215,34 @@ pub async fn one(
 
 /// `POST /do/replay`: one dead letter (`id`), or all of a `channel`, are sent again now.
 pub async fn replay(State(app): State<AppState>, posted: Posted) -> Result<Response, Problem> {
-    let now = Timestamp::now();
-    let notice = match (posted.get("id"), posted.get("channel")) {
+    let again = send_again(&app, &posted, Timestamp::now()).await;
+    let notice = again.map_err(|problem| posted.undone(&app, problem))?;
+    app.view.touch();
+    Ok(posted.back(PATH, notice))
+}
+
+/// What came of it, as a notice.
+async fn send_again(app: &AppState, posted: &Posted, now: Timestamp) -> Result<&'static str, Problem> {
+    match (posted.get("id"), posted.get("channel")) {
         (Some(id), None) => {
             let id = id
                 .parse()
                 .map_err(|_| Problem::parameter("id", "\"id\" must be the number of a delivery."))?;
             let again = app.store.replay(id, now).await.map_err(not_recorded)?;
-            if again { "replayed" } else { "not_dead" }
+            Ok(if again { "replayed" } else { "not_dead" })
         }
         (None, Some(channel)) => {
             let count = app.store.replay_channel(channel, now).await;
-            match count.map_err(not_recorded)? {
+            Ok(match count.map_err(not_recorded)? {
                 0 => "not_dead",
                 _ => "replayed_all",
-            }
+            })
         }
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(Problem::parameter(
-                "id",
-                "Either \"id\" or \"channel\" says what is to be sent again.",
-            ));
-        }
-    };
-    app.view.touch();
-    Ok(posted.back(PATH, notice))
+        (Some(_), Some(_)) | (None, None) => Err(Problem::parameter(
+            "id",
+            "Either \"id\" or \"channel\" says what is to be sent again.",
+        )),
+    }
 }
 
 fn not_recorded(error: StoreError) -> Problem {

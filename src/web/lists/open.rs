@@ -8,6 +8,7 @@ use crate::domain::catalogue::Level;
 use crate::domain::limit::Beside;
 use crate::domain::message::Alert;
 use crate::domain::message::MuteKind;
+use crate::domain::nameless::called;
 use crate::domain::stand::Severity;
 use crate::notify::people;
 use crate::notify::words;
@@ -21,9 +22,9 @@ use crate::web::fields::SilenceForm;
 use crate::web::firing;
 use crate::web::firing::OpenAlert;
 use crate::web::firing::OpenOrder;
+use crate::web::made::Looked;
 use crate::web::show::Ago;
 use crate::web::show::Words;
-use crate::web::show::name;
 
 /// How much of a name is shown, in characters.
 const NAME: usize = 200;
@@ -120,13 +121,16 @@ fn is_about(alert: &Alert, needle: &str) -> bool {
         || alert.pool.as_ref().is_some_and(|pool| holds(&pool.name))
 }
 
-/// All that is open of the shop, or of all: worst first, and of what is alike first what is overdue.
+/// All that is open of the shop, or of all: worst first; of what is alike first what is overdue, then what has fewest left.
 #[must_use]
 pub fn all(seen: &Seen, said: &Said, instance: Option<&Instance>) -> Vec<OpenAlert> {
     let mut open = firing::open(seen, said, instance, None, OpenOrder::Urgency);
     let is_late = |open: &OpenAlert| open.alert.ack.as_ref().is_some_and(|ack| ack.overdue);
     // Stable: else they stay in the order in which programs are given them for urgency.
-    open.sort_by_key(|open| (Reverse(open.alert.severity), !is_late(open)));
+    open.sort_by_key(|open| {
+        let left = open.alert.level.unwrap_or(i64::MAX);
+        (Reverse(open.alert.severity), !is_late(open), left)
+    });
     open
 }
 
@@ -194,7 +198,7 @@ pub fn row(open: &OpenAlert, beneath: &Beneath<'_>) -> Row {
         label: words::label(alert.severity),
         name: product.map_or_else(
             || words::subject(alert, NAME),
-            |product| name(&product.name, product.id).into_owned(),
+            |product| called(&product.name, product.id).into_owned(),
         ),
         link: product.map(|product| addresses::product(&alert.instance, product.id, key)),
         choice: words::choice(alert, NAME),
@@ -216,7 +220,10 @@ pub fn row(open: &OpenAlert, beneath: &Beneath<'_>) -> Row {
             MuteKind::Silence => Some(by.id.clone()),
             MuteKind::Maintenance => None,
         }),
-        ack_form: AckForm::new(id(), title.clone(), asker, &zone, back.clone()),
+        ack_form: AckForm::new(id(), title.clone(), asker, &zone, back.clone()).over(Looked {
+            open: true,
+            held: alert.ack.as_ref().map(|ack| ack.id),
+        }),
         silence_form: SilenceForm::new(id(), title, asker, &zone, back),
     }
 }

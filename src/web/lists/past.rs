@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use crate::domain::catalogue::Name;
 use crate::domain::message::Reason;
+use crate::domain::nameless::called;
 use crate::notify::words;
 use crate::observe::view::Seen;
 use crate::store::history::RecordedEvent;
 use crate::web::addresses;
 use crate::web::show::Ago;
-use crate::web::show::name;
 use crate::web::together;
 use crate::web::together::Together;
 use crate::web::together::together;
@@ -116,7 +116,7 @@ fn names(event: &RecordedEvent, seen: &Seen) -> (String, Option<String>) {
     let product = shop.and_then(|shop| shop.memory.product(id));
     let name = product.map_or_else(
         || format!("product {id}"),
-        |product| name(product.name.shown(), id).into_owned(),
+        |product| called(product.name.shown(), id).into_owned(),
     );
     let label = event.combination.as_ref().map(|key| {
         let known = product.and_then(|product| {

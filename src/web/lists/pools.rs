@@ -14,6 +14,7 @@ use crate::domain::message::HeldBack;
 use crate::domain::message::MuteKind;
 use crate::domain::pool::Pool;
 use crate::domain::report::Chart;
+use crate::domain::stand::Severity;
 use crate::observe::pools as shown;
 use crate::observe::said::Said;
 use crate::observe::view::Seen;
@@ -31,6 +32,7 @@ use crate::web::frame::Here;
 use crate::web::frame::NOTICE;
 use crate::web::lists::turning::Address;
 use crate::web::lists::turning::Turn;
+use crate::web::made::Looked;
 use crate::web::params::Params;
 use crate::web::pools;
 use crate::web::problem::Problem;
@@ -160,6 +162,7 @@ fn card<'a>(
     (ack_form, silence_form): (AckForm, SilenceForm),
 ) -> Card<'a> {
     let item = said.pool(pool);
+    let ack = item.ack.map(|ack| ack.id);
     let users = item.users.into_iter().take(USERS);
     let users = users.map(|user| User {
         link: addresses::product(&user.user.instance, user.user.product_id, None),
@@ -173,12 +176,18 @@ fn card<'a>(
         users_total: item.users_total,
         holds_back: item.holds_back_total,
         history,
-        ack: item.ack.map(|ack| ack.id),
+        ack_form: ack_form.over(Looked {
+            open: pool
+                .standing
+                .as_ref()
+                .is_some_and(|standing| standing.severity > Severity::Ok),
+            held: ack,
+        }),
+        ack,
         silence: item.silenced.and_then(|by| match by.kind {
             MuteKind::Silence => Some(by.id),
             MuteKind::Maintenance => None,
         }),
-        ack_form,
         silence_form,
         row,
     }

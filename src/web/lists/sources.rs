@@ -178,10 +178,8 @@ pub async fn page(State(app): State<AppState>, asker: Asker, params: Params) -> 
 pub async fn poll(State(app): State<AppState>, posted: Posted) -> Result<Response, Problem> {
     let plans = app.desk.ask(posted.get("instance"), Instant::now());
     let plans = plans.ok_or_else(|| {
-        Problem::parameter(
-            "instance",
-            "\"instance\" must be the name of a configured instance.",
-        )
+        let detail = "\"instance\" must be the name of a configured instance.";
+        posted.undone(&app, Problem::parameter("instance", detail))
     })?;
     let is_now = plans.iter().all(|(_, plan)| *plan == Plan::Now);
     app.view.touch();

@@ -40,4 +40,9 @@ await walk(async ({ open }) => {
   const local = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "Asia/Kolkata" });
   assert.equal(shown, local.format(new Date(machine)));
   assert.match(hover, /\(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/);
+
+  // So are those of a product's picture, which names the zone: on its axis, and in the sentence below it.
+  await page.goto("/products/default/42");
+  await until(page, "the picture is drawn in the reader's zone", () => document.querySelector("svg.past.wide .zone")?.textContent === "IST");
+  assert.match(await page.locator("figcaption").first().innerText(), /\(Asia\/(Kolkata|Calcutta)\)/);
 });
