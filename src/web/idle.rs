@@ -1,4 +1,4 @@
-//! Connections by which nothing is asked: where no place is left, the one that is idle longest makes room.
+//! Connections by which nothing whole is asked: where no place is left, the one that is idle longest makes room.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -11,8 +11,10 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::body::Bytes;
+use http_body::Body as _;
 use http_body::Frame;
 use http_body::SizeHint;
+use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -57,9 +59,16 @@ struct Own {
     number: Mutex<Option<u64>>,
 }
 
-/// A request that is being answered; with it the connection is idle again.
+/// A request that came; once it is answered the connection is idle again.
 #[derive(Debug)]
 pub struct Answering(Turn);
+
+/// The body of a request that comes in; until it is whole the connection counts as idle, since nothing is done before.
+#[derive(Debug)]
+pub struct Coming {
+    body: Incoming,
+    turn: Turn,
+}
 
 /// An answer on its way.
 #[derive(Debug)]
@@ -122,13 +131,27 @@ impl Turn {
         self.number().is_some()
     }
 
-    /// A request came.
+    /// A request came, all but its body.
     #[must_use]
     pub fn answering(&self) -> Answering {
+        Answering(self.clone())
+    }
+
+    /// The body that came with it.
+    #[must_use]
+    pub fn coming(&self, body: Incoming) -> Coming {
+        let turn = self.clone();
+        if body.is_end_stream() {
+            turn.is_asked();
+        }
+        Coming { body, turn }
+    }
+
+    /// It is idle no more.
+    fn is_asked(&self) {
         if let Some(number) = self.number().take() {
             self.0.idle.line().waiting.remove(&number);
         }
-        Answering(self.clone())
     }
 
     fn number(&self) -> MutexGuard<'_, Option<u64>> {
@@ -149,6 +172,7 @@ impl Answering {
     /// The body of its answer: until that was sent, or is no longer wanted, the connection is not idle.
     #[must_use]
     pub fn with(self, body: Body) -> Answer {
+        self.0.is_asked();
         Answer {
             body,
             _answering: self,
@@ -159,10 +183,35 @@ impl Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         let own = &self.0.0;
+        self.0.is_asked();
         let mut number = self.0.number();
         *number = Some(own.idle.line().enter(&own.leave));
         drop(number);
         own.idle.0.more.notify_waiters();
+    }
+}
+
+impl http_body::Body for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.turn.is_asked();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -200,6 +249,7 @@ mod tests {
         }
         // The first is answered, and was before the second.
         let answering = turns[0].answering();
+        turns[0].is_asked();
         let (idle_again, waits) = (idle.clone(), Arc::clone(&room));
         let fourth = tokio::spawn(async move { idle_again.place(&waits).await.is_some() });
         turns[1].leave().cancelled().await;

@@ -240,7 +240,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Closing(closing.clone()));
-        let (answering, answer) = (asked.answering(), router.call(request));
+        let answering = asked.answering();
+        let answer = router.call(request.map(|body| asked.coming(body)));
         async move {
             let response = answer.await;
             response.map(|response| response.map(|body| answering.with(body)))

@@ -118,9 +118,10 @@ async fn one_address_does_not_take_all_connections() {
 }
 
 #[tokio::test]
-async fn heads_that_do_not_come_keep_nobody_out() {
+async fn requests_that_do_not_come_whole_keep_nobody_out() {
     let limits = Limits {
         head: Duration::from_secs(3600),
+        answer: Duration::from_secs(3600),
         connections: 8,
         ..Limits::default()
     };
@@ -142,10 +143,14 @@ async fn heads_that_do_not_come_keep_nobody_out() {
         .await
         .unwrap();
     kept.read_exact(&mut first).await.unwrap();
+    let form = format!(
+        "POST /do/poll HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx"
+    );
     let mut held = Vec::new();
-    for _ in 0..40 {
+    for begun in [form.as_str(), "GET / HTTP/1.1\r\nHost: local"].repeat(20) {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
         held.push(stream);
     }
     let answer = timeout(PATIENCE, world.get("/healthz", "")).await;
