@@ -7,10 +7,13 @@
     reason = "a test's helpers fail as the test does"
 )]
 
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/daemon.rs"]
 mod daemon;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/receivers.rs"]
 mod receivers;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "support/shop.rs"]
 mod shop;
 #[path = "service/manager.rs"]
@@ -235,7 +238,11 @@ fn the_unit_starts_reloads_is_watched_and_stops_under_a_real_systemd() {
     let Some(debian) = Debian::booted() else { return };
     let shop = Shop::open(vec![item(1, "A", 9), item(2, "B", 0), item(3, "C", 30)]);
     let receivers = Receivers::start();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     booted::story(&debian, &shop.url(), &receivers, port);
 }
 

@@ -94,9 +94,11 @@ impl Supervisor {
         self.say(&format!("STATUS={}", line(words)));
     }
 
-    /// Every loop is alive.
+    /// Every loop is alive; said where somebody watches.
     pub fn alive(&self) {
-        self.say("WATCHDOG=1");
+        if self.watchdog.is_some() {
+            self.say("WATCHDOG=1");
+        }
     }
 
     /// Does what may take long, and asks the manager for patience meanwhile.
@@ -181,7 +183,7 @@ mod tests {
     fn each_state_is_one_datagram_in_the_words_of_the_protocol() {
         let folder = tempfile::tempdir().unwrap();
         let (socket, path) = manager(folder.path());
-        let supervisor = with(&[("NOTIFY_SOCKET", &path)]).unwrap();
+        let supervisor = with(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", "60000000")]).unwrap();
         assert!(supervisor.is_there());
         supervisor.ready();
         supervisor.status("two\nlines, and READY=1");

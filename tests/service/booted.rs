@@ -52,14 +52,36 @@ impl Debian {
         }
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("root");
-        succeeds(Command::new("cp").args(["-a", "--reflink=auto"]).arg(debian()).arg(&root));
+        succeeds(
+            Command::new("cp")
+                .args(["-a", "--reflink=auto"])
+                .arg(debian())
+                .arg(&root),
+        );
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        install(env!("CARGO_BIN_EXE_whmcs-stock-monitor").as_ref(), &root.join("usr/bin/whmcs-stock-monitor"), 0o755);
+        install(
+            env!("CARGO_BIN_EXE_whmcs-stock-monitor").as_ref(),
+            &root.join("usr/bin/whmcs-stock-monitor"),
+            0o755,
+        );
         let unit = here.join("deploy/systemd").join(UNIT);
         install(&unit, &root.join("usr/lib/systemd/system").join(UNIT), 0o644);
+        let certificates = "etc/ssl/certs/ca-certificates.crt";
+        install(
+            &Path::new("/").join(certificates),
+            &root.join(certificates),
+            0o644,
+        );
         let console = File::create(folder.path().join("console")).expect("a log");
         let nspawn = Command::new("systemd-nspawn")
-            .args(["--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off"])
+            .args([
+                "--quiet",
+                "--boot",
+                "--register=no",
+                "--keep-unit",
+                "--console=pipe",
+                "--resolv-conf=off",
+            ])
             .arg("--directory")
             .arg(&root)
             .stdin(Stdio::null())
@@ -67,7 +89,11 @@ impl Debian {
             .stderr(console)
             .spawn()
             .expect("starts");
-        let mut debian = Self { nspawn, init: 0, folder };
+        let mut debian = Self {
+            nspawn,
+            init: 0,
+            folder,
+        };
         debian.init = eventually("systemd starts", || debian.child());
         eventually("it has booted", || {
             let state = debian.run(&["systemctl", "is-system-running"]).said;
@@ -115,7 +141,8 @@ impl Debian {
 
     /// What the unit wrote.
     pub fn journal(&self) -> String {
-        self.run(&["journalctl", "--no-pager", "-o", "cat", "-u", UNIT]).said
+        self.run(&["journalctl", "--no-pager", "-o", "cat", "-u", UNIT])
+            .said
     }
 
     /// Writes a file in it.
@@ -164,7 +191,11 @@ fn can_boot() -> Result<(), String> {
     if !rustix::process::geteuid().is_root() {
         return Err("to boot a Debian takes root".to_owned());
     }
-    for (program, argument) in [("systemd-nspawn", "--version"), ("nsenter", "--version"), ("debootstrap", "--version")] {
+    for (program, argument) in [
+        ("systemd-nspawn", "--version"),
+        ("nsenter", "--version"),
+        ("debootstrap", "--version"),
+    ] {
         let found = Command::new(program).arg(argument).output();
         found.map_err(|error| format!("{program}: {error}"))?;
     }
@@ -183,7 +214,11 @@ fn debian() -> PathBuf {
         let _ = fs::remove_dir_all(&half);
         succeeds(
             Command::new("debootstrap")
-                .args(["--variant=minbase", "--include=systemd,systemd-sysv,dbus,ca-certificates", "bookworm"])
+                .args([
+                    "--variant=minbase",
+                    "--include=systemd,systemd-sysv,dbus,ca-certificates",
+                    "bookworm",
+                ])
                 .arg(&half),
         );
         fs::rename(&half, &root).expect("renames");
@@ -202,7 +237,11 @@ pub fn story(debian: &Debian, url: &str, receivers: &Receivers, port: u16) {
         ),
         0o600,
     );
-    debian.write("etc/whmcs-stock-monitor/credentials/whmcs_api_secret", "test-secret\n", 0o600);
+    debian.write(
+        "etc/whmcs-stock-monitor/credentials/whmcs_api_secret",
+        "test-secret\n",
+        0o600,
+    );
     debian.write(FILE, "[[rule]]\nstock_control = \"on\"\n", 0o644);
     // The unit's own minute is too long for a test.
     debian.write(
@@ -239,13 +278,18 @@ fn is_confined(debian: &Debian) {
     let pid = debian.shows("MainPID");
     let status = debian.says(&["cat", &format!("/proc/{pid}/status")]);
     let of = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}:")));
         line.unwrap_or_default().trim().to_owned()
     };
     for nothing in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(of(nothing), "0000000000000000", "{nothing}");
     }
-    assert_eq!((of("Seccomp"), of("NoNewPrivs")), ("2".to_owned(), "1".to_owned()));
+    assert_eq!(
+        (of("Seccomp"), of("NoNewPrivs")),
+        ("2".to_owned(), "1".to_owned())
+    );
     assert_ne!(of("Uid").split_whitespace().next(), Some("0"));
     let folder = "/var/lib/private/whmcs-stock-monitor";
     assert_eq!(debian.says(&["stat", "-c", "%a", folder]), "700");
@@ -253,7 +297,12 @@ fn is_confined(debian: &Debian) {
     assert!(files.contains("stock.db"), "{files}");
     assert!(files.lines().all(|line| line.starts_with("600 ")), "{files}");
     let credentials = format!("/run/credentials/{UNIT}");
-    let secret = debian.says(&["stat", "-c", "%a", &format!("{credentials}/credentials_whmcs_api_secret")]);
+    let secret = debian.says(&[
+        "stat",
+        "-c",
+        "%a",
+        &format!("{credentials}/credentials_whmcs_api_secret"),
+    ]);
     assert_eq!(secret, "400");
     println!(
         "confined: user {}, no capability, Seccomp 2, {folder} 700, its files 600, the credential {secret}",
@@ -263,8 +312,13 @@ fn is_confined(debian: &Debian) {
 
 fn reloads(debian: &Debian, port: u16) {
     let low = || {
-        let metrics = ask(([127, 0, 0, 1], port).into(), "/metrics", "").expect("answers").body;
-        crate::daemon::metric(&metrics, "whmcs_stock_threshold{whmcs=\"default\",product_id=\"1\",severity=\"low\"}")
+        let metrics = ask(([127, 0, 0, 1], port).into(), "/metrics", "")
+            .expect("answers")
+            .body;
+        crate::daemon::metric(
+            &metrics,
+            "whmcs_stock_threshold{whmcs=\"default\",product_id=\"1\",severity=\"low\"}",
+        )
     };
     assert_eq!(low(), Some(5.0));
     debian.write(FILE, "low_stock = 8\n[[rule]]\nstock_control = \"on\"\n", 0o644);
@@ -272,8 +326,12 @@ fn reloads(debian: &Debian, port: u16) {
     eventually("the new threshold", || (low() == Some(8.0)).then_some(()));
     debian.write(FILE, "low_stock = \"many\"\n", 0o644);
     debian.says(&["systemctl", "reload", UNIT]);
-    eventually("it says so", || debian.journal().contains("the old one stays").then_some(()));
-    eventually("it is active again", || (debian.shows("ActiveState") == "active").then_some(()));
+    eventually("it says so", || {
+        debian.journal().contains("the old one stays").then_some(())
+    });
+    eventually("it is active again", || {
+        (debian.shows("ActiveState") == "active").then_some(())
+    });
     assert_eq!((low(), debian.shows("NRestarts").as_str()), (Some(8.0), "0"));
     debian.write(FILE, "[[rule]]\nstock_control = \"on\"\n", 0o644);
     println!("reloaded: a new threshold is in force; a broken file is refused and the old one stays");
@@ -283,18 +341,36 @@ fn is_restarted_where_it_hangs(debian: &Debian, receivers: &Receivers) {
     let (pid, mails) = (debian.shows("MainPID"), receivers.mail.mails().len());
     let began = Instant::now();
     debian.signal("SIGSTOP");
-    eventually("systemd restarts it", || (debian.shows("NRestarts") == "1").then_some(()));
+    eventually("systemd restarts it", || {
+        (debian.shows("NRestarts") == "1").then_some(())
+    });
     let after = began.elapsed();
-    eventually("it is ready again", || (debian.shows("ActiveState") == "active").then_some(()));
+    eventually("it is ready again", || {
+        (debian.shows("ActiveState") == "active").then_some(())
+    });
     let journal = debian.says(&["journalctl", "--no-pager", "-o", "cat", "-u", UNIT]);
     assert!(journal.contains("Watchdog timeout"), "{journal}");
-    assert!(journal.contains("signal=ABRT") || journal.contains("status=6/ABRT"), "{journal}");
+    assert!(
+        journal.contains("signal=ABRT") || journal.contains("status=6/ABRT"),
+        "{journal}"
+    );
     assert_ne!(debian.shows("MainPID"), pid);
-    let cores = debian.says(&["sh", "-c", "ls /var/lib/systemd/coredump /var/lib/private/whmcs-stock-monitor"]);
+    let cores = debian.says(&[
+        "sh",
+        "-c",
+        "ls /var/lib/systemd/coredump /var/lib/private/whmcs-stock-monitor",
+    ]);
     assert!(!cores.contains("core."), "{cores}");
-    eventually("it polls again", || debian.shows("StatusText").starts_with("1 shop read").then_some(()));
+    eventually("it polls again", || {
+        debian
+            .shows("StatusText")
+            .starts_with("1 shop read")
+            .then_some(())
+    });
     assert_eq!(receivers.mail.mails().len(), mails, "nothing is told twice");
-    println!("stopped by SIGSTOP: the watchdog (4 s here, 60 s as shipped) ended it by ABRT, and it was restarted after {after:?}; no core, no mail twice");
+    println!(
+        "stopped by SIGSTOP: the watchdog (4 s here, 60 s as shipped) ended it by ABRT, and it was restarted after {after:?}; no core, no mail twice"
+    );
 }
 
 fn stops(debian: &Debian) {
@@ -309,8 +385,13 @@ fn stays_down_where_no_restart_helps(debian: &Debian) {
     debian.write(FILE, "low_stock = \"many\"\n", 0o644);
     let started = debian.run(&["systemctl", "start", UNIT]);
     assert_ne!(started.code, 0, "{}", started.said);
-    eventually("it has failed", || (debian.shows("ActiveState") == "failed").then_some(()));
-    assert_eq!((debian.shows("ExecMainStatus"), debian.shows("Result")), ("78".to_owned(), "exit-code".to_owned()));
+    eventually("it has failed", || {
+        (debian.shows("ActiveState") == "failed").then_some(())
+    });
+    assert_eq!(
+        (debian.shows("ExecMainStatus"), debian.shows("Result")),
+        ("78".to_owned(), "exit-code".to_owned())
+    );
     println!("a broken configuration: code 78, and no restart");
     debian.write(FILE, "[[rule]]\nstock_control = \"on\"\n", 0o644);
     debian.says(&["systemctl", "reset-failed", UNIT]);
@@ -318,7 +399,11 @@ fn stays_down_where_no_restart_helps(debian: &Debian) {
 
 fn starts_without_any_credential(debian: &Debian) {
     debian.says(&["rm", "-r", "/etc/whmcs-stock-monitor/credentials"]);
-    debian.says(&["sh", "-c", &format!("echo WHMCS_API_SECRET=test-secret >> /{SETTINGS}")]);
+    debian.says(&[
+        "sh",
+        "-c",
+        &format!("echo WHMCS_API_SECRET=test-secret >> /{SETTINGS}"),
+    ]);
     let started = debian.run(&["systemctl", "start", UNIT]);
     assert_eq!(started.code, 0, "{}\n{}", started.said, debian.journal());
     println!("without any credential, everything in one file: started");
