@@ -312,7 +312,10 @@ async fn event(control: &Control, loops: &mut Loops, web: &mut JoinSet<()>) -> E
     tokio::select! {
         () = control.stop.cancelled() => Event::Stop,
         () = control.reload.notified() => Event::Reload,
-        fault = loops.fault() => Event::Fault(fault),
+        fault = loops.fault() => Event::Fault(match control.beats.fell() {
+            Some(name) => format!("the loop \"{name}\": {fault}"),
+            None => fault,
+        }),
         name = control.beats.fallen() => Event::Fault(format!("the loop \"{name}\" panicked")),
         ended = web.join_next() => Event::Fault(format!("the web server ended: {ended:?}")),
     }
@@ -603,4 +606,35 @@ pub async fn sharing(config: &Config, reader: Option<&Reader>) -> Result<Vec<Sha
         });
     }
     Ok(shops)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::exit_of;
+
+    #[tokio::test]
+    async fn a_loop_that_panics_ends_the_daemon_with_70_and_is_named() {
+        let control = Control::default();
+        let (mut loops, mut web) = (Loops::default(), JoinSet::new());
+        web.spawn(std::future::pending());
+        for spawned_by_itself in [false, true] {
+            let beat = control.beats.begin("reminders");
+            let failing = async move {
+                beat.waiting(tokio::task::yield_now()).await;
+                panic!("a mistake of ours");
+            };
+            if spawned_by_itself {
+                loops.tasks.spawn(std::future::pending());
+                tokio::spawn(failing);
+            } else {
+                loops.tasks.spawn(failing);
+            }
+            let Event::Fault(fault) = event(&control, &mut loops, &mut web).await else {
+                panic!("the daemon goes on without its reminders");
+            };
+            assert!(fault.contains("\"reminders\""), "{fault}");
+            assert_eq!(exit_of(Err(RunError::Fault(fault))).code(), 70);
+        }
+    }
 }

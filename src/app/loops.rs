@@ -70,10 +70,10 @@ const STEP: Duration = Duration::from_secs(15 * 60);
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The running loops.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loops {
     cancel: CancellationToken,
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
 }
 
 /// Wakes the delivery loops, by channel name.

@@ -121,14 +121,22 @@ impl Beats {
         late.collect()
     }
 
+    /// The name of a loop that panicked.
+    #[must_use]
+    pub fn fell(&self) -> Option<Arc<str>> {
+        let book = self.book();
+        let fell = book.loops.values().find(|mark| mark.fell);
+        fell.map(|mark| Arc::clone(&mark.name))
+    }
+
     /// Waits for a loop that panics: its name.
     pub async fn fallen(&self) -> Arc<str> {
         loop {
-            let fell = self.inner.fell.notified();
-            if let Some(late) = self.late(Instant::now()).into_iter().find(|late| late.fell) {
-                return late.name;
+            let next = self.inner.fell.notified();
+            if let Some(name) = self.fell() {
+                return name;
             }
-            fell.await;
+            next.await;
         }
     }
 

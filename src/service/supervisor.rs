@@ -103,16 +103,20 @@ impl Supervisor {
 
     /// Does what may take long, and asks the manager for patience meanwhile.
     pub async fn patiently<F: Future>(&self, doing: &str, work: F) -> F::Output {
-        let mut work = pin!(work);
         if !self.is_there() {
             return work.await;
         }
         self.status(doing);
+        self.extending(EXTEND_EVERY, work).await
+    }
+
+    async fn extending<F: Future>(&self, every: Duration, work: F) -> F::Output {
+        let mut work = pin!(work);
         for _ in 0..EXTENSIONS {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = sleep(EXTEND_EVERY) => {}
+                () = sleep(every) => {}
             }
             self.say(&format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros()));
         }
@@ -211,6 +215,27 @@ mod tests {
             (before.tv_sec..=after.tv_sec).contains(&(usec / 1_000_000)),
             "{reloading}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_takes_long_asks_for_time_until_it_is_over_and_for_an_hour_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, path) = manager(folder.path());
+        let supervisor = with(&[("NOTIFY_SOCKET", &path)]).unwrap();
+        supervisor.patiently("Opening.", async {}).await;
+        assert_eq!(heard(&socket), "STATUS=Opening.");
+        let hearing = tokio::task::spawn_blocking(move || {
+            let heard: Vec<String> = (0..3).map(|_| heard(&socket)).collect();
+            (heard, socket)
+        });
+        let (said, socket) = supervisor
+            .extending(Duration::from_millis(5), hearing)
+            .await
+            .unwrap();
+        assert_eq!(said, ["EXTEND_TIMEOUT_USEC=60000000"; 3]);
+        assert_eq!(EXTEND_EVERY * EXTENSIONS, Duration::from_secs(3600));
+        assert!(EXTENSION > 2 * EXTEND_EVERY, "one that is lost costs nothing");
+        drop(socket);
     }
 
     #[test]
