@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 pub mod settings;
 pub mod heartbeat;
 pub mod loops;
+pub mod state_line;
+pub mod watch;
 
 use crate::app::loops::Loops;
 use crate::app::settings::all_channels;
 use crate::app::settings::configure_desk;
 use crate::app::settings::plan;
 use crate::app::settings::web_settings;
+use crate::app::watch::Watch;
 use crate::config::load::Config;
 use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
@@ -36,6 +39,8 @@ use crate::observe::counters::Counters;
 use crate::observe::view::Instance;
 use crate::observe::view::View;
 use crate::scheduler::ticker::Ticker;
+use crate::service::beats::Beats;
+use crate::service::supervisor::Supervisor;
 use crate::store::db::Store;
 use crate::store::error::OpenError;
 use crate::store::error::StoreError;
@@ -52,12 +57,43 @@ use crate::whmcs::client::ClientError;
 const FIRST_LOOKS: Duration = Duration::from_secs(15);
 /// How long steps that have begun may go on after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(8);
+/// Longer than a new configuration takes to be in force, however slow the disk.
+const CHANGING: Duration = Duration::from_secs(5 * 60);
+
+/// What takes long at a start.
+const OPENING: &str = "Opening the database: it is checked and brought up to date.";
 
 /// What the daemon is told while it runs.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
     pub stop: CancellationToken,
     pub reload: Arc<Notify>,
+    /// Who started it and hears how it fares.
+    pub supervisor: Supervisor,
+    /// Which loops are alive.
+    pub beats: Beats,
+}
+
+impl Control {
+    /// Told to that supervisor, whose watchdog says how closely the loops are followed.
+    #[must_use]
+    pub fn supervised(supervisor: Supervisor) -> Self {
+        let beats = supervisor
+            .watchdog()
+            .map_or_else(Beats::default, |watchdog| Beats::paced(watchdog / 4));
+        Self {
+            supervisor,
+            beats,
+            ..Self::default()
+        }
+    }
+}
+
+/// What ends a generation, or asks for the next.
+enum Event {
+    Stop,
+    Reload,
+    Fault(String),
 }
 
 /// Why the daemon ended other than by being told to.
@@ -86,6 +122,7 @@ pub struct Lasting {
     pub counters: Arc<Counters>,
     pub desk: Arc<Desk>,
     pub ticker: Ticker,
+    pub beats: Beats,
 }
 
 /// What one configuration makes; replaced by a reload.
@@ -108,7 +145,8 @@ pub async fn run(
     load: &mut (dyn FnMut() -> Option<Config> + Send),
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
-    let opened = Store::open(&config.store).await?;
+    let opening = Store::open(&config.store);
+    let opened = control.supervisor.patiently(OPENING, opening).await?;
     for warning in &opened.warnings {
         tracing::warn!("{warning}");
     }
@@ -157,6 +195,7 @@ async fn run_on(
         desk: Arc::default(),
         store,
         ticker: Ticker::default(),
+        beats: control.beats.clone(),
     };
     lasting.counters.reloaded(Some(Timestamp::now()));
     configure_desk(&lasting.desk, &generation.config);
@@ -171,6 +210,7 @@ async fn run_on(
         forms: Arc::default(),
         kept: Arc::default(),
         places: Places::default(),
+        beats: lasting.beats.clone(),
     };
     let settings = web_settings(&generation.config);
     let bound = server::bind(&settings, state).await?;
@@ -181,6 +221,9 @@ async fn run_on(
     web.spawn(bound.serve(web_stop.clone()));
     tracing::info!(%address, "Listening: page, API and metrics.");
     listening(address);
+    control.supervisor.ready();
+    let watching = CancellationToken::new();
+    let watch = tokio::spawn(lasting.watch(control).run(watching.clone()));
     let result = generations(
         &lasting,
         &mut generation,
@@ -190,9 +233,26 @@ async fn run_on(
         (&web_stop, &door),
     )
     .await;
+    let why = result.as_ref().err().map(ToString::to_string);
+    control
+        .supervisor
+        .stopping(why.as_deref().unwrap_or("Stopped as told."));
+    watching.cancel();
     web_stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), web.join_next()).await;
+    let _ = watch.await;
     result
+}
+
+impl Lasting {
+    fn watch(&self, control: &Control) -> Watch {
+        Watch {
+            beats: self.beats.clone(),
+            supervisor: control.supervisor.clone(),
+            view: Arc::clone(&self.view),
+            store: self.store.clone(),
+        }
+    }
 }
 
 /// Runs one generation after the other, until told to stop or a part fails.
@@ -204,60 +264,35 @@ async fn generations(
     web: &mut JoinSet<()>,
     (web_stop, door): (&CancellationToken, &Door),
 ) -> Result<(), RunError> {
+    let beat = control.beats.begin("signals and reloads");
     loop {
-        let names = generation.channel_names();
-        let buried = lasting
-            .store
-            .bury_channels_except(
-                &names.iter().map(String::as_str).collect::<Vec<_>>(),
-                Timestamp::now(),
-            )
-            .await?;
-        if buried > 0 {
-            tracing::warn!(
-                buried,
-                "Messages of channels that are no longer configured became dead letters."
-            );
-        }
-        let configured = generation.instance_names();
-        mention_removed(&lasting.store, &configured).await?;
-        let withdrawn = depart::withdraw_departed(
-            &lasting.store,
-            &generation.rules,
-            &generation.telling,
-            &configured,
-            Timestamp::now(),
-        );
-        for (channel, headline) in withdrawn.await? {
-            tracing::info!(channel, headline, "Telling.");
-        }
-        // Nobody else delivers (the lock proves it), and this process has no loop running now.
-        let voided = lasting.store.void_leases(Timestamp::now()).await?;
-        if voided > 0 {
-            tracing::info!(voided, "Deliveries that were under way are due again.");
-        }
+        beat.within(CHANGING);
+        take_over(lasting, generation).await?;
         let mut loops = Loops::start(lasting, generation);
         let next = loop {
-            tokio::select! {
-                () = control.stop.cancelled() => break None,
-                () = control.reload.notified() => {
+            match beat.waiting(event(control, &mut loops, web)).await {
+                Event::Stop => break None,
+                Event::Reload => {
+                    control.supervisor.reloading();
                     let next = load();
                     if next.is_some() {
                         break next;
                     }
                     lasting.counters.reloaded(None);
+                    control.supervisor.ready();
                 }
-                fault = loops.fault() => {
+                Event::Fault(fault) => {
+                    control.supervisor.stopping(&fault);
                     loops.stop(GRACE).await;
                     return Err(RunError::Fault(fault));
                 }
-                ended = web.join_next() => {
-                    loops.stop(GRACE).await;
-                    return Err(RunError::Fault(format!("the web server ended: {ended:?}")));
-                }
             }
         };
+        beat.within(CHANGING);
         if next.is_none() {
+            control
+                .supervisor
+                .stopping("Told to stop: what has begun is brought to its end.");
             // Pages stop at once, so that both together stay within the promised ten seconds.
             web_stop.cancel();
         }
@@ -267,31 +302,90 @@ async fn generations(
             tracing::info!("Stopped.");
             return Ok(());
         };
-        match Generation::new(config, &lasting.store, &generation.shops).await {
-            Ok(fresh) => {
-                warn_of_restart(&generation.config, &fresh.config);
-                door.change(&web_settings(&fresh.config));
-                configure_desk(&lasting.desk, &fresh.config);
-                *generation = fresh;
-                lasting.counters.reloaded(Some(Timestamp::now()));
-            }
-            Err(error) => {
-                lasting.counters.reloaded(None);
-                tracing::error!(%error, "The new configuration cannot be used; the old one stays.");
-                continue;
-            }
-        }
-        let channels = generation.channel_names();
-        lasting
-            .counters
-            .configure(&generation.instance_names(), &channels);
-        lasting
-            .view
-            .reconfigure(generation.shown(&lasting.store).await?, &channels);
-        generation.say_when(&lasting.view);
-        generation.show_pools(&lasting.store, &lasting.view).await?;
-        tracing::info!("The new configuration is in force.");
+        change(lasting, generation, config, door).await?;
+        control.supervisor.ready();
     }
+}
+
+/// What happens next while the loops run.
+async fn event(control: &Control, loops: &mut Loops, web: &mut JoinSet<()>) -> Event {
+    tokio::select! {
+        () = control.stop.cancelled() => Event::Stop,
+        () = control.reload.notified() => Event::Reload,
+        fault = loops.fault() => Event::Fault(fault),
+        name = control.beats.fallen() => Event::Fault(format!("the loop \"{name}\" panicked")),
+        ended = web.join_next() => Event::Fault(format!("the web server ended: {ended:?}")),
+    }
+}
+
+/// Settles what an earlier configuration or process left behind, before the loops of this one start.
+async fn take_over(lasting: &Lasting, generation: &Generation) -> Result<(), RunError> {
+    let names = generation.channel_names();
+    let buried = lasting
+        .store
+        .bury_channels_except(
+            &names.iter().map(String::as_str).collect::<Vec<_>>(),
+            Timestamp::now(),
+        )
+        .await?;
+    if buried > 0 {
+        tracing::warn!(
+            buried,
+            "Messages of channels that are no longer configured became dead letters."
+        );
+    }
+    let configured = generation.instance_names();
+    mention_removed(&lasting.store, &configured).await?;
+    let withdrawn = depart::withdraw_departed(
+        &lasting.store,
+        &generation.rules,
+        &generation.telling,
+        &configured,
+        Timestamp::now(),
+    );
+    for (channel, headline) in withdrawn.await? {
+        tracing::info!(channel, headline, "Telling.");
+    }
+    // Nobody else delivers (the lock proves it), and this process has no loop running now.
+    let voided = lasting.store.void_leases(Timestamp::now()).await?;
+    if voided > 0 {
+        tracing::info!(voided, "Deliveries that were under way are due again.");
+    }
+    Ok(())
+}
+
+/// Puts a new configuration in force; where it cannot be used, the old one stays.
+async fn change(
+    lasting: &Lasting,
+    generation: &mut Generation,
+    config: Config,
+    door: &Door,
+) -> Result<(), RunError> {
+    match Generation::new(config, &lasting.store, &generation.shops).await {
+        Ok(fresh) => {
+            warn_of_restart(&generation.config, &fresh.config);
+            door.change(&web_settings(&fresh.config));
+            configure_desk(&lasting.desk, &fresh.config);
+            *generation = fresh;
+            lasting.counters.reloaded(Some(Timestamp::now()));
+        }
+        Err(error) => {
+            lasting.counters.reloaded(None);
+            tracing::error!(%error, "The new configuration cannot be used; the old one stays.");
+            return Ok(());
+        }
+    }
+    let channels = generation.channel_names();
+    lasting
+        .counters
+        .configure(&generation.instance_names(), &channels);
+    lasting
+        .view
+        .reconfigure(generation.shown(&lasting.store).await?, &channels);
+    generation.say_when(&lasting.view);
+    generation.show_pools(&lasting.store, &lasting.view).await?;
+    tracing::info!("The new configuration is in force.");
+    Ok(())
 }
 
 /// Names the shops that are not asked any more: nothing of theirs is thrown away.

@@ -308,6 +308,10 @@ pub mod people {
     pub mod target;
     pub mod listed;
 }
+pub mod service {
+    pub mod beats;
+    pub mod supervisor;
+}
 pub mod web {
     pub mod assets;
     pub mod problem;

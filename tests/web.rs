@@ -602,6 +602,7 @@ async fn a_taken_port_is_named() {
         forms: Arc::default(),
         kept: Arc::default(),
         places: Default::default(),
+        beats: Default::default(),
         store,
     };
     let error = server::serve(&taken, state, CancellationToken::new())
@@ -1187,6 +1188,7 @@ async fn a_site_is_ready_once_every_shop_was_asked_and_the_database_can_be_writt
         forms: Arc::default(),
         kept: Arc::default(),
         places: Default::default(),
+        beats: Default::default(),
         store,
     };
     let bound = server::bind(&settings(None), state).await.unwrap();

@@ -18,11 +18,14 @@ use crate::notify::heartbeat::Heartbeat;
 use crate::observe::counters::Counters;
 use crate::observe::view::Instance;
 use crate::observe::view::Seen;
+use crate::service::beats;
 
 /// The same is said at most this often.
 const DISTANCE: Duration = Duration::from_secs(10);
 /// For a whole request.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than any attempt takes.
+const SAYING: Duration = Duration::from_secs(5 * 60);
 
 /// What the poll loops have to say of the monitor's own life: the last of it waits to be said.
 #[derive(Debug, Default)]
@@ -87,13 +90,18 @@ fn blind(seen: &Seen, patience: (Duration, u32), now: Timestamp) -> Option<Strin
 }
 
 /// Says what waits, until told to stop. Where nobody hears it, the next poll makes the next attempt.
-pub async fn run(url: SecretString, pulse: Arc<Pulse>, counters: Arc<Counters>, cancel: CancellationToken) {
+pub async fn run(
+    url: SecretString,
+    pulse: Arc<Pulse>,
+    counters: Arc<Counters>,
+    (alive, cancel): (beats::Beat, CancellationToken),
+) {
     counters.heartbeat_is_set();
     let heartbeat = match Heartbeat::new(&url, TIMEOUT) {
         Ok(heartbeat) => heartbeat,
         Err(error) => {
             tracing::error!(%error, "HEARTBEAT_URL cannot be asked: nobody outside hears of the monitor.");
-            return cancel.cancelled().await;
+            return alive.waiting(cancel.cancelled()).await;
         }
     };
     let mut voice = Voice {
@@ -106,6 +114,7 @@ pub async fn run(url: SecretString, pulse: Arc<Pulse>, counters: Arc<Counters>, 
         match due {
             Some((due, beat)) if due <= Instant::now() => {
                 pulse.taken(&beat);
+                alive.within(SAYING);
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = voice.say(&beat, &counters) => {}
@@ -114,11 +123,11 @@ pub async fn run(url: SecretString, pulse: Arc<Pulse>, counters: Arc<Counters>, 
             Some((due, _)) => tokio::select! {
                 () = cancel.cancelled() => {}
                 () = pulse.said.notified() => {}
-                () = tokio::time::sleep_until(due) => {}
+                () = alive.waiting(tokio::time::sleep_until(due)) => {}
             },
             None => tokio::select! {
                 () = cancel.cancelled() => {}
-                () = pulse.said.notified() => {}
+                () = alive.waiting(pulse.said.notified()) => {}
             },
         }
     }

@@ -44,6 +44,7 @@ use crate::scheduler::After;
 use crate::scheduler::Schedule;
 use crate::scheduler::Why;
 use crate::scheduler::ticker::Ticker;
+use crate::service::beats::Beat;
 use crate::store::error::ErrorKind;
 use crate::store::error::StoreError;
 use crate::web::hints;
@@ -62,6 +63,9 @@ const DELIVER_AT_LEAST: Duration = Duration::from_secs(60);
 const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
 /// The most products named one by one in the log of a poll.
 const NAMED: usize = 20;
+/// Longer than any step of a loop takes, however slow the disk and the other side: one that takes longer hangs. A poll may
+/// take as long as requests end.
+const STEP: Duration = Duration::from_secs(15 * 60);
 /// After the database failed a delivery loop.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -81,7 +85,7 @@ impl Loops {
     pub fn start(lasting: &Lasting, generation: &Generation) -> Self {
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let config = &generation.config;
+        let (config, beats) = (&generation.config, &lasting.beats);
         let nudges: Nudges = Arc::new(
             generation
                 .channel_names()
@@ -89,11 +93,12 @@ impl Loops {
                 .map(|name| (name, Arc::default()))
                 .collect(),
         );
-        for (place, (_, nudge)) in nudges.iter().enumerate() {
+        for (place, (name, nudge)) in nudges.iter().enumerate() {
             let deliver = Deliver::new(lasting.store.clone(), Arc::clone(&generation.telling), place);
             let counters = Arc::clone(&lasting.counters);
             let shown = (counters, Arc::clone(&lasting.view));
-            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), shown, cancel.clone()));
+            let life = (beats.begin(&format!("deliveries of {name}")), cancel.clone());
+            tasks.spawn(deliver_loop(deliver, Arc::clone(nudge), shown, life));
         }
         let instances = config.instances.iter().enumerate();
         let checks: Arc<[Check]> = instances
@@ -102,7 +107,8 @@ impl Loops {
         let pulse: Arc<Pulse> = Arc::default();
         if let Some(url) = config.heartbeat_url.clone() {
             let counters = Arc::clone(&lasting.counters);
-            tasks.spawn(heartbeat::run(url, Arc::clone(&pulse), counters, cancel.clone()));
+            let life = (beats.begin("heartbeat"), cancel.clone());
+            tasks.spawn(heartbeat::run(url, Arc::clone(&pulse), counters, life));
         }
         for (check, instance) in checks.iter().zip(&config.instances) {
             let poll = Poll {
@@ -115,6 +121,8 @@ impl Loops {
                 pulse: Arc::clone(&pulse),
                 wanted: lasting.desk.wanted(&instance.name),
                 began: AtomicBool::new(false),
+                longest: STEP + 4 * instance.api.timeout,
+                beat: beats.begin(&format!("polls of {}", instance.name)),
                 cancel: cancel.clone(),
             };
             tasks.spawn(poll.repeat(lasting.ticker.clone()));
@@ -133,21 +141,22 @@ impl Loops {
             config.timezone.clone(),
         )
         .with_windows(&config.windows);
-        tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), cancel.clone()));
+        let life = (beats.begin("refused hints"), cancel.clone());
+        tasks.spawn(refusals_loop(Arc::clone(&lasting.desk), life));
         tasks.spawn(remind_loop(
             Arc::clone(&generation.rules),
             Arc::clone(&generation.capacities),
             remind,
             Arc::clone(&lasting.view),
             Arc::clone(&nudges),
-            cancel.clone(),
+            (beats.begin("reminders"), cancel.clone()),
         ));
         tasks.spawn(report_loop(
             generation.reporting(&lasting.store),
             Arc::clone(&lasting.view),
             Arc::clone(&lasting.counters),
             nudges,
-            cancel.clone(),
+            (beats.begin("reports"), cancel.clone()),
         ));
         Self { cancel, tasks }
     }
@@ -197,6 +206,9 @@ struct Poll {
     /// What hints and people want looked at between the times of the schedule.
     wanted: Arc<Wanted>,
     began: AtomicBool,
+    /// How long a poll may go on without an answer of the shop.
+    longest: Duration,
+    beat: Beat,
     cancel: CancellationToken,
 }
 
@@ -205,7 +217,7 @@ impl Poll {
         let nudge = || async {
             // The first poll comes at once, also on a cron schedule; a plain interval begins with one anyway.
             if self.began.load(Ordering::Relaxed) {
-                self.wanted.due().await;
+                self.beat.waiting(self.wanted.due()).await;
             }
         };
         scheduler::repeat(&ticker, &self.schedule, self.cancel.clone(), nudge, |at, why| {
@@ -230,11 +242,16 @@ impl Poll {
             }
         };
         let failures = self.check.store.failures();
-        let looked = if products.is_empty() {
-            self.check.run(now, &self.cancel).await
-        } else {
-            self.check.run_part(&products, now, &self.cancel).await
+        let look = async {
+            if products.is_empty() {
+                self.check.run(now, &self.cancel).await
+            } else {
+                self.check.run_part(&products, now, &self.cancel).await
+            }
         };
+        let ended = || self.check.client.requests();
+        let looked = self.beat.moving(self.longest, ended, look).await;
+        self.beat.within(STEP);
         match looked {
             Ok(Some(checked)) => {
                 self.show_pools(&checked).await;
@@ -292,6 +309,7 @@ impl Poll {
             if shop == self.check.shop.name || !moved().any(|pool| pool.concerns(shop)) {
                 continue;
             }
+            self.beat.within(STEP);
             match other.refresh(Timestamp::now()).await {
                 Ok(Some(refreshed)) => self.refreshed(other, &refreshed).await,
                 Ok(None) => {}
@@ -504,12 +522,13 @@ async fn deliver_loop(
     deliver: Deliver,
     nudge: Arc<Notify>,
     (counters, view): (Arc<Counters>, Arc<View>),
-    cancel: CancellationToken,
+    (beat, cancel): (Beat, CancellationToken),
 ) {
     let channel = deliver.channel().name().to_owned();
     let mut replays = deliver.store.replays();
     let mut disabled = false;
     while !cancel.is_cancelled() {
+        beat.within(STEP);
         let wait = match deliver.run(&Timestamp::now, &random, &cancel).await {
             Ok(delivered) => {
                 for attempted in &delivered.attempts {
@@ -545,7 +564,7 @@ async fn deliver_loop(
             () = cancel.cancelled() => {}
             () = nudge.notified() => {}
             _ = replays.changed() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = beat.waiting(tokio::time::sleep(wait)) => {}
         }
     }
 }
@@ -575,14 +594,14 @@ fn log_attempt(channel: &str, attempted: &Attempted) {
 }
 
 /// Tells of the hints that were refused, once a minute at the most.
-async fn refusals_loop(desk: Arc<Desk>, cancel: CancellationToken) {
+async fn refusals_loop(desk: Arc<Desk>, (beat, cancel): (Beat, CancellationToken)) {
     while !cancel.is_cancelled() {
         if let Some(refused) = desk.refusals(Instant::now()) {
             hints::log(&refused);
         }
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(REFUSALS_EVERY) => {}
+            () = beat.waiting(tokio::time::sleep(REFUSALS_EVERY)) => {}
         }
     }
 }
@@ -593,10 +612,11 @@ async fn remind_loop(
     remind: Remind,
     view: Arc<View>,
     nudges: Nudges,
-    cancel: CancellationToken,
+    (beat, cancel): (Beat, CancellationToken),
 ) {
     let mut looked_for_unmatched = false;
     while !cancel.is_cancelled() {
+        beat.within(STEP);
         if !looked_for_unmatched {
             looked_for_unmatched = warn_of_unmatched(&rules, &capacities, &view.seen());
         }
@@ -621,7 +641,7 @@ async fn remind_loop(
         }
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(REMIND_EVERY) => {}
+            () = beat.waiting(tokio::time::sleep(REMIND_EVERY)) => {}
         }
     }
 }
@@ -631,7 +651,7 @@ async fn report_loop(
     view: Arc<View>,
     counters: Arc<Counters>,
     nudges: Nudges,
-    cancel: CancellationToken,
+    (beat, cancel): (Beat, CancellationToken),
 ) {
     counters.forget_reports();
     while !cancel.is_cancelled() {
@@ -639,15 +659,17 @@ async fn report_loop(
         let ready = view.seen().not_attempted().next().is_none();
         if ready {
             for plan in &reporting.plans {
+                beat.within(STEP);
                 if let Err(error) = report(&reporting, plan, &counters, &nudges).await {
                     let report = plan.outline.name.as_str();
                     tracing::error!(report, %error, "The report waits for the database.");
                 }
             }
         }
+        let pause = if ready { REPORT_EVERY } else { REPORT_READY };
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(if ready { REPORT_EVERY } else { REPORT_READY }) => {}
+            () = beat.waiting(tokio::time::sleep(pause)) => {}
         }
     }
 }

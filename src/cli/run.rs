@@ -20,6 +20,7 @@ use crate::observe::log;
 use crate::observe::log::Format;
 use crate::observe::log::Place;
 use crate::observe::redact::Redactor;
+use crate::service::supervisor::Supervisor;
 use crate::store::error::ErrorKind;
 
 /// Runs the daemon until a signal ends it.
@@ -44,13 +45,21 @@ pub async fn run(sources: Sources) -> Exit {
     }
     warn(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting.");
-    let control = Control::default();
+    let control = Control::supervised(supervisor());
     if let Err(error) = listen_for_signals(&control) {
         return fail(Exit::Internal, &format!("Signals cannot be received: {error}"));
     }
     let mut reload = || reload(&sources, &redactor);
     let ended = app::run(config, &control, &mut reload, |_| {}).await;
     exit_of(ended)
+}
+
+/// Who started the daemon and hears how it fares.
+fn supervisor() -> Supervisor {
+    Supervisor::of(|name| std::env::var_os(name), std::process::id()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "NOTIFY_SOCKET cannot be used: the service manager hears nothing.");
+        Supervisor::default()
+    })
 }
 
 /// How the daemon's end is told to whoever started it.
@@ -113,9 +122,10 @@ pub(super) fn listen_for_signals(control: &Control) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let control = control.clone();
     tokio::spawn(async move {
+        let beat = control.beats.begin("signals");
         loop {
             tokio::select! {
-                _ = terminate.recv() => {}
+                _ = beat.waiting(terminate.recv()) => {}
                 _ = interrupt.recv() => {}
                 _ = hangup.recv() => {
                     Arc::clone(&control.reload).notify_one();

@@ -186,7 +186,9 @@ impl Overlay {
         let Some(dir) = &self.credentials else {
             return Given::Absent;
         };
-        let named = [name.to_lowercase(), name.to_owned()]
+        let lower = name.to_lowercase();
+        // systemd puts its own name for a folder of credentials before each of them.
+        let named = [lower.clone(), name.to_owned(), format!("credentials_{lower}")]
             .into_iter()
             .find(|name| dir.join(name).exists());
         match named {

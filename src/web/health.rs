@@ -1,9 +1,10 @@
-//! `/healthz` and `/readyz`: alive, and ready to do its work. Never whether WHMCS is up.
+//! `/healthz` and `/readyz`: alive in all its parts, and ready to do its work. Never whether WHMCS is up.
 
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use tokio::time::Instant;
 use tokio::time::timeout;
 
 use crate::store::error::ErrorKind;
@@ -13,9 +14,17 @@ use crate::web::state::AppState;
 /// A database that does not answer by then is not ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// `GET /healthz`: the process answers; nothing else is touched.
-pub async fn alive() -> &'static str {
-    "ok\n"
+/// `GET /healthz`: the process answers and none of its loops hangs; no database and no WHMCS is asked.
+pub async fn alive(State(app): State<AppState>) -> Result<&'static str, Problem> {
+    let late = app.beats.late(Instant::now());
+    if late.is_empty() {
+        return Ok("ok\n");
+    }
+    let names: Vec<&str> = late.iter().map(|late| &*late.name).collect();
+    Err(Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("A part of the monitor hangs: {}. Restart it.", names.join(", ")),
+    ))
 }
 
 /// `GET /readyz`: the database can be written, and every instance was asked at least once.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::web_file;
 use crate::config::web_file::WebFile;
+use crate::service::beats::Beat;
 use crate::web::access::Access;
 use crate::web::access::Door;
 use crate::web::asker::Role;
@@ -22,6 +23,8 @@ use crate::web::state::User;
 
 /// How often it is looked whether a file changed.
 const LOOK: Duration = Duration::from_secs(1);
+/// Longer than reading it takes, wherever it lies.
+const READING: Duration = Duration::from_secs(5 * 60);
 
 /// What tells a file from what it was before: its place on the disk, its size, and when it was written.
 type Print = Vec<Option<(u64, u64, u64, i64, i64)>>;
@@ -57,15 +60,16 @@ pub fn with_file(settings: Settings, file: &WebFile, read_users: &[String]) -> S
 
 /// Reads the file again whenever it changed, until cancelled. One that cannot be used changes nothing, nor does one that
 /// has suddenly nobody to sign in, or no TLS: it may be half written, and would open what is closed.
-pub async fn keep(door: Door, cancel: CancellationToken) {
+pub async fn keep(door: Door, beat: Beat, cancel: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last: Option<(Source, Print)> = None;
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            _ = looks.tick() => {}
+            _ = beat.waiting(looks.tick()) => {}
         }
+        beat.within(READING);
         let access = door.access();
         let settings = door.settings();
         let Some(source) = settings.source.clone() else {

@@ -42,6 +42,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use crate::service::beats::Beats;
 use crate::web::access;
 use crate::web::access::Asked;
 use crate::web::access::Door;
@@ -103,6 +104,7 @@ pub struct Bound {
     listener: TcpListener,
     router: Router,
     door: Door,
+    beats: Beats,
 }
 
 /// Takes the port, so that a start can fail before anything else runs.
@@ -120,11 +122,13 @@ pub async fn bind(settings: &Settings, mut state: AppState) -> Result<Bound, Bin
         })?;
     let sessions = Sessions::of(&state.store, Timestamp::now()).await;
     let door = Door::new(settings, sessions);
+    let beats = state.beats.clone();
     let router = router(door.clone(), state);
     Ok(Bound {
         listener,
         router,
         door,
+        beats,
     })
 }
 
@@ -151,11 +155,13 @@ impl Bound {
             Idle::default(),
         );
         let tasks = TaskTracker::new();
-        tasks.spawn(renewal::keep(self.door.clone(), cancel.clone()));
+        let keeping = self.beats.begin("web configuration file");
+        tasks.spawn(renewal::keep(self.door.clone(), keeping, cancel.clone()));
+        let beat = self.beats.begin("web server");
         loop {
             let accepted = tokio::select! {
                 () = cancel.cancelled() => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = beat.waiting(self.listener.accept()) => accepted,
             };
             match accepted {
                 Ok((stream, from)) => {
@@ -170,7 +176,7 @@ impl Bound {
                     };
                     let place = tokio::select! {
                         () = cancel.cancelled() => break,
-                        place = idle.place(&room) => place,
+                        place = beat.waiting(idle.place(&room)) => place,
                     };
                     let (router, door, cancel) = (self.router.clone(), self.door.clone(), cancel.clone());
                     let turn = idle.connected();
@@ -417,7 +423,7 @@ mod tests {
         let settings = Settings::on("127.0.0.1:0".parse().unwrap());
         let routes = Router::new()
             .route("/faulty", get(faulty))
-            .route("/healthz", get(health::alive));
+            .route("/healthz", get(async || "ok\n"));
         let listener = TcpListener::bind(settings.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door::new(&settings, Sessions::default());
@@ -427,6 +433,7 @@ mod tests {
                 listener,
                 router,
                 door,
+                beats: Beats::default(),
             }
             .serve(CancellationToken::new()),
         );

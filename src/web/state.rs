@@ -22,6 +22,7 @@ use crate::observe::counters::Counters;
 use crate::observe::metrics;
 use crate::observe::view::Seen;
 use crate::observe::view::View;
+use crate::service::beats::Beats;
 use crate::store::db::Store;
 use crate::web::asker::Role;
 use crate::web::forms::Forms;
@@ -139,6 +140,8 @@ pub struct AppState {
     pub kept: Arc<Kept>,
     /// Places for pages that look on.
     pub places: Places,
+    /// Which loops are alive.
+    pub beats: Beats,
 }
 
 /// How long the public feed is not made anew.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -132,6 +133,8 @@ pub struct Api {
     /// What timed out is not tried again.
     pub hurried: AtomicBool,
     pub permits: Semaphore,
+    /// Requests that ended, well or not.
+    pub ended: AtomicU64,
     pub interner: Arc<Mutex<Interner>>,
 }
 
@@ -251,6 +254,7 @@ impl Api {
             Ok(result) => result,
             Err(_) => Err(fault::overdue(self.timeout).into()),
         };
+        self.ended.fetch_add(1, Ordering::Relaxed);
         (result, started.elapsed())
     }
 

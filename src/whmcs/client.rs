@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -182,6 +183,7 @@ impl Client {
             in_xml: AtomicBool::new(settings.response_type == Format::Xml),
             hurried: AtomicBool::new(false),
             permits: Semaphore::new(at_once),
+            ended: AtomicU64::new(0),
             interner: Arc::default(),
         };
         Ok(Self {
@@ -268,6 +270,12 @@ impl Client {
     /// Has the next look ask anew whether GetProductDetails is there.
     pub fn forget_companion(&self) {
         self.stand(Standing::NotAsked { failures: 0 });
+    }
+
+    /// How many requests ended so far: whether a look that takes long moves on.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.api.ended.load(Ordering::Relaxed)
     }
 
     /// The API's address.

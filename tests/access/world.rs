@@ -115,6 +115,7 @@ impl World {
             forms: Arc::default(),
             kept: Arc::default(),
             places: Default::default(),
+            beats: Default::default(),
         };
         let bound = server::bind(&settings, state).await.unwrap();
         let (address, door) = (bound.address().unwrap(), bound.door());

@@ -47,6 +47,7 @@ async fn site(world: &World, memory: Arc<Memory>) -> SocketAddr {
         forms: Arc::default(),
         kept: Arc::default(),
         places: Default::default(),
+        beats: Default::default(),
         store: world.store.clone(),
     };
     let settings = Settings::on("127.0.0.1:0".parse().unwrap());

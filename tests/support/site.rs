@@ -99,6 +99,7 @@ pub async fn site(settings: Settings, shops: Vec<(&str, Arc<Memory>)>) -> Site {
         forms: Arc::default(),
         kept: Arc::default(),
         places: Default::default(),
+        beats: Default::default(),
     };
     let bound = server::bind(&settings, state).await.unwrap();
     let cancel = CancellationToken::new();

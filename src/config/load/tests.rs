@@ -473,7 +473,8 @@ fn a_secret_comes_from_a_file_or_a_credential() {
         .file(".env", shop)
         .file("id", "from-file\n")
         .file("credentials/whmcs_api_secret", "CANARY from-credential\n")
-        .file("credentials/WEBHOOK_URL", "https://hooks.example/CANARY");
+        .file("credentials/WEBHOOK_URL", "https://hooks.example/CANARY")
+        .file("credentials/credentials_http_token", "CANARY-of-a-folder\n");
     let dir = place.dir.path().join("credentials");
     let config = place
         .env("CREDENTIALS_DIRECTORY", &dir.to_string_lossy())
@@ -493,6 +494,7 @@ fn a_secret_comes_from_a_file_or_a_credential() {
     for line in [
         "WHMCS_API_IDENTIFIER = *** (WHMCS_API_IDENTIFIER_FILE)",
         "WHMCS_API_SECRET = *** (credential whmcs_api_secret)",
+        "HTTP_TOKEN = *** (credential credentials_http_token)",
         "WEBHOOK_URL = https://hooks.example/*** (credential WEBHOOK_URL)",
     ] {
         assert!(

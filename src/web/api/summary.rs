@@ -173,7 +173,8 @@ fn trust(seen: &Seen, writable: bool, now: Timestamp) -> Trust {
 }
 
 /// Why the shop's figures are not to be trusted, as a sentence.
-fn why(shop: &Instance, standing: Standing) -> Option<String> {
+#[must_use]
+pub fn why(shop: &Instance, standing: Standing) -> Option<String> {
     let name = &shop.name;
     match standing {
         Standing::Current => None,
