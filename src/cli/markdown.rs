@@ -157,21 +157,3 @@ fn marked(text: &str) -> Option<(Vec<Inline>, &str)> {
     }
     Some((parts, tail))
 }
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-
-    #[test]
-    fn tables_become_definitions_and_links_words() {
-        let text = "# Title\n\nA *sentence* of\n**two** lines, [here](other.md#x).\n\n## Settings\n\
-            | name | default | meaning |\n|---|---|---|\n| `LOW_STOCK` | `5` | low \\ from\n\
-            | `A`, `B` | – | see [us](https://e.example/), `[[x]]` |\n| email: `to` | needed | a \"list\" |\n\n\
-            1. first\n   goes on\n2. second\n\n```toml\n.dot = 'x'\n\n[[y]]\n```\n### `[[rule]]`: what\n";
-        let mut page = Roff::new();
-        append(&mut page, text);
-        assert_snapshot!(page.to_roff(), @"");
-    }
-}
