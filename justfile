@@ -16,3 +16,7 @@ demo *args:
 # The figures of docs/performance.md
 bench *args:
     ./scripts/bench {{args}}
+
+# The Debian package, into target/package
+package *args:
+    ./scripts/package {{args}}

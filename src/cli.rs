@@ -33,6 +33,9 @@ pub mod diagnosis;
 pub mod doctor;
 pub mod past;
 pub mod demo;
+pub mod completions;
+pub mod markdown;
+pub mod man;
 
 use crate::cli::arguments::Arguments;
 use crate::cli::arguments::Command;
@@ -115,6 +118,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Demo(options) => demo::demo(&options).await,
         Command::Healthcheck => health::check(&sources).await,
         Command::Companion { what } => companion::companion(&what),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man(options) => man::man(&options),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::ArgGroup;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use clap_complete::Shell;
 
 /// Watches the stock of WHMCS products and tells people before it runs out.
 #[derive(Debug, Parser)]
@@ -81,6 +82,22 @@ pub enum Command {
         #[command(subcommand)]
         what: CompanionCommand,
     },
+    /// Print a shell's completions of this command line
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write all of them
+    Man(ManArguments),
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// Write every page into this folder, which is made where it is missing: this one, one for each command, and one
+    /// for each file of settings
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `check`.

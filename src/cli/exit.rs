@@ -49,22 +49,46 @@ impl Exit {
 }
 
 impl Exit {
+    /// Each of them, by number.
+    pub const ALL: [Self; 11] = [
+        Self::Ok,
+        Self::Low,
+        Self::Critical,
+        Self::Unreadable,
+        Self::Usage,
+        Self::Database,
+        Self::Unavailable,
+        Self::Internal,
+        Self::CannotCreate,
+        Self::InUse,
+        Self::Config,
+    ];
+
+    /// What it tells, for the manual.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "All went well; run was told to stop.",
+            Self::Low => {
+                "check: something is low. doctor: a warning. Elsewhere: what was asked for is not well."
+            }
+            Self::Critical => "check: something is critical or out. doctor: a failure.",
+            Self::Unreadable => "WHMCS could not be read.",
+            Self::Usage => "The command line is wrong.",
+            Self::Database => "The database is damaged, or of a newer version.",
+            Self::Unavailable => "The port is taken.",
+            Self::Internal => "An internal fault.",
+            Self::CannotCreate => "A file or the database cannot be written.",
+            Self::InUse => "The database is in use by another process.",
+            Self::Config => "The configuration is wrong.",
+        }
+    }
+
     /// The exit of that number; an internal fault for one that is not of ours.
     #[must_use]
     pub fn from_number(code: u8) -> Self {
-        let all = [
-            Self::Ok,
-            Self::Low,
-            Self::Critical,
-            Self::Unreadable,
-            Self::Usage,
-            Self::Database,
-            Self::Unavailable,
-            Self::CannotCreate,
-            Self::InUse,
-            Self::Config,
-        ];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|exit| exit.code() == code)
             .unwrap_or(Self::Internal)
     }
