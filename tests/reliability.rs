@@ -75,7 +75,11 @@ fn is_test(target: &str, name: &str) -> bool {
         target => {
             let alone = root().join(format!("tests/{target}.rs"));
             let folder = root().join("tests").join(target);
-            let mut sources = if folder.join("main.rs").exists() || target == "web" || target == "access" || target == "api" {
+            let mut sources = if folder.join("main.rs").exists()
+                || target == "web"
+                || target == "access"
+                || target == "api"
+            {
                 files(&folder, "rs")
             } else {
                 Vec::new()
@@ -96,7 +100,11 @@ fn rows_of(script: &Path) -> BTreeSet<u32> {
     let first = text.lines().next().unwrap_or_default();
     let about = first.split(':').next().unwrap_or_default();
     let words: Vec<&str> = about.split([' ', ',']).collect();
-    let number = |word: &str| word.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().ok();
+    let number = |word: &str| {
+        word.trim_matches(|c: char| !c.is_ascii_digit())
+            .parse::<u32>()
+            .ok()
+    };
     let mut rows = BTreeSet::new();
     for (place, word) in words.iter().enumerate() {
         let Some(row) = number(word) else { continue };
@@ -147,7 +155,12 @@ fn every_fault_stands_in_the_table_with_trials_that_there_are() {
         for trial in trials {
             assert_eq!(missing(trial, &scripted), None, "row {}", row.number);
             if trial.contains("scripts/faults") {
-                named.extend(trial.split(' ').next_back().and_then(|row| row.parse::<u32>().ok()));
+                named.extend(
+                    trial
+                        .split(' ')
+                        .next_back()
+                        .and_then(|row| row.parse::<u32>().ok()),
+                );
             }
         }
     }
@@ -160,7 +173,11 @@ fn every_fault_stands_in_the_table_with_trials_that_there_are() {
 fn only_rows_that_are_marked_may_repeat_a_message() {
     for row in rows() {
         let marked = row.cells[0].contains('⚠');
-        assert!(["nothing", "–"].contains(&row.cells[5].as_str()), "row {}", row.number);
+        assert!(
+            ["nothing", "–"].contains(&row.cells[5].as_str()),
+            "row {}",
+            row.number
+        );
         assert!(
             !marked || row.cells[6] != "no",
             "row {}: a repeat is what is marked",

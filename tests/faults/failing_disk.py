@@ -88,7 +88,7 @@ def failing_calls(program, seed):
                 else:
                     in_trouble(here, daemon, lambda daemon: Failing(daemon, call, error))
             # What went out before the mark failed comes again: the mark is what could not be kept.
-            again = oracle.holds(here, daemon, marked=True)
+            again = oracle.holds(here, here.again(daemon), marked=True)
             yield world.result(row, runs, again, f"{call} fails with {error} for a while")
         finally:
             here.clean()

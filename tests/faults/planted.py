@@ -36,8 +36,8 @@ EDITS = [
     # Sent within the transaction that records it, and committed afterwards.
     (
         "src/jobs/check.rs",
-        "        tx.enqueue(queued).await?;\n        tx.commit().await\n",
-        "        tx.enqueue(queued).await?;\n        if %s {\n            for message in queued {\n"
+        "        tx.enqueue_at(queued, now).await?;\n        tx.commit().await\n",
+        "        tx.enqueue_at(queued, now).await?;\n        if %s {\n            for message in queued {\n"
         "                let Some(channel) = self.telling.channels.iter().find(|one| one.name() == message.channel) "
         "else { continue };\n"
         "                let Ok(content) = serde_json::from_str::<crate::notify::content::Content>(&message.content) "

@@ -61,7 +61,7 @@ def storm(program, seed):
 
 def twice(program, seed):
     """A second signal while the first waits for receivers that hang: at once."""
-    runs = world.runs(30) // 6
+    runs = max(world.runs(30) // 6, 1)
     here = World(program, seed)
     try:
         daemon = here.start()

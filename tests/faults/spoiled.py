@@ -27,8 +27,8 @@ def refused(here, what, code):
     """The start is refused with that code, in words, and the file left as it is."""
     before = world.digest(here.database)
     daemon = here.spawn()
-    ended = daemon.process.wait(world.PATIENCE)
-    log = daemon.log()
+    world.eventually(f"{what}: it ends", lambda: daemon.ended() is not None, 20)
+    ended, log = daemon.ended(), daemon.log()
     oracle.hold(ended == code, f"{what}: ended with {ended}, not {code}:\n{log}")
     oracle.hold(str(here.database) in log, f"{what}: it does not name the file:\n{log}")
     oracle.hold("panicked" not in log, log)
@@ -50,7 +50,7 @@ def magic(here):
 
 
 def middle(here):
-    over(here.database, 4096 * 3 + 900, os.urandom(3000))
+    over(here.database, 4096 * 3, os.urandom(4096))
 
 
 def cut(here):

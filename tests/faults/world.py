@@ -347,6 +347,12 @@ class World:
         eventually("the daemon knows every level", knows)
         eventually("an empty outbox", daemon.has_told_all)
 
+    def again(self, daemon):
+        """A start in order: what was sent and could not be marked is not waited for until its lease ends."""
+        self.close()
+        daemon.stop()
+        return self.start()
+
     def clean(self):
         """Ends what is left of it."""
         self.close()
