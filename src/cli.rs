@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -53,8 +54,17 @@ pub fn main(arguments: Arguments) -> Exit {
         // Through the log, so that it is redacted and formatted like everything else.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let said = panic.payload_as_str().unwrap_or("a panic without words");
-        tracing::error!(place, "An internal fault: {said}");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(place, "An internal fault: {said}");
+        } else {
+            say(&format!("An internal fault: {said} ({place})"));
+        }
     }));
+    // Where a thread cannot be had, the runtime panics instead of giving an error.
+    std::panic::catch_unwind(AssertUnwindSafe(|| work(arguments))).unwrap_or(Exit::Internal)
+}
+
+fn work(arguments: Arguments) -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)

@@ -84,7 +84,7 @@ def failing_calls(program, seed):
             daemon = here.start()
             for _ in range(runs):
                 if call == "pread64":
-                    reading(here, daemon, call, error)
+                    daemon = reading(here, daemon, call, error)
                 else:
                     in_trouble(here, daemon, lambda daemon: Failing(daemon, call, error))
             # What went out before the mark failed comes again: the mark is what could not be kept.
@@ -95,13 +95,16 @@ def failing_calls(program, seed):
 
 
 def reading(here, daemon, call, error):
-    """Most of what is read is in memory already; what is certain is that nothing ends and nothing is made up."""
+    """What cannot be read is damaged as far as SQLite tells: it says so until it is started again on a sound disk."""
+    daemon.wait_until_ready(200)
     here.trade()
     time.sleep(0.5)
     with Failing(daemon, call, error):
         lives(here, daemon)
-        daemon.get("/deliveries")
-    daemon.wait_until_ready(200)
+        world.eventually("it says so", lambda: "could not be" in daemon.log())
+    oracle.hold(daemon.ended() is None, "it ended")
+    here.killed.append(time.time())
+    return here.again(daemon)
 
 
 def read_only(program, seed):

@@ -142,7 +142,8 @@ def cut_off(here, bad):
 
 
 def table(*rules):
-    text = "table inet faults { chain input { type filter hook input priority 0; %s } }" % "; ".join(rules)
+    chain = "\n".join(["type filter hook input priority 0;", *rules])
+    text = f"table inet faults {{\nchain input {{\n{chain}\n}}\n}}\n"
     done = subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True)
     if done.returncode != 0:
         raise world.Skipped(f"nftables does not work here: {done.stderr.strip()}")
