@@ -103,8 +103,8 @@ def tries(program, seed):
     runs = world.runs(20)
     for row, marked, arm, note in [
         (3, False, before_the_greeting, "killed when the mail server was reached and had not greeted"),
-        (4, True, before_it_is_marked, "killed after the webhook's 204, its mark held up"),
         (4, True, before_it_is_heard("hook"), "killed when the webhook had it all and had not answered"),
+        (4, True, before_it_is_marked, "killed after the webhook's 204, its mark held up"),
         (49, True, before_it_is_heard("mail"), "killed when the mail server had it all and had not said 250"),
     ]:
         here = World(program, seed)

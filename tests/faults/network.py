@@ -6,7 +6,6 @@ All of it in a network and a file system of its own (unshare), with a name serve
 """
 
 import os
-import pathlib
 import socket
 import struct
 import subprocess
@@ -88,11 +87,11 @@ def goes_bad_and_recovers(here, daemon, bad, good, causes):
 
 
 def names(program, seed):
-    resolver = pathlib.Path("/tmp/faults-resolv.conf")
-    resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    world.run("mount", "--bind", str(resolver), "/etc/resolv.conf")
     server = Names()
     here = World(program, seed, shop=Shop(("127.0.0.2", 0)))
+    resolver = here.folder / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    world.run("mount", "--bind", str(resolver), "/etc/resolv.conf")
     moved = Shop(("127.0.0.3", here.shop.port))
     here.settings["WHMCS_API_URL"] = here.shop.url(NAME)
     here.settings["WHMCS_API_TIMEOUT"] = "3s"

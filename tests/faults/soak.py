@@ -2,7 +2,7 @@
 
 Usage: tests/faults/soak.py PROGRAM [the environment: SOAK_SECONDS=600, FAULT_SEED]
 
-Polls come every 50 ms, six thousand times as often as by default. In the first half the program is killed, stopped,
+Polls come every 100 ms, three thousand times as often as by default. In the first half the program is killed, stopped,
 reloaded and sent away again and again; in the second one process goes through everything else, and its memory and
 descriptors must be as they were.
 """
@@ -140,7 +140,7 @@ def undisturbed(here, until):
 def tries(program, seed):
     seconds = int(os.environ.get("SOAK_SECONDS") or 600)
     here = World(program, seed)
-    here.settings.update(POLL_SCHEDULE="every 50ms", WHMCS_API_TIMEOUT="5s", SOURCE_DOWN_AFTER="1h")
+    here.settings.update(WHMCS_API_TIMEOUT="5s", SOURCE_DOWN_AFTER="1h")
     try:
         mishaps = Mishaps(here, seed)
         here.trade()
