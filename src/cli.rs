@@ -2,7 +2,11 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub mod arguments;
@@ -52,17 +56,33 @@ pub fn main(arguments: Arguments) -> Exit {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // The other provider a dependency could bring is not linked in; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    std::panic::set_hook(Box::new(|panic| {
+    let starting = Arc::new(AtomicBool::new(true));
+    let is_starting = Arc::clone(&starting);
+    std::panic::set_hook(Box::new(move |panic| {
         // Through the log, so that it is redacted and formatted like everything else.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let said = panic.payload_as_str().unwrap_or("a panic without words");
-        tracing::error!(place, "An internal fault: {said}");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(place, "An internal fault: {said}");
+        } else {
+            say(&format!("An internal fault: {said} ({place})"));
+        }
+        // Where a thread cannot be had, the runtime panics instead of giving an error, and waits for those it has.
+        if is_starting.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Internal.code()));
+        }
     }));
+    std::panic::catch_unwind(AssertUnwindSafe(|| work(arguments, &starting))).unwrap_or(Exit::Internal)
+}
+
+/// Runs the command in a runtime of its own; `starting` until there is one.
+fn work(arguments: Arguments, starting: &AtomicBool) -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
         .enable_all()
         .build();
+    starting.store(false, Ordering::Relaxed);
     match runtime {
         Ok(runtime) => {
             // As an object: else each kind of runtime gets a copy of every command's code.

@@ -776,6 +776,26 @@ async fn what_is_replayed_in_any_order_arrives_in_the_order_in_which_it_happened
 }
 
 #[tokio::test]
+async fn what_is_seen_after_the_clock_was_set_back_is_told_at_once() {
+    let mut world = World::begin().await;
+    // As on a machine that starts without a clock of its own, and is then told the time.
+    world.now = 80 * 365 * 24 * HOUR;
+    assert_eq!(world.stock(1, 4).await, 2);
+    assert_eq!(world.deliver_due().await.len(), 3);
+    world.now = MINUTE;
+    assert_eq!(world.stock(1, 0).await, 2);
+    let made = world.deliver_due().await;
+    assert!(
+        made.len() == 3 && made.iter().all(|made| made.attempted.result.is_ok()),
+        "{made:?}"
+    );
+    assert!(world.deliveries(DeliveryState::Pending).await.is_empty());
+    world.restart().await;
+    assert_eq!(world.stock(1, 20).await, 2);
+    assert_eq!(world.deliver_due().await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_mail_that_comes_after_a_newer_one_says_so_and_what_a_program_takes_stays_as_it_was() {
     let mut world = World::begin().await;
     world.now = MINUTE;

@@ -109,7 +109,7 @@ impl Check {
             return Ok(None);
         }
         let mut guard = self.shop.hold().await;
-        self.settle(&mut guard, look, Some(looking), false).await
+        self.settle(&mut guard, look, Some(looking), (now, false)).await
     }
 
     /// Looks at everything and records nothing yet; `None` where it was cancelled before anything was seen.
@@ -145,7 +145,8 @@ impl Check {
     /// Decides what a look means, and records that.
     pub async fn conclude(&self, look: Look) -> Result<Option<Checked>, StoreError> {
         let mut guard = self.shop.hold().await;
-        self.settle(&mut guard, look, None, false).await
+        let now = look.observed_at;
+        self.settle(&mut guard, look, None, (now, false)).await
     }
 
     /// Derives anew what was last seen, as the pools stand now, without asking WHMCS. `None` where nothing changed, and
@@ -171,7 +172,7 @@ impl Check {
                 companion: Companion::Absent,
             }),
         };
-        self.settle(&mut guard, look, None, true).await
+        self.settle(&mut guard, look, None, (now, true)).await
     }
 
     async fn begin(
@@ -202,13 +203,13 @@ impl Check {
             .await
     }
 
-    /// Decides what a look means and records that; `None` where it does so `quietly` and nothing changed.
+    /// Decides what a look means and records that `now`; `None` where it does so `quietly` and nothing changed.
     async fn settle(
         &self,
         guard: &mut Option<Arc<Memory>>,
         look: Look,
         looking: Option<Looking<'_>>,
-        quietly: bool,
+        (now, quietly): (Timestamp, bool),
     ) -> Result<Option<Checked>, StoreError> {
         let before = shop::load(guard, &self.shop, &self.store, &self.rules).await?;
         // Never held over the network, and after the shop.
@@ -239,7 +240,7 @@ impl Check {
         if let Some(shelf) = shelf.as_deref_mut().filter(|_| next.is_some()) {
             *shelf = None;
         }
-        self.record(&look, &decision, &queued).await?;
+        self.record(&look, &decision, &queued, now).await?;
         let headlines = queued
             .into_iter()
             .map(|message| (message.channel, message.headline))
@@ -286,10 +287,16 @@ impl Check {
         }
     }
 
-    async fn record(&self, look: &Look, decision: &Decision, queued: &[Queued]) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        look: &Look,
+        decision: &Decision,
+        queued: &[Queued],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tries = 1;
         loop {
-            match self.record_once(look, decision, queued).await {
+            match self.record_once(look, decision, queued, now).await {
                 Err(error) if error.kind() == ErrorKind::Transient && tries < RECORD_TRIES => tries += 1,
                 other => return other,
             }
@@ -301,6 +308,7 @@ impl Check {
         look: &Look,
         decision: &Decision,
         queued: &[Queued],
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let record = PollRecord {
             observed_at: look.observed_at,
@@ -320,7 +328,9 @@ impl Check {
             tx.save_acks(&pools.acks, look.observed_at).await?;
         }
         tx.save_acks(&decision.acks, look.observed_at).await?;
-        tx.enqueue(queued).await?;
+        // Looks are never told out of order, so that after the clock was set back they bear the time of before; what
+        // they lead to is due all the same.
+        tx.enqueue_at(queued, now).await?;
         tx.commit().await
     }
 }

@@ -87,14 +87,19 @@ pub struct Settled {
 }
 
 impl WriteTx {
-    /// Queues messages, one row for each recipient, due at once unless they say when.
+    /// Queues messages, one row for each recipient, due when they were recorded unless they say when.
     pub async fn enqueue(&mut self, messages: &[Queued]) -> Result<(), StoreError> {
+        self.enqueue_at(messages, Timestamp::MAX).await
+    }
+
+    /// The same, due by `now` where they do not say when: they may bear a later time than the clock says.
+    pub async fn enqueue_at(&mut self, messages: &[Queued], now: Timestamp) -> Result<(), StoreError> {
         for message in messages {
             let number = self.insert_message(message).await?;
-            let due = message
-                .not_before
-                .unwrap_or(message.recorded_at)
-                .max(message.recorded_at);
+            let due = match message.not_before {
+                Some(not_before) => not_before.max(message.recorded_at),
+                None => message.recorded_at.min(now),
+            };
             insert(
                 self.conn(),
                 "INSERT INTO outbox (message, channel, medium, recipient, state, queued_at, next_attempt_at) ",
