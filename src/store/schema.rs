@@ -60,6 +60,7 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "kinds",
             include_str!("../../migrations/sqlite/0010_kinds.sql"),
         ),
+        migration(11, "days", include_str!("../../migrations/sqlite/0011_days.sql")),
     ]
 }
 

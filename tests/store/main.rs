@@ -5,6 +5,7 @@
 mod common;
 mod catalogue;
 mod forecast;
+mod keep;
 mod opening;
 mod outbox;
 mod past_levels;
