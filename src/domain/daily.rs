@@ -33,6 +33,15 @@ pub struct Daily {
     pub changes: i64,
 }
 
+impl Daily {
+    /// When it begins and ends, in milliseconds since 1970.
+    #[must_use]
+    pub fn span(&self) -> (i64, i64) {
+        let begins = self.day.saturating_mul(DAY);
+        (begins, begins.saturating_add(DAY))
+    }
+}
+
 /// Follows one series through time, and says what each day came to on which it stood otherwise.
 #[derive(Debug)]
 pub struct Days {

@@ -30,6 +30,9 @@ const ROWS: usize = 1000;
 /// After its end a day may still be told of by a poll that began in it.
 const LATE: i64 = 2 * 3_600_000;
 
+/// The most days that are read of one series: more than a century.
+const MOST: usize = 40_000;
+
 /// Of which series.
 type OfSeries = (u32, Daily);
 
@@ -44,6 +47,15 @@ pub struct DaysQuery<'a> {
     pub from: i64,
     pub until: i64,
     pub limit: usize,
+}
+
+/// A series' past before single levels begin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DailyPast {
+    /// Since when single levels can be read back; `None`: always.
+    pub horizon: Option<Timestamp>,
+    /// Oldest first; of days without a row it stood as at the end of the one before.
+    pub days: Vec<Daily>,
 }
 
 impl Reader {
@@ -68,6 +80,36 @@ impl Reader {
         .await?;
         let rows: Vec<DayRow> = json(&text)?;
         rows.into_iter().map(DayRow::daily).collect()
+    }
+
+    /// The daily figures of a series of the time whose single levels are gone; nothing where `from` is later than that.
+    pub async fn daily_past(
+        &self,
+        (instance, product): (InstanceId, ProductId),
+        combination: Option<&CombinationKey>,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<DailyPast, StoreError> {
+        let Some(horizon) = self.upkeep().await?.horizon else {
+            return Ok(DailyPast::default());
+        };
+        let until = until.map_or(horizon, |until| until.min(horizon));
+        let mut days = Vec::new();
+        if from.is_none_or(|from| from < until) {
+            let query = DaysQuery {
+                instance,
+                product,
+                combination,
+                from: from.map_or(0, |from| day_of(from.as_millisecond())),
+                until: day_of(until.as_millisecond().saturating_add(DAY - 1)),
+                limit: MOST,
+            };
+            days = self.daily(&query).await?;
+        }
+        Ok(DailyPast {
+            horizon: Some(horizon),
+            days,
+        })
     }
 
     /// The shops, and the pools among them, each with the day until which its figures are worked out.

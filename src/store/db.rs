@@ -534,6 +534,9 @@ fn writing_pool(path: &Path, damage: Damage) -> Pool {
 }
 
 #[cfg(test)]
+mod upgrades;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -18,6 +18,8 @@ use crate::store::value::to_json;
 
 /// Rows taken away in one transaction.
 pub const SLICE: usize = 2000;
+/// So many of the polls that failed last before the horizon stay: how often it failed says when to ask again.
+const FAILED: i64 = 20;
 /// Series looked through at once.
 const SERIES: u32 = 2000;
 
@@ -310,7 +312,7 @@ async fn last_accepted(store: &Store, cut: &Cut) -> Result<i64, StoreError> {
 }
 
 /// The polls up to the cuts that are still needed: those that saw a kept level, those that events of pools have their shop
-/// from, the last that were believed, and what failed first after them.
+/// from, the last that were believed, and what failed first and last after them.
 async fn referred_to(store: &Store, cuts: &[Cut]) -> Result<BTreeSet<i64>, StoreError> {
     let newest = cuts.iter().map(|cut| cut.poll).max().unwrap_or_default();
     let mut kept = BTreeSet::new();
@@ -345,10 +347,13 @@ async fn referred_to(store: &Store, cuts: &[Cut]) -> Result<BTreeSet<i64>, Store
              AND part = 0) SELECT id FROM whole UNION \
              SELECT max(id) FROM polls WHERE instance_id = ?1 AND id <= ?2 AND outcome = 0 UNION \
              SELECT min(p.id) FROM polls p, whole w WHERE p.instance_id = ?1 AND p.id > coalesce(w.id, 0) \
-             AND p.id <= ?2 AND p.outcome <> 0 AND NOT (p.part = 1 AND p.outcome = 1)",
+             AND p.id <= ?2 AND p.outcome <> 0 AND NOT (p.part = 1 AND p.outcome = 1) UNION \
+             SELECT id FROM (SELECT p.id FROM polls p, whole w WHERE p.instance_id = ?1 AND p.id > coalesce(w.id, 0) \
+             AND p.id <= ?2 AND p.outcome <> 0 ORDER BY p.id DESC LIMIT ?3)",
         )
         .bind(cut.instance.0)
         .bind(cut.poll)
+        .bind(FAILED)
         .fetch_all(&store.reader().pool)
         .await?;
         kept.extend(last.into_iter().flatten());

@@ -96,15 +96,15 @@ async fn read_back(store: &Store, times: &[i64], from: i64) -> String {
     let until = at(times.last().unwrap() + DAY);
     for shop in reader.instances().await.unwrap() {
         let id = shop.id;
-        let memory = reader.memory(id, &placeholder()).await.unwrap();
+        let mut memory = reader.memory(id, &placeholder()).await.unwrap();
+        // Of a failure that began before the horizon not every poll is kept.
+        memory.source.failures = memory.source.failures.min(20);
         let _ = writeln!(text, "{} {}", shop.name, text_of(&memory));
-        let asked = times
-            .iter()
-            .flat_map(|time| [time - 1, *time])
-            .chain([from]);
+        let asked = times.iter().flat_map(|time| [time - 1, *time]).chain([from]);
         for moment in asked.filter(|moment| *moment >= from) {
             let catalogue = reader.catalogue_at(id, at(moment)).await.unwrap();
-            let looks = reader.looks_since(id, at(moment), 100_000).await.unwrap();
+            let mut looks = reader.looks_since(id, at(moment), 100_000).await.unwrap();
+            looks.retain(|look| look.at.as_millisecond() >= from);
             let read = reader.read_at(id, at(moment), until).await.unwrap();
             let rates = reader.forecasts(id, at(moment)).await.unwrap();
             let slots = Slots {
@@ -113,10 +113,11 @@ async fn read_back(store: &Store, times: &[i64], from: i64) -> String {
                 count: 6,
             };
             let marks = reader.marks(id, slots).await.unwrap();
+            let read_in = [0, 1, 2, 3, 4, 5].map(|slot| marks.is_read(slot));
             let shown = reader.levels_at(&marks, &[0, 1, 2, 3, 4]).await.unwrap();
             let _ = writeln!(
                 text,
-                "{moment} {catalogue:?} {looks:?} {read:?} {rates:?} {marks:?} {shown:?}"
+                "{moment} {catalogue:?} {looks:?} {read:?} {rates:?} {read_in:?} {shown:?}"
             );
             for product in 1..4 {
                 text += &of_product(store, id, product, (at(moment), until)).await;
@@ -329,7 +330,7 @@ async fn polls_that_fail_for_ever_do_not_pile_up() {
         )
         .await
     );
-    assert!(rows(&store).await[0] < 10, "{:?}", rows(&store).await);
+    assert!(rows(&store).await[0] < 30, "{:?}", rows(&store).await);
     let after = store.reader().memory(shop, &placeholder()).await.unwrap();
     assert_eq!(after.source.failing_since, before.source.failing_since);
     assert_eq!(after.source.last_accepted_at, before.source.last_accepted_at);
