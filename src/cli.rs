@@ -29,6 +29,8 @@ pub mod deliveries;
 pub mod companion;
 pub mod notify;
 pub mod instance;
+pub mod backup;
+pub mod db;
 pub mod health;
 pub mod pretty;
 pub mod call;
@@ -136,6 +138,9 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Call(options) => call::call(&sources, &options).await,
         Command::Doctor(options) => doctor::doctor(&sources, &options).await,
         Command::Demo(options) => demo::demo(&options).await,
+        Command::Backup(options) => backup::backup(&sources, &options).await,
+        Command::Restore(options) => backup::restore(&sources, &options).await,
+        Command::Db { what } => db::db(&sources, &what).await,
         Command::Healthcheck => health::check(&sources).await,
         Command::Companion { what } => companion::companion(&what),
         Command::Completions { shell } => completions::completions(shell),

@@ -5,6 +5,8 @@
 pub mod domain {
     pub mod nameless;
     pub mod catalogue;
+    pub mod daily;
+    pub mod retention;
     pub mod source;
     pub mod pattern;
     pub mod metrics;
@@ -139,6 +141,11 @@ pub mod store {
     pub mod past;
     pub mod timeline;
     pub mod forecast;
+    pub mod days;
+    pub mod prune;
+    pub mod prune_told;
+    pub mod upkeep;
+    pub mod backup;
     mod said;
     pub mod acks;
     pub mod silences;
@@ -242,6 +249,7 @@ pub mod config {
     pub mod web_file;
     pub mod access;
     pub mod public;
+    pub mod retention;
     pub mod daemon;
     pub mod reports;
     pub mod load;
@@ -264,6 +272,7 @@ pub mod jobs {
     pub mod deliver;
     pub mod remind;
     pub mod depart;
+    pub mod keep;
     pub mod gaps;
     pub mod digest;
     mod past;

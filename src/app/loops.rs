@@ -30,6 +30,8 @@ use crate::jobs::check::Check;
 use crate::jobs::check::Checked;
 use crate::jobs::deliver::Attempted;
 use crate::jobs::deliver::Deliver;
+use crate::jobs::keep::Keep;
+use crate::jobs::keep::Kept;
 use crate::jobs::remind::Remind;
 use crate::jobs::report::Plan;
 use crate::jobs::report::Reporting;
@@ -45,6 +47,7 @@ use crate::scheduler::Schedule;
 use crate::scheduler::Why;
 use crate::scheduler::ticker::Ticker;
 use crate::service::beats::Beat;
+use crate::store::db::Store;
 use crate::store::error::ErrorKind;
 use crate::store::error::StoreError;
 use crate::web::hints;
@@ -66,6 +69,11 @@ const NAMED: usize = 20;
 /// Longer than any step of a loop takes, however slow the disk and the other side: one that takes longer hangs. A poll may
 /// take as long as requests end.
 const STEP: Duration = Duration::from_secs(15 * 60);
+/// How often it is looked what may go; and how soon after the start, which others need more.
+const KEEP_EVERY: Duration = Duration::from_secs(3600);
+const KEEP_FIRST: Duration = Duration::from_secs(60);
+/// The first round of a database with years of history works out all its days.
+const KEEP_LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// After the database failed a delivery loop.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -151,6 +159,12 @@ impl Loops {
             Arc::clone(&nudges),
             (beats.begin("reminders"), cancel.clone()),
         ));
+        let keep = Keep {
+            store: lasting.store.clone(),
+            retention: config.retention,
+        };
+        let life = (beats.begin("retention"), cancel.clone());
+        tasks.spawn(keep_loop(keep, Arc::clone(&lasting.counters), life));
         tasks.spawn(report_loop(
             generation.reporting(&lasting.store),
             Arc::clone(&lasting.view),
@@ -643,6 +657,64 @@ async fn remind_loop(
             () = cancel.cancelled() => {}
             () = beat.waiting(tokio::time::sleep(REMIND_EVERY)) => {}
         }
+    }
+}
+
+/// Takes away what is older than its time.
+async fn keep_loop(keep: Keep, counters: Arc<Counters>, (beat, cancel): (Beat, CancellationToken)) {
+    let mut wait = KEEP_FIRST;
+    loop {
+        beat.within(STEP);
+        if let Err(error) = count_upkeep(&keep.store, &counters).await {
+            tracing::error!(%error, "How far the upkeep of the database has come cannot be read.");
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = beat.waiting(tokio::time::sleep(wait)) => wait = KEEP_EVERY,
+        }
+        beat.within(KEEP_LONGEST);
+        match keep.run(Timestamp::now(), &cancel).await {
+            Ok(Some(kept)) => log_kept(&kept),
+            Ok(None) => return,
+            Err(error) => tracing::error!(%error, "Old records stay for now; the next round goes on."),
+        }
+    }
+}
+
+async fn count_upkeep(store: &Store, counters: &Counters) -> Result<(), StoreError> {
+    let upkeep = store.reader().upkeep().await?;
+    let room = store.reader().room().await?;
+    counters.upkeep(upkeep.ran_at, upkeep.horizon, room.free.saturating_mul(room.page));
+    Ok(())
+}
+
+fn log_kept(kept: &Kept) {
+    let Kept {
+        days,
+        removed,
+        early,
+        over,
+        given_back,
+    } = *kept;
+    if days > 0 || removed > 0 || given_back > 0 {
+        tracing::info!(
+            days,
+            removed,
+            given_back,
+            "Daily figures were worked out and old records taken away."
+        );
+    }
+    if let Some(early) = early {
+        tracing::warn!(
+            since = %early,
+            "The database held more than RETENTION_SIZE: single levels went before their time; they begin then."
+        );
+    }
+    if over > 0 {
+        tracing::warn!(
+            over,
+            "The database holds more than RETENTION_SIZE (so many bytes), and what is left is needed: raise it."
+        );
     }
 }
 

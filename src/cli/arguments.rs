@@ -75,6 +75,15 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// A simulated WHMCS, the real daemon on a temporary database
     Demo(DemoArguments),
+    /// Copy the database, beside a running daemon too; the copy is proved sound before it gets its name
+    Backup(BackupArguments),
+    /// Put a backup in the database's place, while no daemon runs; the database that was there is kept
+    Restore(RestoreArguments),
+    /// What the database holds, and looking after it
+    Db {
+        #[command(subcommand)]
+        what: DbCommand,
+    },
     /// Ask a running daemon's /healthz (for containers)
     Healthcheck,
     /// The files that go onto the WHMCS host
@@ -98,6 +107,38 @@ pub struct ManArguments {
     /// for each file of settings
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Options of `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArguments {
+    /// The new file (mode 0600)
+    pub file: PathBuf,
+    /// Replace that file where it is there already
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// A file that `backup` made
+    pub file: PathBuf,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Size, free room, rows, from when on levels can be read back, and when old ones were last taken away
+    Stats {
+        /// For machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look through all of it for damage, beside a running daemon too
+    Check,
+    /// Write the file anew without the room it does not need, while no daemon runs
+    Vacuum,
 }
 
 /// Options of `check`.

@@ -24,6 +24,8 @@ use crate::domain::alerting::series;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::Level;
+use crate::domain::daily::Daily;
 use crate::domain::nameless;
 use crate::domain::nameless::called;
 use crate::notify::clean;
@@ -31,6 +33,7 @@ use crate::notify::people;
 use crate::observe::items::Entry;
 use crate::observe::said::Said;
 use crate::scheduler;
+use crate::store::days::DailyPast;
 use crate::store::error::StoreError;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
@@ -258,6 +261,9 @@ async fn levels(
         points = all_points(reader, subject, None, since).await.map_err(broken)?;
     }
     let points = points.unwrap_or_default();
+    let key = subject.combination.as_ref().filter(|_| !derived);
+    let whose = (subject.id, subject.product().id);
+    let past = reader.daily_past(whose, key, since, None).await.map_err(broken)?;
     if derived && !options.json {
         say(DERIVED);
     }
@@ -294,14 +300,20 @@ async fn levels(
             "pool": now.pool,
             "ack": now.ack,
             "silenced": now.silenced,
+            "levels_since": past.horizon,
+            "days": past.days.iter().map(day_json).collect::<Vec<Value>>(),
             "items": items,
             "events": happened.iter().map(event_json).collect::<Vec<Value>>(),
         });
         print(&head.to_string());
     } else if options.csv {
-        print(&separated(&points));
+        print(&separated(&past.days, &points));
     } else {
-        let listed = listed(&points, &config.timezone);
+        let listed = format!(
+            "{}{}",
+            daily(&past, &config.timezone),
+            listed(&points, &config.timezone)
+        );
         let why = subject.entry().why(&board, STYLE);
         let why = why.map_or_else(String::new, |why| format!("\nnow {why}"));
         let people = people_lines(&said, &subject.entry(), &config.timezone);
@@ -341,6 +353,10 @@ async fn of_pool(
         .await
         .map_err(broken)?;
     let points = points.unwrap_or_default();
+    let past = reader
+        .daily_past((id, pool.id), None, since, None)
+        .await
+        .map_err(broken)?;
     let happened = reader.people_events(id, pool.id, None, since).await;
     let happened = happened.map_err(broken)?;
     if options.json {
@@ -349,14 +365,20 @@ async fn of_pool(
         let head = json!({
             "pool": pool.name.raw(),
             "capacity": pool.group_id,
+            "levels_since": past.horizon,
+            "days": past.days.iter().map(day_json).collect::<Vec<Value>>(),
             "items": items,
             "events": events,
         });
         print(&head.to_string());
     } else if options.csv {
-        print(&separated(&points));
+        print(&separated(&past.days, &points));
     } else {
-        let listed = listed(&points, &config.timezone);
+        let listed = format!(
+            "{}{}",
+            daily(&past, &config.timezone),
+            listed(&points, &config.timezone)
+        );
         let happened = what_happened(&happened, &config.timezone);
         print(&format!("pool {}\n{listed}{happened}", pool.name.shown()));
     }
@@ -395,8 +417,14 @@ fn event_json(event: &RecordedEvent) -> Value {
     })
 }
 
-fn separated(points: &[Point]) -> String {
+/// Days stand as dates, with how it stood at their end.
+fn separated(days: &[Daily], points: &[Point]) -> String {
     let mut text = String::from("observed_at,state,level\n");
+    for day in days {
+        let level = day.last.and_then(Level::known);
+        let level = level.map_or_else(String::new, |level| level.to_string());
+        text.push_str(&format!("{},{},{level}\n", date(day), day_state(day)));
+    }
     for point in points {
         let level = point.stood.level();
         let level = level.map_or_else(String::new, |level| level.to_string());
@@ -407,6 +435,70 @@ fn separated(points: &[Point]) -> String {
         ));
     }
     text
+}
+
+/// The day in UTC: `2026-11-21`.
+fn date(day: &Daily) -> String {
+    Timestamp::from_millisecond(day.span().0).map_or_else(
+        |_| day.day.to_string(),
+        |begins| begins.strftime("%Y-%m-%d").to_string(),
+    )
+}
+
+fn day_state(day: &Daily) -> &'static str {
+    day.last.map_or("gone", Level::state)
+}
+
+fn day_json(day: &Daily) -> Value {
+    json!({
+        "day": date(day),
+        "first": day.first,
+        "state": day_state(day),
+        "level": day.last.and_then(Level::known),
+        "least": day.least,
+        "most": day.most,
+        "known_seconds": day.known_ms / 1000,
+        "out_seconds": day.out_ms / 1000,
+        "falls": day.falls,
+        "rises": day.rises,
+        "changes": day.changes,
+    })
+}
+
+/// The days before single levels begin; "" where there are none.
+fn daily(past: &DailyPast, zone: &TimeZone) -> String {
+    let Some(horizon) = past.horizon.filter(|_| !past.days.is_empty()) else {
+        return String::new();
+    };
+    let mut listed = table::new(&[
+        "DAY (UTC)",
+        "AT ITS END",
+        "LEAST",
+        "MOST",
+        "FELL BY",
+        "ROSE BY",
+        "HOURS OUT",
+    ]);
+    for day in &past.days {
+        let figure = |level: Option<i64>| level.map_or_else(|| "–".to_owned(), |level| level.to_string());
+        let end = match day.last {
+            Some(Level::Known(level)) => level.to_string(),
+            Some(Level::Unknown | Level::NotControlled) | None => day_state(day).replace('_', " "),
+        };
+        listed.add_row([
+            comfy_table::Cell::new(date(day)),
+            table::number(end),
+            table::number(figure(day.least)),
+            table::number(figure(day.most)),
+            table::number(day.falls),
+            table::number(day.rises),
+            table::number(format!("{:.1}", day.out_ms as f64 / 3_600_000.0)),
+        ]);
+    }
+    format!(
+        "Of the time before {} one figure a day is kept, of days on which something changed:\n{listed}\n",
+        table::time(horizon, zone)
+    )
 }
 
 fn listed(points: &[Point], zone: &TimeZone) -> comfy_table::Table {
@@ -506,6 +598,9 @@ async fn stood(
     at: Timestamp,
     options: &HistoryArguments,
 ) -> Result<Exit, Exit> {
+    if let Some(exit) = stood_that_day(config, reader, subject, at, options).await? {
+        return Ok(exit);
+    }
     let past = reader
         .catalogue_at(subject.id, at)
         .await
@@ -557,6 +652,62 @@ async fn stood(
         ));
     }
     Ok(Exit::Ok)
+}
+
+/// Before single levels begin: the figure of that day, where one can be told. `None` where single levels tell.
+async fn stood_that_day(
+    config: &Config,
+    reader: &Reader,
+    subject: &Subject,
+    at: Timestamp,
+    options: &HistoryArguments,
+) -> Result<Option<Exit>, Exit> {
+    let broken = |error: StoreError| exit_of(Err(error.into()));
+    let whose = (subject.id, subject.product().id);
+    let next = at.checked_add(Span::new().seconds(1)).unwrap_or(at);
+    let key = subject.combination.as_ref();
+    let past = reader
+        .daily_past(whose, key, Some(at), Some(next))
+        .await
+        .map_err(broken)?;
+    let Some(horizon) = past.horizon.filter(|horizon| at < *horizon) else {
+        return Ok(None);
+    };
+    if options.json {
+        let days: Vec<Value> = past.days.iter().map(day_json).collect();
+        print(&json!({ "at": at, "levels_since": horizon, "items": [], "days": days }).to_string());
+        return Ok(Some(Exit::Ok));
+    }
+    say(&format!(
+        "Single levels are kept since {}; of the time before, one figure a day.",
+        table::time(horizon, &config.timezone)
+    ));
+    let Some(day) = past.days.last() else {
+        return Err(fail(
+            Exit::Low,
+            "No figure of that day is kept: nothing was seen by then.",
+        ));
+    };
+    if options.csv {
+        print(&separated(&past.days, &[]));
+    } else {
+        let level = day.last.and_then(Level::known);
+        let level = level.map_or_else(
+            || day_state(day).replace('_', " "),
+            |level| format!("{level} left"),
+        );
+        let when = if (day.span().0..day.span().1).contains(&at.as_millisecond()) {
+            "at the end of that day"
+        } else {
+            "all that day"
+        };
+        print(&format!(
+            "{}\n{level} {when} (UTC), by the figures of {}",
+            title(subject),
+            date(day)
+        ));
+    }
+    Ok(Some(Exit::Ok))
 }
 
 fn state(item: &PastItem) -> &'static str {

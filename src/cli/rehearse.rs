@@ -109,6 +109,14 @@ async fn prepared(config: &Config, reader: &Reader, options: &RehearseArguments)
         return Err(fail(Exit::Usage, "--until must be later than --since."));
     }
     let broken = |error: StoreError| exit_of(Err(error.into()));
+    let kept = reader.upkeep().await.map_err(broken)?.horizon;
+    if let Some(kept) = kept.filter(|kept| since < *kept) {
+        let kept = table::time(kept, &config.timezone);
+        let problem = format!(
+            "--since: single levels are kept since {kept} only (RETENTION_CHANGES). Begin there or later."
+        );
+        return Err(fail(Exit::Usage, &problem));
+    }
     let mut shops = Vec::new();
     let wanted = |name: &str| options.instance.as_deref().is_none_or(|only| only == name);
     for instance in config.instances.iter().filter(|instance| wanted(&instance.name)) {

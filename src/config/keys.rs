@@ -54,6 +54,10 @@ pub const REMINDER_AT: Key = key("REMINDER_AT", Kind::Plain, Some("09:00"));
 pub const FLAP_LIMIT: Key = key("FLAP_LIMIT", Kind::Plain, Some("6"));
 pub const TIMEZONE: Key = key("TIMEZONE", Kind::Plain, Some("UTC"));
 pub const DATABASE_URL: Key = key("DATABASE_URL", Kind::Url, Some("sqlite://data/stock.db"));
+pub const RETENTION_CHANGES: Key = key("RETENTION_CHANGES", Kind::Plain, Some("400d"));
+pub const RETENTION_EVENTS: Key = key("RETENTION_EVENTS", Kind::Plain, Some("800d"));
+pub const RETENTION_MESSAGES: Key = key("RETENTION_MESSAGES", Kind::Plain, Some("90d"));
+pub const RETENTION_SIZE: Key = key("RETENTION_SIZE", Kind::Plain, None);
 pub const LOW_STOCK: Key = key("LOW_STOCK", Kind::Plain, Some("5"));
 pub const CRITICAL_STOCK: Key = key("CRITICAL_STOCK", Kind::Plain, Some("1"));
 pub const FIRST_RUN: Key = key("FIRST_RUN", Kind::Plain, Some("summary"));
@@ -88,7 +92,7 @@ pub const LOG_FORMAT: Key = key("LOG_FORMAT", Kind::Plain, Some("text"));
 pub const CONFIG_FILE: Key = key("CONFIG_FILE", Kind::Plain, Some("config/monitor.toml"));
 
 /// Every setting, in the order of the documentation.
-pub const ALL: [&Key; 52] = [
+pub const ALL: [&Key; 56] = [
     &API_URL,
     &API_IDENTIFIER,
     &API_SECRET,
@@ -109,6 +113,10 @@ pub const ALL: [&Key; 52] = [
     &FLAP_LIMIT,
     &TIMEZONE,
     &DATABASE_URL,
+    &RETENTION_CHANGES,
+    &RETENTION_EVENTS,
+    &RETENTION_MESSAGES,
+    &RETENTION_SIZE,
     &LOW_STOCK,
     &CRITICAL_STOCK,
     &FIRST_RUN,
@@ -152,7 +160,7 @@ pub fn is_known(variable: &str) -> bool {
 }
 
 /// Beginnings of names that are ours alone.
-const PREFIXES: [&str; 15] = [
+const PREFIXES: [&str; 16] = [
     "WHMCS_",
     "SMTP_",
     "WEBHOOK_",
@@ -168,6 +176,7 @@ const PREFIXES: [&str; 15] = [
     "HEARTBEAT_",
     "HINT_",
     "METRICS_",
+    "RETENTION_",
 ];
 
 /// The setting that a variable was probably meant to be; `Some(None)` where it looks like one of ours, but like none

@@ -36,6 +36,7 @@ use crate::config::public;
 use crate::config::reader::Reader;
 use crate::config::reports;
 use crate::config::reports::ReportConfig;
+use crate::config::retention;
 use crate::config::rules;
 use crate::config::rules::Names;
 use crate::config::section::Section;
@@ -44,6 +45,7 @@ use crate::domain::alerting::rules::Rules;
 use crate::domain::capacity::Capacities;
 use crate::domain::feed::Feed;
 use crate::domain::metrics::CombinationSeries;
+use crate::domain::retention::Retention;
 use crate::maintenance::Window;
 use crate::store::db::StoreSettings;
 
@@ -70,6 +72,7 @@ pub struct Config {
     /// Flips of a series a day before it counts as flapping; 0 turns that off.
     pub flap_limit: u32,
     pub store: StoreSettings,
+    pub retention: Retention,
     pub http: HttpConfig,
     pub log: LogConfig,
     pub reports: Vec<ReportConfig>,
@@ -245,6 +248,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
     let shops = instances::read(reader, &mut root, &timezone, whole);
     let reminders = daemon::reminders(reader);
     let store = daemon::store(reader);
+    let retention = retention::read(reader);
     let report = reports::environment(reader, &timezone);
     let report_tables = root.tables(reader, "report");
     let mails = report.mails() || report_tables.iter().any(|table| reports::mails(table));
@@ -306,6 +310,7 @@ fn read(reader: &mut Reader, root: &Table, whole: bool) -> (Sound, Option<Config
             reminder_at,
             flap_limit,
             store: store?,
+            retention: retention?,
             http: http?,
             log: log?,
             reports: reports?,

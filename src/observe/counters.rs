@@ -51,6 +51,15 @@ pub struct Counters {
     reload_success: IntGauge,
     report_success: IntGaugeVec,
     report_overdue: IntGaugeVec,
+    upkeep: Upkeep,
+}
+
+/// How the upkeep of the database fares.
+#[derive(Debug)]
+struct Upkeep {
+    success: IntGaugeVec,
+    horizon: IntGaugeVec,
+    free: IntGaugeVec,
 }
 
 /// One request to WHMCS within a poll.
@@ -80,6 +89,7 @@ impl Counters {
         let counters = Self {
             report_success,
             report_overdue,
+            upkeep: of_upkeep(&registry)?,
             polls: counter(
                 "whmcs_polls_total",
                 "Polls that ended, failed ones too.",
@@ -293,6 +303,23 @@ impl Counters {
         was_overdue && !overdue && is_new
     }
 
+    /// Notes when the last round of upkeep came to its end, from when on single levels are there (`None`: from the first
+    /// on), and the bytes of the database's file that are free to be used again.
+    pub fn upkeep(&self, success: Option<Timestamp>, horizon: Option<Timestamp>, free: u64) {
+        let Upkeep {
+            success: last,
+            horizon: begins,
+            free: unused,
+        } = &self.upkeep;
+        for (gauge, at) in [(last, success), (begins, horizon)] {
+            if let Some(at) = at {
+                gauge.with_label_values::<&str>(&[]).set(at.as_second());
+            }
+        }
+        let free = i64::try_from(free).unwrap_or(i64::MAX);
+        unused.with_label_values::<&str>(&[]).set(free);
+    }
+
     /// Knows of no report any more: before those of another configuration are noted.
     pub fn forget_reports(&self) {
         self.report_success.reset();
@@ -383,6 +410,26 @@ fn of_reports(registry: &Registry) -> Result<(IntGaugeVec, IntGaugeVec), prometh
         "1 while the last report that was due has reached nobody for more than an hour.",
     )?;
     Ok((report_success, report_overdue))
+}
+
+/// When old records were last taken away, what is left of them, and the room they left.
+fn of_upkeep(registry: &Registry) -> Result<Upkeep, prometheus::Error> {
+    // Without labels and yet absent before anything is known.
+    let gauge = |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &[])?);
+    Ok(Upkeep {
+        success: gauge(
+            "whmcs_stock_retention_last_success_timestamp_seconds",
+            "When old records were last looked through and taken away; absent before.",
+        )?,
+        horizon: gauge(
+            "whmcs_stock_retention_horizon_timestamp_seconds",
+            "From when on single levels can be read back, daily figures before; absent while nothing was taken away.",
+        )?,
+        free: gauge(
+            "whmcs_stock_database_free_bytes",
+            "What is free within the database's file, in bytes: used again before it grows.",
+        )?,
+    })
 }
 
 fn registered<C: Collector + Clone + 'static>(

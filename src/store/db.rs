@@ -333,6 +333,18 @@ impl Store {
         self.make_instance(name).await
     }
 
+    pub(crate) async fn write_anew(&self) -> Result<(), StoreError> {
+        let mut conn = self.writer.acquire().await?;
+        sqlx::query("PRAGMA auto_vacuum = INCREMENTAL")
+            .execute(&mut conn)
+            .await?;
+        sqlx::query("VACUUM").execute(&mut conn).await?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut conn)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn make_instance(&self, name: &str) -> Result<InstanceId, StoreError> {
         let mut tx = self.begin_write().await?;
         let id = sqlx::query_scalar(
@@ -474,7 +486,14 @@ async fn make_fit(
     }
     let copied = match fit {
         Fit::Current => return Ok((fit, None)),
-        Fit::Empty => None,
+        Fit::Empty => {
+            // Only before the first table: what is taken away later can be given back to the disk.
+            sqlx::query("PRAGMA auto_vacuum = INCREMENTAL")
+                .execute(&mut *conn)
+                .await
+                .map_err(failed)?;
+            None
+        }
         Fit::Behind(version) => Some(schema::back_up(conn, path, version).await?),
     };
     sqlx::query("PRAGMA journal_mode = WAL")
@@ -513,6 +532,9 @@ fn writing_pool(path: &Path, damage: Damage) -> Pool {
         );
     Pool::new(pool, damage)
 }
+
+#[cfg(test)]
+mod upgrades;
 
 #[cfg(test)]
 mod tests {
@@ -623,7 +645,8 @@ mod tests {
             include_str!("../../migrations/sqlite/0002_pools.sql"),
             include_str!("../../migrations/sqlite/0004_people.sql"),
             include_str!("../../migrations/sqlite/0005_reports.sql"),
-            include_str!("../../migrations/sqlite/0006_prices.sql")
+            include_str!("../../migrations/sqlite/0006_prices.sql"),
+            include_str!("../../migrations/sqlite/0011_days.sql")
         );
         let is_column = |line: &&str| {
             let rest = line.strip_prefix("    ").unwrap_or_default();

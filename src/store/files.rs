@@ -78,9 +78,26 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes folder and file where they are missing, takes the lock, and looks at the header. SQLite gives its own files
-/// the mode of the database's.
-pub(crate) fn prepare(path: &Path) -> Result<Prepared, OpenError> {
+/// The database's name without symbolic links, and its lock, whatever the file holds; its folder is made where it is
+/// missing.
+pub(crate) fn hold(path: &Path) -> Result<(PathBuf, File), OpenError> {
+    let folder = folder_of(path)?;
+    let path = resolve(path, folder)?;
+    let lock = lock(&path)?;
+    Ok((path, lock))
+}
+
+/// What is in the file's folder by now lasts; a disk that cannot promise that does not.
+pub(crate) fn sync_folder(path: &Path) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// The folder of a file, made where it is missing.
+fn folder_of(path: &Path) -> Result<&Path, OpenError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -90,8 +107,13 @@ pub(crate) fn prepare(path: &Path) -> Result<Prepared, OpenError> {
         .mode(0o700)
         .create(folder)
         .map_err(file_error("make the folder", folder))?;
-    let path = resolve(path, folder)?;
-    let lock = lock(&path)?;
+    Ok(folder)
+}
+
+/// Makes folder and file where they are missing, takes the lock, and looks at the header. SQLite gives its own files
+/// the mode of the database's.
+pub(crate) fn prepare(path: &Path) -> Result<Prepared, OpenError> {
+    let (path, lock) = hold(path)?;
     let mut warnings = Vec::new();
     let is_new = match header(&path)? {
         Header::Missing => {

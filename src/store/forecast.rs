@@ -29,7 +29,7 @@ const OF_POOLS: &str = "SELECT json_group_array(json_array(id, observed_at, outc
      FROM polls WHERE instance_id <> ?1 AND id < ?2 AND part = 0 \
      AND EXISTS (SELECT 1 FROM pool_parts t WHERE t.instance_id = polls.instance_id) ORDER BY id DESC LIMIT ?3)";
 /// Rows read at once.
-const ROWS: usize = 4000;
+pub(crate) const ROWS: usize = 4000;
 /// Polls closer together than this (milliseconds) tell no more of when the shop was observed.
 pub const CLOSE: i64 = 10_000;
 const DAY: i64 = 86_400_000;
@@ -138,7 +138,7 @@ impl Reader {
 }
 
 /// Series, poll, time, state and level.
-type LevelRow = (u32, i64, i64, i64, Option<i64>);
+pub(crate) type LevelRow = (u32, i64, i64, i64, Option<i64>);
 
 fn step(at: i64, state: i64, level: Option<i64>) -> Result<Step, StoreError> {
     Ok(Step {
@@ -189,7 +189,7 @@ async fn looked(
 }
 
 /// A page of levels: of each series the one in force at `since`, and all after that.
-async fn levels(
+pub(crate) async fn levels(
     conn: &mut Conn,
     instance: InstanceId,
     since: PollId,

@@ -92,11 +92,17 @@ impl Reader {
     /// The greatest level each product (not its combinations) ever had, ascending by id; only of those that had one.
     pub async fn greatest_levels(&self, instance: InstanceId) -> Result<Vec<Greatest>, StoreError> {
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT g.product_id, g.greatest, p.observed_at FROM ( \
+            "SELECT product_id, max(greatest), min(since) FROM ( \
+             SELECT g.product_id, g.greatest, p.observed_at AS since FROM ( \
                SELECT s.product_id, MAX(l.level) AS greatest, MIN(l.poll_id) AS first FROM series s \
                JOIN levels l ON l.instance_id = s.instance_id AND l.series = s.number \
-               WHERE s.instance_id = ? AND s.combination = '' AND l.state = 0 GROUP BY s.product_id \
-             ) g JOIN polls p ON p.id = g.first ORDER BY g.product_id",
+               WHERE s.instance_id = ?1 AND s.combination = '' AND l.state = 0 GROUP BY s.product_id \
+             ) g JOIN polls p ON p.id = g.first UNION ALL \
+             SELECT s.product_id, max(d.most), min(d.day) * 86400000 FROM series s \
+             JOIN level_days d ON d.instance_id = s.instance_id AND d.series = s.number AND d.most IS NOT NULL \
+             AND d.day * 86400000 < (SELECT horizon FROM upkeep) \
+             WHERE s.instance_id = ?1 AND s.combination = '' GROUP BY s.product_id \
+             ) GROUP BY product_id ORDER BY product_id",
         )
         .bind(instance.0)
         .fetch_all(&self.pool)
@@ -120,6 +126,13 @@ impl Reader {
         at: Timestamp,
     ) -> Result<Option<PastCatalogue>, StoreError> {
         let mut view = self.pool.begin().await?;
+        // What is left of the time before is what held at the horizon, not how it stood then.
+        let horizon: Option<i64> = sqlx::query_scalar("SELECT horizon FROM upkeep")
+            .fetch_one(&mut view)
+            .await?;
+        if horizon.is_some_and(|horizon| at.as_millisecond() < horizon) {
+            return Ok(None);
+        }
         let poll: Option<(i64, i64)> = sqlx::query_as(
             "SELECT id, observed_at FROM polls WHERE instance_id = ? AND outcome = 0 AND observed_at <= ? \
              ORDER BY id DESC LIMIT 1",

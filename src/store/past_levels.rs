@@ -47,7 +47,8 @@ pub struct Happening<'a> {
 }
 
 impl Reader {
-    /// The levels of a series over a stretch, oldest first, one call each: first the one in force at `from`, where there
+    /// The levels of a series over a stretch, oldest first, one call each; of the time before single levels are kept, how
+    /// it stood at the end of each day. Of single levels: first the one in force at `from`, where there
     /// was one. Where there were more than [`MOST`] changes, those before are left out. `false` where there is no such series.
     pub async fn each_level(
         &self,
@@ -65,6 +66,7 @@ impl Reader {
         .fetch_optional(&mut view)
         .await?;
         let Some(series) = series else { return Ok(false) };
+        daily(&mut view, stretch, series, &mut each).await?;
         let first = last_poll(&mut view, stretch.instance, stretch.from).await?;
         let last = last_poll(&mut view, stretch.instance, stretch.until).await?;
         let mut next = beginning(&mut view, stretch.instance, series, (first, last)).await?;
@@ -119,6 +121,34 @@ impl Reader {
         .await?;
         rows.iter().map(event).collect()
     }
+}
+
+/// How it stood at the end of the days before the oldest single level, from `from` on.
+async fn daily(
+    conn: &mut Conn,
+    stretch: &Stretch<'_>,
+    series: i64,
+    each: &mut (impl FnMut(Timestamp, Stood) + Send),
+) -> Result<(), StoreError> {
+    let text: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array((day + 1) * 86400000, state, last)) FROM (SELECT day, state, last FROM level_days d \
+         WHERE instance_id = ?1 AND series = ?2 AND ?3 < (SELECT horizon FROM upkeep) \
+         AND day >= coalesce((SELECT max(day) FROM level_days WHERE instance_id = ?1 AND series = ?2 \
+         AND (day + 1) * 86400000 <= ?3), 0) AND (day + 1) * 86400000 <= min(?4, \
+         (SELECT horizon FROM upkeep), coalesce((SELECT p.observed_at FROM levels l CROSS JOIN polls p ON p.id = l.poll_id \
+         WHERE l.instance_id = ?1 AND l.series = ?2 ORDER BY l.poll_id LIMIT 1), ?4)) ORDER BY day)",
+    )
+    .bind(stretch.instance.0)
+    .bind(series)
+    .bind(stretch.from.as_millisecond())
+    .bind(stretch.until.as_millisecond())
+    .fetch_one(conn)
+    .await?;
+    let days: Vec<(i64, i64, Option<i64>)> = json(&text)?;
+    for (ended, state, level) in days {
+        each(timestamp(ended)?, Stood::from_columns(state, level)?);
+    }
+    Ok(())
 }
 
 /// Poll, when it looked, state and level.

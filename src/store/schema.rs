@@ -15,6 +15,9 @@ use crate::store::error::StoreError;
 use crate::store::error::sqlite_code;
 use crate::store::files;
 
+/// Copies from before migrations that are kept.
+const COPIES: usize = 3;
+
 /// The migrations of this version, oldest first. Forward only, and what was released never changes.
 pub(crate) fn embedded() -> Vec<Migration> {
     vec![
@@ -60,6 +63,7 @@ pub(crate) fn embedded() -> Vec<Migration> {
             "kinds",
             include_str!("../../migrations/sqlite/0010_kinds.sql"),
         ),
+        migration(11, "days", include_str!("../../migrations/sqlite/0011_days.sql")),
     ]
 }
 
@@ -170,7 +174,29 @@ pub(crate) async fn back_up(
         .and_then(|file| file.sync_all())
         .map_err(files::file_error("write", &partial))?;
     fs::rename(&partial, &target).map_err(files::file_error("write", &target))?;
+    files::sync_folder(&target);
+    forget_old_copies(path);
     Ok(target)
+}
+
+/// Of the copies that were made before migrations, the newest stay. That one cannot be removed harms nothing.
+fn forget_old_copies(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let begin = format!("{}.before-", name.to_string_lossy());
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut copies: Vec<(i64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let version = entry.file_name().to_string_lossy().strip_prefix(&begin)?.parse();
+            Some((version.ok()?, entry.path()))
+        })
+        .collect();
+    copies.sort();
+    let old = copies.len().saturating_sub(COPIES);
+    for (_, copy) in copies.into_iter().take(old) {
+        let _ = fs::remove_file(copy);
+    }
 }
 
 /// Damage is told apart from what may pass.

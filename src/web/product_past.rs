@@ -191,6 +191,7 @@ pub async fn read(reader: &Reader, wanted: &Wanted<'_>) -> Result<Option<Past>, 
     marks.extend(silences.filter(|mark| (traced.from..=until).contains(&mark.at)));
     marks.sort_by_key(|mark| mark.at);
     let blind = blind(looked, traced.from, until, apart);
+    let horizon = reader.upkeep().await?.horizon;
     let history = History {
         blind,
         low: wanted.thresholds.map(|thresholds| thresholds.low),
@@ -199,11 +200,20 @@ pub async fn read(reader: &Reader, wanted: &Wanted<'_>) -> Result<Option<Past>, 
         zone: wanted.zone.clone(),
         traced,
     };
-    Ok(Some(past(&history)))
+    let daily_until = horizon.filter(|horizon| history.traced.from < *horizon);
+    Ok(Some(past(&history, daily_until)))
 }
 
-fn past(history: &History) -> Past {
-    let summary = summary(history);
+/// `daily_until`: before that there is one figure a day.
+fn past(history: &History, daily_until: Option<Timestamp>) -> Past {
+    let mut summary = summary(history);
+    if let Some(until) = daily_until {
+        let until = until.to_zoned(history.zone.clone());
+        summary += &format!(
+            " Before {} it shows one figure a day.",
+            until.strftime("%-d %b %Y")
+        );
+    }
     let traced = &history.traced;
     let holds = |held: Held| traced.steps.iter().any(|step| step.held == held);
     let mut kinds: Vec<Kind> = history.marks.iter().map(|mark| mark.kind).collect();

@@ -9,9 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::catalogue::CombinationKey;
+use crate::domain::catalogue::Level;
+use crate::domain::daily::Daily;
 use crate::domain::offer;
 use crate::domain::source::Attempt;
 use crate::domain::source::Cause;
+use crate::store::days::DailyPast;
 use crate::store::history::LevelQuery;
 use crate::store::history::Point;
 use crate::store::history::Poll;
@@ -80,6 +83,28 @@ impl Row for LevelItem {
     const COLUMNS: &'static [&'static str] = &["poll", "observed_at", "state", "level"];
 }
 
+/// A day in UTC of a series whose single levels are not kept any more.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DailyFigures)]
+pub struct DayItem {
+    /// When it began.
+    from: Timestamp,
+    /// How many were left then; null where that was not known.
+    first: Option<i64>,
+    /// How it stood at its end.
+    state: &'static str,
+    level: Option<i64>,
+    least: Option<i64>,
+    most: Option<i64>,
+    /// How long the level was known, and how long it was 0 or less.
+    known_seconds: i64,
+    out_seconds: i64,
+    /// The sums of all falls (sold) and of all rises (restocked).
+    falls: i64,
+    rises: i64,
+    changes: i64,
+}
+
 /// The levels of a series, and where the next page begins.
 #[derive(Serialize, ToSchema)]
 pub struct Levels {
@@ -87,6 +112,10 @@ pub struct Levels {
     cursor: Option<String>,
     /// The combination has no figure of its own: these are its product's levels.
     derived: bool,
+    /// Since when single levels are kept; null: from the first on.
+    levels_since: Option<Timestamp>,
+    /// Of the time before that, the days on which something changed; on the first page.
+    days: Vec<DayItem>,
 }
 
 /// Polls, newest first, with what went wrong.
@@ -160,8 +189,13 @@ pub async fn history(
         after,
         limit: limit + 1,
     };
+    let past = async |key| match after {
+        Some(_) => Ok(DailyPast::default()),
+        None => reader.daily_past((known, product), key, from, to).await,
+    };
     if let Some(points) = reader.level_history(&query).await.map_err(unreadable)? {
-        return levels(&reply, points, limit, false);
+        let past = past(combination.as_ref()).await.map_err(unreadable)?;
+        return levels(&reply, points, limit, false, past);
     }
     let whole = LevelQuery {
         combination: None,
@@ -170,7 +204,10 @@ pub async fn history(
     match &combination {
         Some(key) if is_offered(&app, &instance, product, key) => {
             match reader.level_history(&whole).await.map_err(unreadable)? {
-                Some(points) => levels(&reply, points, limit, true),
+                Some(points) => {
+                    let past = past(None).await.map_err(unreadable)?;
+                    levels(&reply, points, limit, true, past)
+                }
                 None => Err(Problem::not_found("No product of that id was ever seen.")),
             }
         }
@@ -195,7 +232,13 @@ fn is_offered(app: &AppState, instance: &str, product: i64, key: &CombinationKey
     offer::label_of(last, &effective.combine, effective.max_combinations, key).is_some()
 }
 
-fn levels(reply: &Reply, mut points: Vec<Point>, limit: usize, derived: bool) -> Result<Response, Problem> {
+fn levels(
+    reply: &Reply,
+    mut points: Vec<Point>,
+    limit: usize,
+    derived: bool,
+    past: DailyPast,
+) -> Result<Response, Problem> {
     let more = points.len() > limit;
     points.truncate(limit);
     let cursor = points.last().filter(|_| more).map(|last| last.poll.0.to_string());
@@ -203,6 +246,8 @@ fn levels(reply: &Reply, mut points: Vec<Point>, limit: usize, derived: bool) ->
         items: points.into_iter().map(level_item).collect(),
         cursor,
         derived,
+        levels_since: past.horizon,
+        days: past.days.iter().filter_map(day_item).collect(),
     };
     reply.page(&levels, &levels.items, levels.cursor.as_deref())
 }
@@ -252,6 +297,22 @@ fn poll_item(poll: Poll) -> PollItem {
         changes: poll.changes,
         attempts: poll.attempts,
     }
+}
+
+fn day_item(day: &Daily) -> Option<DayItem> {
+    Some(DayItem {
+        from: Timestamp::from_millisecond(day.span().0).ok()?,
+        first: day.first,
+        state: day.last.map_or("gone", Level::state),
+        level: day.last.and_then(Level::known),
+        least: day.least,
+        most: day.most,
+        known_seconds: day.known_ms / 1000,
+        out_seconds: day.out_ms / 1000,
+        falls: day.falls,
+        rises: day.rises,
+        changes: day.changes,
+    })
 }
 
 fn level_item(point: Point) -> LevelItem {

@@ -37,7 +37,7 @@ use crate::common::text_of;
 
 /// Something that one poll sees of one product.
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Level(Level),
     Rename(String),
     Group(Option<i64>, Option<String>),
@@ -101,14 +101,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 #[derive(Debug, Clone)]
-struct Look {
+pub struct Look {
     /// 4 suspect, 5 failed, the rest accepted.
-    outcome: u8,
+    pub outcome: u8,
     /// Product ids with what is seen of them.
-    steps: Vec<(i64, Step)>,
+    pub steps: Vec<(i64, Step)>,
 }
 
-fn look() -> impl Strategy<Value = Look> {
+pub fn look() -> impl Strategy<Value = Look> {
     (0u8..6, vec((1i64..4, step()), 0..8)).prop_map(|(outcome, steps)| Look { outcome, steps })
 }
 
@@ -132,7 +132,7 @@ fn tell(state: &mut SeriesState, channel: &str, severity: Severity, now: Timesta
     state.told.sort_by(|a, b| a.channel.cmp(&b.channel));
 }
 
-fn apply(memory: &mut Memory, id: i64, step: &Step, now: Timestamp) {
+pub fn apply(memory: &mut Memory, id: i64, step: &Step, now: Timestamp) {
     let index = match memory.products.binary_search_by_key(&id, |tracked| tracked.id) {
         Ok(index) => index,
         Err(index) => {

@@ -6,6 +6,7 @@ mod common;
 mod catalogue;
 mod changes;
 mod forecast;
+mod keep;
 mod opening;
 mod outbox;
 mod past_levels;

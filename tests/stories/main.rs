@@ -37,6 +37,7 @@ mod held;
 mod demo;
 mod reports;
 mod forecast;
+mod backup;
 
 use crate::daemon::Home;
 use crate::receivers::Receivers;
