@@ -5,7 +5,6 @@ Usage: tests/faults/starved.py PROGRAM [the environment: FAULT_SEED]
 
 import os
 import pathlib
-import sqlite3
 import subprocess
 import sys
 import time
@@ -31,36 +30,27 @@ def descriptors(program, seed):
             world.run("prlimit", f"--pid={daemon.pid}", "--nofile=1024:1024")
             world.eventually("it reads the shop again", lambda: len(here.shop.served) > served + 2)
         # What was sent and could not be marked for want of a descriptor may come again.
-        again = oracle.holds(here, restarted_past_waits(here, daemon), marked=True)
+        again = oracle.holds(here, here.again(daemon), marked=True)
         return world.result(12, runs, again, "descriptors run out, and come back")
     finally:
         here.clean()
 
 
-def restarted_past_waits(here, daemon):
-    """Makes what waits for its next attempt due now, as five minutes would."""
-    here.close()
-    daemon.stop()
-    with sqlite3.connect(here.database) as db:
-        db.execute("UPDATE outbox SET next_attempt_at = 0 WHERE state = 'pending'")
-    db.close()
-    return here.start()
-
-
 def ends_in_words(here, before, what):
-    """A start without enough ends with a code and a word, or reads the shop."""
+    """A start without enough ends with a code and a word, reads the shop, or says that it cannot."""
     served = len(here.shop.served)
     daemon = here.spawn(before=before)
     reads = lambda: len(here.shop.served) > served + 1
+    says = lambda: "The poll failed" in daemon.log()
     try:
-        world.eventually("", lambda: daemon.ended() is not None or reads(), 20)
+        world.eventually("", lambda: daemon.ended() is not None or reads() or says(), 20)
     except AssertionError:
-        raise oracle.Lost(f"{what}: it neither reads the shop nor ends:\n{daemon.log()}") from None
+        raise oracle.Lost(f"{what}: it neither reads the shop nor ends nor says why:\n{daemon.log()}") from None
     code = daemon.ended()
     if code is None:
         here.killed.append(time.time())
         daemon.kill_if_alive()
-        return "works"
+        return "works" if reads() else "says that it cannot"
     log = daemon.log()
     oracle.hold("panicked" not in log and code != 101, f"{what}: {code}: {log}")
     oracle.hold(log.strip(), f"{what}: ended with {code} without a word")

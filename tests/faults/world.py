@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import socketserver
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -348,9 +349,12 @@ class World:
         eventually("an empty outbox", daemon.has_told_all)
 
     def again(self, daemon):
-        """A start in order: what was sent and could not be marked is not waited for until its lease ends."""
+        """A start in order, before which time passes: whatever waits for its lease or its next attempt is due."""
         self.close()
         daemon.stop()
+        with sqlite3.connect(self.database) as db:
+            db.execute("UPDATE outbox SET next_attempt_at = queued_at WHERE state = 'pending'")
+        db.close()
         return self.start()
 
     def clean(self):
