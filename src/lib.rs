@@ -341,6 +341,7 @@ pub mod web {
     pub mod pools;
     pub mod fold;
     pub mod filters;
+    pub mod search;
     pub mod index;
     pub mod trend;
     pub mod brief;

@@ -124,8 +124,9 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
     1,739  OK          gnp.exe DS-64 תל אביב
     1,739  Not         Zé́́rowidth
            controlled
-    1,739  Not         Donaudampfschifffahr…
-           alerted
+    1,739  Not         Donaudampfschifffahrt
+           alerted     selektrizitätenhauptb
+                       etriebswerkbauunterb…
     ");
     insta::assert_snapshot!(shown(&rows, Some(60)), @r"
      LEFT  SEVERITY    PRODUCT                     LASTS
@@ -141,8 +142,9 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
     1,739  OK          gnp.exe DS-64 תל אביב       about 10 days
     1,739  Not         Zé́́rowidth                   about 10 days
            controlled
-    1,739  Not         Donaudampfschifffahrtsele…  about 10 days
-           alerted
+    1,739  Not         Donaudampfschifffahrtselek  about 10 days
+           alerted     trizitätenhauptbetriebswer
+                       kbauunterbeamtengesellsch…
     ");
     insta::assert_snapshot!(shown(&rows, Some(80)), @r"
      LEFT  SEVERITY        PRODUCT                           SHOP      LASTS
@@ -155,7 +157,9 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
         ?  Unknown         [31mred ]0;title 2J               eu-north  about 10 days
     1,739  OK              gnp.exe DS-64 תל אביב             eu-north  about 10 days
     1,739  Not controlled  Zé́́rowidth                         eu-north  about 10 days
-    1,739  Not alerted     Donaudampfschifffahrtselektrizi…  eu-north  about 10 days
+    1,739  Not alerted     Donaudampfschifffahrtselektrizit  eu-north  about 10 days
+                           ätenhauptbetriebswerkbauunterbea
+                           mtengesellschaft
     ");
     insta::assert_snapshot!(shown(&rows, Some(120)), @r"
      LEFT  SEVERITY        PRODUCT                                    ID  SHOP      LOW  CRITICAL  LASTS          SINCE
@@ -167,7 +171,8 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
         ?  Unknown         [31mred ]0;title 2J                        64  eu-north    5         2  about 10 days  2 days ago
     1,739  OK              gnp.exe DS-64 תל אביב                      64  eu-north    5         2  about 10 days  2 days ago
     1,739  Not controlled  Zé́́rowidth                                  64  eu-north    5         2  about 10 days  2 days ago
-    1,739  Not alerted     Donaudampfschifffahrtselektrizitätenhaup…  64  eu-north    5         2  about 10 days  2 days ago
+    1,739  Not alerted     Donaudampfschifffahrtselektrizitätenhaupt  64  eu-north    5         2  about 10 days  2 days ago
+                           betriebswerkbauunterbeamtengesellschaft
     ");
     insta::assert_snapshot!(shown(&rows, Some(200)), @r"
      LEFT  SEVERITY        PRODUCT                                                                           ID  SHOP      LOW  CRITICAL  FROM    LASTS          SINCE       READ
@@ -194,6 +199,50 @@ fn the_table_fits_each_width_and_drops_what_matters_least_first() {
     ");
 }
 
+#[test]
+fn names_without_blanks_go_on_where_a_reader_expects_it_before_anything_is_cut() {
+    let rows = [
+        row(Group::Low, "3", "DE-FRA-EPYC7443P-128GB-NVMe"),
+        row(Group::Low, "3", "DE-FRA-EPYC7443P-128GB-SATA"),
+        row(Group::Low, "3", "rack 7/row_12/GPU-node/H100/80GB"),
+        row(
+            Group::Low,
+            "3",
+            "法蘭克福高記憶體專用伺服器（企業版）第二代、含備份",
+        ),
+        row(Group::Low, "3", "Server EPYC7443PEPYC7443PEPYC7443P"),
+    ];
+    insta::assert_snapshot!(shown(&rows, Some(40)), @r"
+    LEFT  SEVERITY  PRODUCT
+       3  Low       DE-FRA-EPYC7443P-128GB-
+                    NVMe
+       3  Low       DE-FRA-EPYC7443P-128GB-
+                    SATA
+       3  Low       rack 7/row_12/GPU-node/
+                    H100/80GB
+       3  Low       法蘭克福高記憶體專用伺服
+                    器（企業版）第二代、含備
+                    份
+       3  Low       Server
+                    EPYC7443PEPYC7443PEPYC74
+                    43P
+    ");
+    assert_eq!(
+        text::wrapped("DS-64 or DS-128", 9, 3),
+        ["DS-64 or", "DS-128"],
+        "no word that fits is broken"
+    );
+    assert_eq!(
+        text::wrapped("aaaaa bbb-cccc ddddd", 10, 3),
+        ["aaaaa", "bbb-cccc", "ddddd"]
+    );
+    assert_eq!(
+        text::wrapped("aaaaa bbb-cccc ddddd", 10, 2),
+        ["aaaaa bbb-", "cccc ddddd"],
+        "before it is cut"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -216,6 +265,19 @@ proptest! {
         for line in all.split("\r\n") {
             prop_assert!(line.width() <= within, "{line:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_cut_that_three_lines_have_room_for(
+        name in "[a-zA-Z0-9é漢字（）🚀/_ -]{1,90}",
+        limit in 12_usize..80,
+    ) {
+        let name = text::shown(&name);
+        prop_assume!(name.width() <= 3 * (limit - 2));
+        let wrapped = text::wrapped(&name, limit, 3);
+        prop_assert!(wrapped.len() <= 3);
+        prop_assert!(wrapped.iter().all(|line| line.width() <= limit), "{wrapped:?}");
+        prop_assert_eq!(wrapped.concat().replace(' ', ""), name.replace(' ', ""));
     }
 
     #[test]
@@ -295,9 +357,8 @@ fn a_watch_shows_what_changes_fits_at_once_and_leaves_the_terminal_as_it_was() {
     watch.press("q");
     assert_eq!(watch.ended(), 0);
     assert!(watch.is_as_before());
-    let written = watch.written();
+    let written = watch.written_up_to(LEFT);
     assert!(written.starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{written:?}");
-    assert!(written.ends_with(LEFT), "{written:?}");
     for forbidden in [
         "\u{1b}[31mred",
         "\u{1b}]0;",
@@ -324,7 +385,7 @@ fn whatever_ends_a_watch_the_terminal_is_given_back() {
         }
         assert_eq!(watch.ended(), 0, "{end}");
         assert!(watch.is_as_before(), "{end}");
-        assert!(watch.written().ends_with(LEFT), "{end}");
+        watch.written_up_to(LEFT);
     }
 }
 
@@ -350,6 +411,107 @@ fn a_watch_says_that_the_database_is_not_there_and_goes_on_when_it_is() {
     watch.wait("it goes on", |screen| !screen.join(" ").contains("read before"));
     watch.press("q");
     assert_eq!(watch.ended(), 0);
+}
+
+#[test]
+fn a_watch_on_a_terminal_that_can_only_write_lines_writes_them_again_and_again() {
+    let (_shop, home) = stocked();
+    let mut command = program(&home, &["status", "--watch=500ms"]);
+    command.env("TERM", "dumb");
+    let mut watch = Terminal::start(&mut command, (80, 24));
+    let written = eventually("it is written twice", || {
+        let written = watch.written();
+        (written.matches("DS-128").count() >= 2).then_some(written)
+    });
+    assert!(!written.contains('\u{1b}'), "{written:?}");
+    watch.press("\u{3}");
+    assert_eq!(watch.ended(), 0);
+}
+
+#[test]
+fn a_watch_says_what_was_written_over_the_database() {
+    let shop = Shop::open(vec![item(64, "DS-64", 9)]);
+    let home = home(&shop);
+    home.write("rules.toml", "");
+    home.run(&["check"]);
+    let path = home.path("data/stock.db");
+    let before = fs::read(&path).unwrap();
+    shop.stock(64, 1);
+    home.run(&["check"]);
+    let mut watch = on_terminal(&home, &["status", "--watch=500ms"], (100, 24));
+    watch.wait_for("1 critical");
+    fs::write(&path, &before).unwrap();
+    watch.wait_for("Nothing is low");
+    fs::write(&path, &before[..100]).unwrap();
+    watch.wait_for("is damaged");
+    fs::write(&path, &before).unwrap();
+    watch.wait("it goes on", |screen| !screen.join(" ").contains("is damaged"));
+    fs::write(&path, "").unwrap();
+    watch.wait_for("There is no database at");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let screen = watch
+        .wait_for("is a folder, where the database's file should be.")
+        .join(" ");
+    assert!(screen.contains("This is what was read before"), "{screen}");
+    assert!(!screen.contains("code") && !screen.contains("unable"), "{screen}");
+    watch.press("q");
+    assert_eq!(watch.ended(), 0);
+}
+
+#[test]
+fn a_product_without_a_name_is_called_and_found_alike_by_every_command() {
+    let shop = Shop::open(vec![item(11, "\u{200b}", 1), item(12, "", 9), item(13, "#14", 9)]);
+    let home = home(&shop);
+    home.write("rules.toml", "");
+    let checked = home.run(&["check"]).out;
+    assert!(checked.contains("(no name) #11"), "{checked}");
+    assert!(home.run(&["check", "--dry-run"]).out.contains("(no name) #12"));
+    for wanted in ["11", "#11", "(no name) #11"] {
+        let history = home.run(&["history", wanted]);
+        let first = history.out.lines().next();
+        assert_eq!(
+            first,
+            Some("(no name) #11 (product 11, shop default)"),
+            "{history:?}"
+        );
+        let acked = home.run(&["ack", wanted, "--note", "x", "--by", "Ann"]);
+        assert!(
+            acked
+                .out
+                .starts_with("(no name) #11 (default/11/-): taken on by Ann"),
+            "{acked:?}"
+        );
+    }
+    let listed = home.run(&["ack", "list"]).out;
+    assert!(listed.contains("(no name) #11"), "{listed}");
+    let by_name = home.run(&["history", "#14"]).out;
+    assert!(by_name.starts_with("#14 (product 13,"), "{by_name}");
+    for wanted in ["12", "#12", "(no name) #12"] {
+        let arguments = ["silence", "add", "--product", wanted, "--for", "1h"];
+        let made = home.run(&[&arguments[..], &["--by", "Ann", "--comment", "x"]].concat());
+        let told = "It matches 1 now: (no name) #12 (default/12/-).";
+        assert!(made.out.contains(told), "{wanted}: {made:?}");
+    }
+    let mut daemon = home.start();
+    for (q, ids) in [
+        ("%2311", vec![11]),
+        ("11", vec![11]),
+        ("(no%20name)", vec![11, 12]),
+        ("%2314", vec![13]),
+        ("no%2012", vec![12]),
+    ] {
+        let found = daemon.json(&format!("/api/v1/stock?q={q}"));
+        let found = found["items"].as_array().unwrap().iter();
+        let found: Vec<i64> = found.map(|item| item["product_id"].as_i64().unwrap()).collect();
+        assert_eq!(found, ids, "{q}");
+        let page = daemon.get(&format!("/?q={q}")).body;
+        let shown = [11, 12, 13]
+            .into_iter()
+            .filter(|id| page.contains(&format!("/products/default/{id}\"")));
+        assert_eq!(shown.collect::<Vec<i64>>(), ids, "the page for {q}");
+    }
+    daemon.stop();
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::cli::table;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
 use crate::domain::catalogue::CombinationKey;
+use crate::domain::nameless::called;
 use crate::notify::people;
 use crate::people::draft;
 use crate::people::listed::AckItem;
@@ -130,9 +131,10 @@ async fn list(config: &Config, store: Store, all: bool, json: bool) -> Result<Ex
     }
     let mut listed = table::new(&header);
     for item in &items {
+        let name = called(&item.name, item.product_id.unwrap_or_default());
         let name = match &item.combination {
-            Some(label) => format!("{} · {label}", item.name),
-            None => item.name.clone(),
+            Some(label) => format!("{name} · {label}"),
+            None => name.into_owned(),
         };
         let mut row = vec![
             item.ack.id.to_string(),

@@ -26,6 +26,8 @@ use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
 use crate::domain::catalogue::Level;
 use crate::domain::daily::Daily;
+use crate::domain::nameless;
+use crate::domain::nameless::called;
 use crate::notify::clean;
 use crate::notify::people;
 use crate::observe::items::Entry;
@@ -209,7 +211,7 @@ async fn shops(config: &Config, reader: &Reader, options: &HistoryArguments) -> 
 
 /// By id, else by its name in any case.
 fn places(memory: &Memory, wanted: &str) -> Vec<usize> {
-    if let Ok(id) = wanted.parse::<i64>()
+    if let Some(id) = nameless::number(wanted)
         && let Ok(place) = memory.products.binary_search_by_key(&id, |product| product.id)
     {
         return vec![place];
@@ -567,7 +569,7 @@ fn title(subject: &Subject) -> String {
     };
     format!(
         "{} (product {}, shop {}){combination}",
-        product.name.shown(),
+        called(product.name.shown(), product.id),
         product.id,
         subject.instance
     )

@@ -12,6 +12,7 @@ use crate::domain::forecast;
 use crate::domain::limit;
 use crate::domain::limit::Beside;
 use crate::domain::limit::Style;
+use crate::domain::nameless::called;
 use crate::domain::pool::Board;
 use crate::domain::pool::Pool;
 use crate::domain::stand::Thresholds;
@@ -207,7 +208,8 @@ fn figure(entry: &Entry<'_>) -> String {
 }
 
 fn name(line: &Line<'_>) -> String {
-    let product = clean::line(line.entry.product.name.shown(), NAME);
+    let product = line.entry.product;
+    let product = clean::line(&called(product.name.shown(), product.id), NAME);
     match line.label() {
         Some(label) => format!("{product} · {}", clean::line(label, NAME)),
         None => product,

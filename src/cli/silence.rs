@@ -19,6 +19,8 @@ use crate::cli::print;
 use crate::cli::table;
 use crate::config::load::Config;
 use crate::config::overlay::Sources;
+use crate::domain::nameless;
+use crate::domain::nameless::called;
 use crate::domain::pattern::Pattern;
 use crate::domain::people::Matcher;
 use crate::notify::clean;
@@ -111,6 +113,7 @@ fn matcher(options: &SilenceAddArguments) -> Result<Matcher, Exit> {
         Ok(id) => Pattern::Id(id),
         Err(_) => Pattern::text(text.trim()),
     };
+    let shown = |text: &String| nameless::number(text).map_or_else(|| numbered(text), Pattern::Id);
     let named = |text: &String| Pattern::text(text.trim());
     let pair = |text: &String| match text.split_once('=') {
         Some((option, choice)) if !option.trim().is_empty() && !choice.trim().is_empty() => {
@@ -124,7 +127,7 @@ fn matcher(options: &SilenceAddArguments) -> Result<Matcher, Exit> {
     Ok(Matcher {
         instances: options.instance.iter().map(named).collect(),
         groups: options.group.iter().map(numbered).collect(),
-        products: options.product.iter().map(numbered).collect(),
+        products: options.product.iter().map(shown).collect(),
         options: options.option.iter().map(pair).collect::<Result<_, _>>()?,
         pools: options.pool.iter().map(named).collect(),
     })
@@ -136,7 +139,7 @@ async fn matches(config: &Config, store: &Store, matcher: &Matcher) -> Result<St
     let shops = known.shops();
     let mut names: Vec<String> = said::matched(matcher, &shops)
         .map(|entry| {
-            let product = clean::line(entry.product.name.shown(), 60);
+            let product = clean::line(&called(entry.product.name.shown(), entry.product.id), 60);
             format!("{product} ({})", entry.alert_id())
         })
         .collect();

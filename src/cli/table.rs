@@ -28,7 +28,13 @@ pub fn colours() -> bool {
     if variable("CLICOLOR_FORCE").is_some() && !is("CLICOLOR_FORCE", "0") {
         return true;
     }
-    std::io::stdout().is_terminal() && !is("TERM", "dumb") && !is("CLICOLOR", "0")
+    std::io::stdout().is_terminal() && is_able() && !is("CLICOLOR", "0")
+}
+
+/// Whether the terminal does more than write line after line, as far as it says.
+#[must_use]
+pub fn is_able() -> bool {
+    std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
 /// An empty table that fits the terminal; plain lines without borders, so that it can be cut and searched.

@@ -82,6 +82,7 @@ pub struct Channels {
 }
 
 /// For the whole request.
+const TAKE_SOME: &str = "Name low, critical or out, or leave the key out: then it takes all.";
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// All channels. `reports` is whether somebody gets reports by mail; quiet hours count in `zone` unless they name their own.
@@ -266,7 +267,10 @@ fn channel(
         let wrong = Wrong::new("is missing", "Write type = \"email\" or type = \"webhook\".");
         reader.findings.wrong(section.key("type"), place, wrong);
     }
-    let severities = section.list(reader, "severities", values::severity);
+    let severities = match section.refuse_empty(reader, "severities", TAKE_SOME) {
+        true => Given::Broken,
+        false => section.list(reader, "severities", values::severity),
+    };
     let default = section.one(reader, "default", Kind::Plain, values::flag);
     let quiet = quiet::read(reader, section, zone);
     let timeout = section.one(reader, "timeout", Kind::Plain, values::time_limit);

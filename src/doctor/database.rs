@@ -166,6 +166,11 @@ fn unopened(path: &Path, error: &OpenError) -> Result<String, Wrong> {
             format!("{shown} is a database of another program."),
             format!("Name another file in {SETTING}."),
         ),
+        OpenError::NotAFile { what, .. } => Wrong::failure(
+            Id::DatabaseUnreadable,
+            format!("{shown} is {what}, where the database's file should be."),
+            format!("Name another file in {SETTING}, or move it away."),
+        ),
         OpenError::InUse(_) | OpenError::Library(_) | OpenError::File { .. } | OpenError::Database { .. } => {
             Wrong::failure(
                 Id::DatabaseUnreadable,

@@ -355,20 +355,6 @@ impl<'a> Entry<'a> {
             ambiguous_zero: self.product.ambiguous_zero,
         })
     }
-
-    /// Whether the text stands, in any case, in the name of product, group or combination, or is the product's id.
-    #[must_use]
-    pub fn matches(&self, lowercase: &str) -> bool {
-        let holds = |text: &str| text.to_lowercase().contains(lowercase);
-        holds(self.product.name.shown())
-            || self
-                .product
-                .group
-                .as_ref()
-                .is_some_and(|group| holds(group.shown()))
-            || self.combination.is_some_and(|c| holds(&c.label))
-            || self.product.id.to_string() == lowercase
-    }
 }
 
 fn last_figure(series: &SeriesState) -> Option<i64> {

@@ -117,16 +117,6 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether the text stands, in any case, in a name of it, or is the product's id.
-    #[must_use]
-    pub fn matches(&self, lowercase: &str) -> bool {
-        self.entry.matches(lowercase)
-            || self
-                .derived
-                .as_ref()
-                .is_some_and(|offered| offered.label.to_lowercase().contains(lowercase))
-    }
-
     /// `instance/product/combination`, `-` for the product itself.
     #[must_use]
     pub fn id(&self) -> String {

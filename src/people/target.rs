@@ -4,6 +4,8 @@ use crate::domain::alerting::state::Combination;
 use crate::domain::alerting::state::Memory;
 use crate::domain::alerting::state::Tracked;
 use crate::domain::catalogue::CombinationKey;
+use crate::domain::nameless;
+use crate::domain::nameless::called;
 use crate::domain::pattern::Pattern;
 use crate::notify::clean;
 
@@ -15,7 +17,7 @@ const NAMED: usize = 5;
 /// What somebody means.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// `default/42/-`, `pool:NAME`, a number, a name, or a pattern.
+    /// `default/42/-`, `pool:NAME`, a number (`42`, `#42`), a name, or a pattern.
     pub text: &'a str,
     /// Only in this shop.
     pub instance: Option<&'a str>,
@@ -75,7 +77,7 @@ fn named(several: &[(&str, &Tracked)]) -> String {
     let names = names.map(|(instance, product)| {
         format!(
             "{} ({}/{}/-)",
-            clean::line(product.name.shown(), 60),
+            clean::line(&called(product.name.shown(), product.id), 60),
             instance,
             product.id
         )
@@ -117,7 +119,7 @@ fn products<'a>(shops: &[(&'a str, &'a Memory)], wanted: &Wanted<'_>) -> Vec<(&'
         all.filter(|(_, product)| !product.gone && matches(product))
             .collect()
     };
-    if let Ok(id) = wanted.text.parse::<i64>() {
+    if let Some(id) = nameless::number(wanted.text) {
         let found = there(&|product| product.id == id);
         if !found.is_empty() {
             return found;
@@ -128,7 +130,7 @@ fn products<'a>(shops: &[(&'a str, &'a Memory)], wanted: &Wanted<'_>) -> Vec<(&'
 }
 
 fn of_product(instance: &str, product: &Tracked, key: Option<&CombinationKey>) -> Result<Series, Unclear> {
-    let name = clean::name(product.name.shown());
+    let name = clean::name(&called(product.name.shown(), product.id));
     let gone = || Unclear::Unknown(format!("{name} is no longer there."));
     if product.gone {
         return Err(gone());

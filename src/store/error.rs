@@ -111,6 +111,8 @@ pub enum OpenError {
     Older(PathBuf),
     #[error("There is no database at {}. Start the daemon once, or check DATABASE_URL.", .0.display())]
     Missing(PathBuf),
+    #[error("{} is {what}, where the database's file should be. Check DATABASE_URL, or move it away.", path.display())]
+    NotAFile { path: PathBuf, what: &'static str },
     #[error(
         "Migration {version} of the database {} is not the one this version carries. Install the version that \
          made it, or put a backup in its place.", path.display()
@@ -135,7 +137,11 @@ impl OpenError {
         match self {
             Self::InUse(_) => 75,
             Self::Damaged { .. } | Self::Newer { .. } | Self::Foreign(_) => 65,
-            Self::Older(_) | Self::Missing(_) | Self::Migration { .. } | Self::File { .. } => 78,
+            Self::Older(_)
+            | Self::Missing(_)
+            | Self::NotAFile { .. }
+            | Self::Migration { .. }
+            | Self::File { .. } => 78,
             Self::Library(_) => 70,
             Self::Database { source, .. } => match source.kind() {
                 ErrorKind::Transient => 75,

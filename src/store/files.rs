@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use rustix::fs::FlockOperation;
 
@@ -46,6 +47,21 @@ impl Identity {
             device: metadata.dev(),
             inode: metadata.ino(),
         })
+    }
+}
+
+/// What a write to a file leaves on it, also of somebody who does not write as SQLite does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp([Option<(u64, SystemTime)>; 2]);
+
+impl Stamp {
+    /// Of the database and its write-ahead log.
+    pub(crate) fn of(path: &Path) -> Self {
+        let stamp = |path: &Path| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        };
+        Self([stamp(path), stamp(&beside(path, "-wal"))])
     }
 }
 
@@ -128,10 +144,22 @@ pub(crate) fn prepare(path: &Path) -> Result<Prepared, OpenError> {
 /// open as a database would drop SQLite's locks on it.
 pub(crate) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(not_a_file(path, &metadata)),
         Ok(metadata) if metadata.len() > 0 => fs::canonicalize(path).map_err(file_error("find", path)),
         Ok(_) => Err(OpenError::Missing(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing(path.to_owned())),
         Err(error) => Err(file_error("read", path)(error)),
+    }
+}
+
+fn not_a_file(path: &Path, metadata: &fs::Metadata) -> OpenError {
+    OpenError::NotAFile {
+        path: path.to_owned(),
+        what: if metadata.is_dir() {
+            "a folder"
+        } else {
+            "not a file"
+        },
     }
 }
 
@@ -193,6 +221,11 @@ enum Header {
 }
 
 fn header(path: &Path) -> Result<Header, OpenError> {
+    if let Ok(metadata) = fs::metadata(path)
+        && !metadata.is_file()
+    {
+        return Err(not_a_file(path, &metadata));
+    }
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Header::Missing),

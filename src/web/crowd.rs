@@ -27,10 +27,22 @@ impl Crowd {
             return None;
         }
         *count += 1;
-        Some(Place {
+        Some(self.place(from))
+    }
+
+    /// A place for a connection from there in exchange for one that was told to leave and has not done so yet.
+    #[must_use]
+    pub fn exchange(&self, from: IpAddr) -> Place {
+        let mut crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *crowd.entry(from).or_default() += 1;
+        self.place(from)
+    }
+
+    fn place(&self, from: IpAddr) -> Place {
+        Place {
             crowd: self.clone(),
             from,
-        })
+        }
     }
 }
 
@@ -60,7 +72,9 @@ mod tests {
         assert!(crowd.enter(other, 3).is_some());
         places.pop();
         assert!(crowd.enter(one, 3).is_some());
-        drop(places);
+        let exchanged = crowd.exchange(one);
+        assert!(crowd.enter(one, 3).is_none());
+        drop((places, exchanged));
         assert!(crowd.0.lock().unwrap().is_empty(), "nothing is kept of who left");
     }
 }

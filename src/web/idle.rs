@@ -1,6 +1,7 @@
 //! Connections by which nothing whole is asked: where no place is left, the one that is idle longest makes room.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -31,18 +32,18 @@ struct Shared {
     more: Notify,
 }
 
-/// Who is idle, and since when by order.
+/// Who is idle, from where, and since when by order.
 #[derive(Debug, Default)]
 struct Line {
     next: u64,
-    waiting: BTreeMap<u64, CancellationToken>,
+    waiting: BTreeMap<u64, (IpAddr, CancellationToken)>,
 }
 
 impl Line {
-    fn enter(&mut self, leave: &CancellationToken) -> u64 {
+    fn enter(&mut self, from: IpAddr, leave: &CancellationToken) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.waiting.insert(number, leave.clone());
+        self.waiting.insert(number, (from, leave.clone()));
         number
     }
 }
@@ -54,6 +55,7 @@ pub struct Turn(Arc<Own>);
 #[derive(Debug)]
 struct Own {
     idle: Idle,
+    from: IpAddr,
     leave: CancellationToken,
     /// Its number in the line; `None` while it is not idle.
     number: Mutex<Option<u64>>,
@@ -78,16 +80,31 @@ pub struct Answer {
 }
 
 impl Idle {
-    /// A new connection, by which nothing was asked yet.
+    /// A new connection from there, by which nothing was asked yet.
     #[must_use]
-    pub fn connected(&self) -> Turn {
+    pub fn connected(&self, from: IpAddr) -> Turn {
         let leave = CancellationToken::new();
-        let number = Mutex::new(Some(self.line().enter(&leave)));
+        let number = Mutex::new(Some(self.line().enter(from, &leave)));
         Turn(Arc::new(Own {
             idle: self.clone(),
+            from,
             leave,
             number,
         }))
+    }
+
+    /// Tells the connection from there that is idle longest to leave; false where none is idle.
+    #[must_use]
+    pub fn dismiss(&self, from: IpAddr) -> bool {
+        let mut line = self.line();
+        let first = line.waiting.iter().find(|(_, (whose, _))| *whose == from);
+        let Some(number) = first.map(|(number, _)| *number) else {
+            return false;
+        };
+        if let Some((_, leave)) = line.waiting.remove(&number) {
+            leave.cancel();
+        }
+        true
     }
 
     /// A place of `room`; where all are taken, who is idle longest is told to leave. `None` where there is no room any
@@ -101,7 +118,7 @@ impl Idle {
             tokio::pin!(more);
             more.as_mut().enable();
             let first = self.line().waiting.pop_first();
-            if let Some((_, leave)) = &first {
+            if let Some((_, (_, leave))) = &first {
                 leave.cancel();
             }
             // Who was told to leave does; where all are busy, it is for the first that is not.
@@ -185,7 +202,7 @@ impl Drop for Answering {
         let own = &self.0.0;
         self.0.is_asked();
         let mut number = self.0.number();
-        *number = Some(own.idle.line().enter(&own.leave));
+        *number = Some(own.idle.line().enter(own.from, &own.leave));
         drop(number);
         own.idle.0.more.notify_waiters();
     }
@@ -239,10 +256,30 @@ impl http_body::Body for Answer {
 mod tests {
     use super::*;
 
+    const SOMEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    #[test]
+    fn of_one_address_the_connection_that_is_idle_longest_leaves() {
+        let idle = Idle::default();
+        let others = idle.connected(ELSEWHERE);
+        let own: Vec<Turn> = (0..3).map(|_| idle.connected(SOMEWHERE)).collect();
+        own[0].is_asked();
+        assert!(idle.dismiss(SOMEWHERE));
+        let told = |turn: &Turn| turn.leave().is_cancelled();
+        assert_eq!(
+            [told(&own[0]), told(&own[1]), told(&own[2])],
+            [false, true, false]
+        );
+        assert!(idle.dismiss(SOMEWHERE));
+        assert!(!idle.dismiss(SOMEWHERE), "the first is being answered");
+        assert!(!told(&others));
+    }
+
     #[tokio::test]
     async fn who_is_idle_longest_makes_room_and_nobody_who_is_answered() {
         let (idle, room) = (Idle::default(), Arc::new(Semaphore::new(3)));
-        let turns: Vec<Turn> = (0..3).map(|_| idle.connected()).collect();
+        let turns: Vec<Turn> = (0..3).map(|_| idle.connected(SOMEWHERE)).collect();
         let mut places = Vec::new();
         for _ in &turns {
             places.push(idle.place(&room).await.expect("free"));
@@ -266,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn where_all_are_answered_the_first_that_was_makes_room() {
         let (idle, room) = (Idle::default(), Arc::new(Semaphore::new(1)));
-        let turn = idle.connected();
+        let turn = idle.connected(SOMEWHERE);
         let _place = idle.place(&room).await.expect("free");
         let answer = turn.answering().with(Body::from("x"));
         let waits = tokio::spawn({

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 
 use crate::domain::catalogue::Level;
+use crate::domain::nameless;
 use crate::domain::pool::Bottleneck;
 use crate::domain::pool::Pool;
 use crate::observe::items::Entry;
@@ -302,7 +303,7 @@ impl<'a> Making<'a> {
 
     fn unit(&mut self, (shop, product): (u32, u32), nth: usize, entry: &Entry<'a>) -> (Unit, Keys) {
         let group = Group::of(entry);
-        let name = self.texts.add(entry.product.name.shown());
+        let name = self.texts.add(nameless::searched(entry.product.name.shown()));
         let of = entry.product.group.as_ref().map(|group| group.shown());
         let of = of.map_or(NONE, |of| self.product_group(of));
         let cover = entry

@@ -53,6 +53,7 @@ use crate::web::show::Ago;
 use crate::web::show::Words;
 use crate::web::state::AppState;
 use crate::web::stock::said;
+use crate::web::together;
 use crate::web::zone::ReaderZone;
 
 /// Events on one page.
@@ -357,11 +358,12 @@ impl<'a> Context<'a> {
             series: self.key().map(Some),
             since: None,
             before: self.asked.before,
-            limit: EVENTS + 1,
+            limit: together::READ + 1,
         };
         let mut events = reader.happenings(&happening).await?;
-        let more = events.len() > EVENTS;
-        events.truncate(EVENTS);
+        let shown = together::first(&events, EVENTS);
+        let more = events.len() > shown;
+        events.truncate(shown);
         Ok(Stored {
             past,
             events: product_events::rows(&events, product, self.now),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::nameless;
 use crate::observe::view::Seen;
 use crate::web::filters::Filters;
 use crate::web::filters::Show;
@@ -125,7 +126,7 @@ impl Wanted {
             state: filters.state,
             words: words(&filters.q)
                 .map(|word| Word {
-                    id: word.strip_prefix('#').unwrap_or(&word).parse().ok(),
+                    id: nameless::number(&word),
                     holding: index.texts().holding(&word),
                 })
                 .collect(),

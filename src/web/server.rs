@@ -143,8 +143,6 @@ impl Bound {
     /// Answers until cancelled, then for at most a few seconds more what was already asked.
     pub async fn serve(self, cancel: CancellationToken) {
         let limits = self.door.limits();
-        // On loopback a proxy may ask for all, as one that is named does.
-        let local = self.address().is_ok_and(|address| address.ip().is_loopback());
         let (room, crowd, idle) = (
             Arc::new(Semaphore::new(limits.connections)),
             Crowd::default(),
@@ -159,23 +157,27 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    let each = if local || self.door.access().proxies().names(from.ip()) {
-                        usize::MAX
+                    let from = from.ip().to_canonical();
+                    let is_proxy = from.is_loopback() || self.door.access().proxies().names(from);
+                    let each = if is_proxy {
+                        limits.connections_proxy
                     } else {
                         limits.connections_each
                     };
-                    // One that has too many is closed without a word: words would cost what the limit saves.
-                    let Some(own_place) = crowd.enter(from.ip(), each) else {
-                        continue;
+                    let own_place = match crowd.enter(from, each) {
+                        Some(place) => place,
+                        None if idle.dismiss(from) => crowd.exchange(from),
+                        // All are busy: closed without a word, which would cost what the limit saves.
+                        None => continue,
                     };
                     let place = tokio::select! {
                         () = cancel.cancelled() => break,
                         place = idle.place(&room) => place,
                     };
                     let (router, door, cancel) = (self.router.clone(), self.door.clone(), cancel.clone());
-                    let turn = idle.connected();
+                    let turn = idle.connected(from);
                     tasks.spawn(async move {
-                        connection(stream, from.ip(), router, &door, (turn, cancel)).await;
+                        connection(stream, from, router, &door, (turn, cancel)).await;
                         drop((place, own_place));
                     });
                 }

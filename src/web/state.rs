@@ -75,8 +75,10 @@ pub struct Limits {
     pub connection: Duration,
     /// Connections at once; for one more the one that is idle longest is closed, and where none is it waits.
     pub connections: usize,
-    /// Connections at once from one address, beyond loopback: there a proxy asks for all.
+    /// Connections at once from one address; for one more the one of them that is idle longest is closed.
     pub connections_each: usize,
+    /// The same for loopback and the proxies that are named: they ask for all.
+    pub connections_proxy: usize,
     /// Wrong tokens and passwords that an address may try at once; one more each ten seconds. 0 for any number.
     pub tries: u32,
 }
@@ -89,6 +91,7 @@ impl Default for Limits {
             connection: Duration::from_secs(300),
             connections: 256,
             connections_each: 96,
+            connections_proxy: usize::MAX,
             tries: 10,
         }
     }

@@ -28,6 +28,7 @@ use crate::web::answers::sheet::Row;
 use crate::web::params::Params;
 use crate::web::problem::Problem;
 use crate::web::problem::unreadable;
+use crate::web::search::Search;
 use crate::web::state::AppState;
 
 /// Products whose combinations are worked out before other requests get their turn.
@@ -40,8 +41,7 @@ struct Wanted<'a> {
     severity: Option<Severity>,
     group: Option<Pattern>,
     state: Option<&'static str>,
-    /// In lower case.
-    needle: Option<String>,
+    search: Search,
     limit: usize,
 }
 
@@ -129,7 +129,7 @@ const STATES: [&str; 4] = ["known", "not_controlled", "unknown", "gone"];
     ("group" = Option<String>, Query, description = "The name of a group, with `*` and `?`, without regard to case."),
     ("severity" = Option<Severity>, Query, description = "How bad it stands; of what is unknown, how it stood last."),
     ("state" = Option<String>, Query, description = "What is known of the level."),
-    ("q" = Option<String>, Query, description = "Looked for, in any case, in the names of product, group and combination; an id matches as a whole."),
+    ("q" = Option<String>, Query, description = "Words, each looked for in any case in the names of product, group and combination; an id (`42`, `#42`) matches as a whole."),
     ("combinations" = Option<String>, Query, description = "`all`: also those without a figure of their own, which are what their product is."),
     ("sort" = Option<String>, Query, description = "`id` unless said. `urgency`: worst first; `level`: lowest first; `cover`: shortest first; `since`: newest first. What has none comes last."),
     Paging,
@@ -180,7 +180,7 @@ fn wanted<'a>(params: &Params, seen: &'a Seen) -> Result<Wanted<'a>, Problem> {
         state: params.chosen("state", "known, not_controlled, unknown or gone", |state| {
             STATES.into_iter().find(|known| *known == state)
         })?,
-        needle: params.get("q").map(str::to_lowercase),
+        search: Search::of(params.get("q").unwrap_or_default()),
         limit: params.limit()?,
     })
 }
@@ -363,13 +363,15 @@ impl Wanted<'_> {
     }
 
     fn is_entry(&self, entry: &Entry<'_>) -> bool {
-        let named = self.needle.as_ref().is_none_or(|needle| entry.matches(needle));
-        named && self.is_of(entry)
+        let line = Line {
+            entry: *entry,
+            derived: None,
+        };
+        self.is_line(&line)
     }
 
     fn is_line(&self, line: &Line<'_>) -> bool {
-        let named = self.needle.as_ref().is_none_or(|needle| line.matches(needle));
-        named && self.is_of(&line.entry)
+        self.is_of(&line.entry) && self.search.takes(line)
     }
 }
 

@@ -13,6 +13,24 @@ pub enum Together<'a> {
     Many(&'a RecordedEvent, &'a [RecordedEvent]),
 }
 
+/// How many events are read for the lines of a page: what one poll brought to a thousand combinations is still one line.
+pub const READ: usize = 1_000;
+
+/// How many of the events, `READ` and one more where there are so many, make the first so many lines.
+#[must_use]
+pub fn first(events: &[RecordedEvent], lines: usize) -> usize {
+    let lengths = together(events).into_iter().map(|line| match line {
+        Together::One(_) => 1,
+        Together::Many(_, events) => events.len(),
+    });
+    let mut lengths: Vec<usize> = lengths.take(lines).collect();
+    // What was read no further than to its middle stands whole on the next page, unless it is all there is.
+    if lengths.len() > 1 && lengths.iter().sum::<usize>() > READ {
+        lengths.pop();
+    }
+    lengths.iter().sum::<usize>().min(READ)
+}
+
 /// The events, with neighbours of one cause put together.
 #[must_use]
 pub fn together(events: &[RecordedEvent]) -> Vec<Together<'_>> {
@@ -112,6 +130,26 @@ mod tests {
             lines(&events),
             [vec![1, 2, 3, 4], vec![5], vec![6, 7, 8], vec![9], vec![10]]
         );
+    }
+
+    #[test]
+    fn a_page_takes_whole_lines_and_leaves_one_that_was_not_read_to_its_end_to_the_next() {
+        let many = |from: i64, count: i64, poll: i64| {
+            (from..from + count).map(move |id| event(id, Some("4=11"), poll))
+        };
+        let events: Vec<RecordedEvent> = many(1, 36, 7)
+            .chain(many(37, 36, 8))
+            .chain(many(73, 2, 9))
+            .collect();
+        assert_eq!(first(&events, 2), 72);
+        assert_eq!(first(&events, 3), 73);
+        assert_eq!(first(&events, 9), 74);
+        assert_eq!(first(&[], 9), 0);
+        let read = i64::try_from(READ).unwrap() + 1;
+        let cut: Vec<RecordedEvent> = many(1, 36, 7).chain(many(37, read - 36, 8)).collect();
+        assert_eq!(first(&cut, 9), 36);
+        let all_of_one: Vec<RecordedEvent> = many(1, read, 7).collect();
+        assert_eq!(first(&all_of_one, 9), READ);
     }
 
     #[test]

@@ -88,24 +88,33 @@ async fn a_head_that_is_too_long_or_a_body_that_is_too_large_is_refused() {
 
 #[tokio::test]
 async fn one_address_does_not_take_all_connections() {
+    // Loopback stands for any address here: it is the only one that every machine has.
     let limits = Limits {
-        connections_each: 3,
+        connections_proxy: 3,
         ..Limits::default()
     };
     let world = World::open(Settings { limits, ..beyond() }).await;
-    let ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let ask = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n")
+    };
     let mut held = Vec::new();
-    for _ in 0..3 {
+    for path in ["/live", "/healthz", "/live", "/healthz"] {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
-        stream.write_all(ask.as_bytes()).await.unwrap();
+        stream.write_all(ask(path).as_bytes()).await.unwrap();
         let mut first = [0; 12];
         stream.read_exact(&mut first).await.unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
         held.push(stream);
     }
+    // The only one of the first three by which nothing was asked any more made room.
+    assert!(rest(&mut held[1]).await.ends_with("ok\n"));
+    let mut third = TcpStream::connect(world.address).await.unwrap();
+    third.write_all(ask("/live").as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    third.read_exact(&mut first).await.unwrap();
     let mut fourth = TcpStream::connect(world.address).await.unwrap();
-    let _ = fourth.write_all(ask.as_bytes()).await;
-    assert_eq!(rest(&mut fourth).await, "", "it is closed");
+    let _ = fourth.write_all(ask("/healthz").as_bytes()).await;
+    assert_eq!(rest(&mut fourth).await, "", "all of its connections are busy");
     let other = tokio::net::TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let target = format!("127.0.0.1:{}", world.address.port()).parse().unwrap();

@@ -4,6 +4,7 @@
 
 mod common;
 mod catalogue;
+mod changes;
 mod forecast;
 mod keep;
 mod opening;

@@ -148,6 +148,13 @@ impl Terminal {
         ended.code().unwrap_or(-1)
     }
 
+    /// Waits until all that was written ends so: the last of it may come after the program's end.
+    pub fn written_up_to(&self, end: &str) -> String {
+        eventually("its last words", || {
+            Some(self.written()).filter(|written| written.ends_with(end))
+        })
+    }
+
     /// Whether it takes keys as it did before.
     pub fn is_as_before(&self) -> bool {
         let now = tcgetattr(&self.theirs).expect("has settings");

@@ -12,11 +12,10 @@ use crate::observe::lines::lines;
 use crate::observe::view::Seen;
 use crate::web::filters::Filters;
 use crate::web::filters::Show;
-use crate::web::filters::words;
-use crate::web::fold::folded;
 use crate::web::overview::Group;
 use crate::web::overview::is_soon;
 use crate::web::pools;
+use crate::web::search::Search;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -69,7 +68,7 @@ impl Asked {
     /// What is listed line by line: products and combinations with a figure of their own, or all combinations.
     #[must_use]
     pub fn lines<'a>(&self, seen: &'a Seen) -> Vec<Line<'a>> {
-        let words: Vec<String> = words(&self.filters.q).collect();
+        let search = Search::of(&self.filters.q);
         let mut listed = Vec::new();
         for shop in &seen.instances {
             let products = shop.memory.products.iter().filter(|product| !product.gone);
@@ -81,19 +80,19 @@ impl Asked {
                     series.map(|entry| Line { entry, derived: None }).collect()
                 };
                 let there = all.into_iter().filter(|line| !line.entry.is_gone());
-                listed.extend(there.filter(|line| self.takes(line, &words)));
+                listed.extend(there.filter(|line| self.takes(line, &search)));
             }
         }
         listed
     }
 
-    fn takes(&self, line: &Line<'_>, words: &[String]) -> bool {
+    fn takes(&self, line: &Line<'_>, search: &Search) -> bool {
         let entry = &line.entry;
         let cover = entry
             .cover()
             .filter(|_| entry.level().is_some_and(|level| level > 0));
         let soon = !entry.is_silent() && is_soon(cover, entry.thresholds().cover);
-        self.is_shown(Group::of(entry), soon) && words.iter().all(|word| is_named(line, word))
+        self.is_shown(Group::of(entry), soon) && search.takes(line)
     }
 
     /// Whether the pool is listed.
@@ -102,7 +101,7 @@ impl Asked {
         let shop = self.filters.instance.as_deref();
         shop.is_none_or(|name| pool.shops.iter().any(|shop| **shop == *name))
             && self.is_shown(pools::group(pool), pools::is_soon(pool))
-            && words(&self.filters.q).all(|word| folded(&pool.name).contains(&word))
+            && Search::of(&self.filters.q).takes_name(&pool.name)
     }
 
     fn is_shown(&self, group: Group, soon: bool) -> bool {
@@ -125,17 +124,4 @@ impl Asked {
         let all: Vec<String> = [search, shows, shop].into_iter().flatten().collect();
         all.join(", ")
     }
-}
-
-/// Whether the word stands in a name of it, or is the product's id.
-fn is_named(line: &Line<'_>, word: &str) -> bool {
-    let product = line.entry.product;
-    let group = product.group.as_ref().map(|group| group.shown());
-    let names = [Some(product.name.shown()), group, line.label()];
-    let id: Option<i64> = word.strip_prefix('#').unwrap_or(word).parse().ok();
-    id == Some(product.id)
-        || names
-            .into_iter()
-            .flatten()
-            .any(|name| folded(name).contains(word))
 }

@@ -1,5 +1,7 @@
 //! Text for the terminal: how wide it is there, how it is cut and wrapped, and in which colours it stands.
 
+use std::ops::Range;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -8,6 +10,9 @@ use crate::web::overview::Group;
 
 /// The most of a text of others that is shown, in characters.
 const LONGEST: usize = 400;
+/// No line ends with these, and none begins with those.
+const OPENING: &str = "([{（［｛「『【《〈〔";
+const CLOSING: &str = ")]},.:;!?%-/_…、。，．：；！？）］｝」』】》〉〕・ーゝ々";
 
 /// How a piece of text stands out. All of it is said in words too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,36 +150,95 @@ pub fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// The text in lines of at most so many columns, broken between words, at most `lines` of them; a word that is wider
-/// than a line, and what is left after the last, is cut.
+/// Where a line may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    /// Between words; within one only where it is wider than a line.
+    Words,
+    /// Also within words, where a reader expects it.
+    Pieces,
+    /// After each letter, too.
+    Letters,
+}
+
+/// The text in lines of at most so many columns, at most `lines` of them: broken between words, else wherever that
+/// keeps all of it; what is left after the last is cut.
 #[must_use]
 pub fn wrapped(text: &str, limit: usize, lines: usize) -> Vec<String> {
-    let mut done: Vec<String> = Vec::new();
-    let mut line = String::new();
-    let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
-    while let Some(word) = words.peek() {
-        let longer = if line.is_empty() {
-            (*word).to_owned()
-        } else {
-            format!("{line} {word}")
-        };
-        let is_last = done.len() + 1 >= lines;
-        if width(&longer) <= limit {
-            line = longer;
-            words.next();
-        } else if is_last {
-            let rest: Vec<&str> = words.by_ref().collect();
-            let all = format!("{line} {}", rest.join(" "));
-            line = cut(all.trim_start(), limit);
-        } else if line.is_empty() {
-            line = cut(word, limit);
-            words.next();
-        } else {
-            done.push(std::mem::take(&mut line));
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let text = words.join(" ");
+    if text.is_empty() || limit == 0 {
+        return Vec::new();
+    }
+    let mut ways = [Breaks::Words, Breaks::Pieces, Breaks::Letters].into_iter();
+    let whole = ways.find_map(|breaks| {
+        let found = broken(&text, limit, breaks);
+        (found.len() <= lines).then_some(found)
+    });
+    let mut found = whole.unwrap_or_else(|| broken(&text, limit, Breaks::Pieces));
+    if found.len() > lines {
+        found.truncate(lines);
+        if let Some(last) = found.last_mut() {
+            last.end = text.len();
         }
     }
-    if !line.is_empty() {
-        done.push(line);
+    found.into_iter().map(|line| cut(&text[line], limit)).collect()
+}
+
+/// The lines as ranges of the text. Only a single sign can be wider than the limit.
+fn broken(text: &str, limit: usize, breaks: Breaks) -> Vec<Range<usize>> {
+    let fits = |part: &Range<usize>| width(&text[part.clone()]) <= limit;
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    let mut put = |part: Range<usize>, is_apart: bool| match lines.last_mut() {
+        Some(line) if !is_apart && fits(&(line.start..part.end)) => line.end = part.end,
+        Some(_) | None => lines.push(part),
+    };
+    let mut at = 0;
+    for word in text.split(' ') {
+        let whole = at..at + word.len();
+        at = whole.end + 1;
+        if breaks == Breaks::Words && fits(&whole) {
+            put(whole, false);
+            continue;
+        }
+        for piece in pieces(word) {
+            let piece = whole.start + piece.start..whole.start + piece.end;
+            if breaks != Breaks::Letters && fits(&piece) {
+                put(piece, false);
+                continue;
+            }
+            // What is broken within reads better from the begin of a line.
+            let mut is_apart = breaks != Breaks::Letters;
+            for (from, letter) in text[piece.clone()].grapheme_indices(true) {
+                let from = piece.start + from;
+                put(from..from + letter.len(), is_apart);
+                is_apart = false;
+            }
+        }
     }
-    done
+    lines
+}
+
+/// The parts of a word between which a line may end: after `-`, `/` and `_`, and beside signs as wide as two, of which
+/// words are written without blanks; but no line begins with what closes, or ends with what opens.
+fn pieces(word: &str) -> Vec<Range<usize>> {
+    const JOINTS: [&str; 3] = ["-", "/", "_"];
+    let letters: Vec<(usize, &str)> = word.grapheme_indices(true).collect();
+    let mut found = Vec::new();
+    let mut start = 0;
+    for pair in letters.windows(2) {
+        let [(_, before), (at, after)] = *pair else {
+            continue;
+        };
+        let is_joint = JOINTS.contains(&before) && !JOINTS.contains(&after);
+        let is_wide = (width(before) == 2 || width(after) == 2)
+            && !OPENING.contains(before)
+            && !CLOSING.contains(after);
+        if is_joint || is_wide {
+            found.push(start..at);
+            start = at;
+        }
+    }
+    found.push(start..word.len());
+    found
 }

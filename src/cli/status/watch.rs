@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use crate::cli::status::text::wrapped;
 use crate::cli::table;
 use crate::config::load::Config;
 use crate::scheduler;
+use crate::store::changes::Change;
 use crate::store::changes::Changes;
 use crate::store::error::ErrorKind;
 use crate::store::error::OpenError;
@@ -77,7 +79,7 @@ pub async fn watch(config: Config, asked: &Asked, every: Duration, is_json: bool
     let (seen, sights) = watch::channel(Sight::default());
     let only = asked.filters.instance.clone();
     let looking = tokio::spawn(look(Arc::new(config), only, every, seen));
-    let ended = if io::stdout().is_terminal() && !is_json {
+    let ended = if io::stdout().is_terminal() && table::is_able() && !is_json {
         on_screen(sights, asked, every).await
     } else {
         as_text(sights, asked, every, is_json).await
@@ -143,21 +145,34 @@ async fn look_once(
     open: &mut Option<(Reader, Changes)>,
     is_due: bool,
 ) -> Result<Option<Glance>, String> {
-    let path = &config.store.path;
-    if open.is_none() {
-        let reader = Reader::open(path).await.map_err(|error| unopened(&error))?;
-        let changes = Changes::of(path).await.map_err(|error| unopened(&error))?;
-        *open = Some((reader, changes));
+    let change = match open {
+        Some((_, changes)) => changes.look().await.map_err(|error| unread(&error))?,
+        None => Change::Rewritten,
+    };
+    match change {
+        Change::None if !is_due => return Ok(None),
+        Change::None | Change::Committed => {}
+        Change::Rewritten => {
+            if let Some((reader, changes)) = open.take() {
+                drop(changes);
+                reader.close().await;
+            }
+            *open = Some(opened(&config.store.path).await?);
+        }
     }
-    let Some((reader, changes)) = open else {
+    let Some((reader, _)) = open else {
         return Ok(None);
     };
-    let changed = changes.look().await.map_err(|error| unread(&error))?;
-    if !changed && !is_due {
-        return Ok(None);
-    }
     let glance = Glance::read(config, reader, only, Timestamp::now()).await;
     glance.map(Some).map_err(|error| unread(&error))
+}
+
+/// The ways to the database, its first look behind it: what is read from now on is no change.
+async fn opened(path: &Path) -> Result<(Reader, Changes), String> {
+    let reader = Reader::open(path).await.map_err(|error| unopened(&error))?;
+    let mut changes = Changes::of(path).await.map_err(|error| unopened(&error))?;
+    changes.look().await.map_err(|error| unread(&error))?;
+    Ok((reader, changes))
 }
 
 fn unopened(error: &OpenError) -> String {
@@ -172,11 +187,20 @@ fn unopened(error: &OpenError) -> String {
         | OpenError::Foreign(_)
         | OpenError::Newer { .. }
         | OpenError::Older(_)
+        | OpenError::NotAFile { .. }
         | OpenError::Migration { .. }
         | OpenError::Library(_)
         | OpenError::File { .. }
-        | OpenError::Database { .. } => error.to_string(),
+        | OpenError::Database { .. } => sentence(error.to_string()),
     }
+}
+
+/// As a sentence, since others follow.
+fn sentence(mut words: String) -> String {
+    if !words.ends_with(['.', '!', '?']) {
+        words.push('.');
+    }
+    words
 }
 
 fn unread(error: &StoreError) -> String {
@@ -187,7 +211,7 @@ fn unread(error: &StoreError) -> String {
         ),
         (_, ErrorKind::Transient) => "The database is locked by another process; trying again.".to_owned(),
         (_, ErrorKind::Degraded | ErrorKind::Fatal | ErrorKind::Other) => {
-            format!("The database cannot be read: {error}.")
+            sentence(format!("The database cannot be read: {error}"))
         }
     }
 }

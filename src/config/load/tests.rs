@@ -1563,6 +1563,10 @@ const BAD_KEYS: &[(&str, &str)] = &[
         "channel \"x\": severities (config/monitor.toml line 5) is not a severity (it says \"ok\"). Write low, critical or out.",
     ),
     (
+        "[[channel]]\nname = \"x\"\ntype = \"email\"\nto = \"a@example.com\"\nseverities = []",
+        "channel \"x\": severities (config/monitor.toml line 5) is an empty list. Name low, critical or out, or leave the key out: then it takes all.",
+    ),
+    (
         "[[channel]]\nname = \"x\"\ntype = \"email\"\nurl = \"https://CANARY\"",
         "channel \"x\": url (config/monitor.toml line 4) is not a known key. There are: name, type, severities, default, quiet, quiet_days, quiet_zone, quiet_pierce, timeout, to, from, smtp_url, smtp_url_file, smtp_password, smtp_password_file, list_unsubscribe.",
     ),

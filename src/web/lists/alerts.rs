@@ -38,6 +38,7 @@ use crate::web::reading::read;
 use crate::web::show::grouped;
 use crate::web::state::AppState;
 use crate::web::stock;
+use crate::web::together;
 
 const PATH: &str = "/alerts";
 /// The filters and places of the page.
@@ -170,7 +171,7 @@ async fn happened(
         kind: Some(past::SEVERITY),
         severity: None,
     };
-    reader.events(filter, before, ROWS + 1).await
+    reader.events(filter, before, together::READ + 1).await
 }
 
 fn shown(
@@ -185,7 +186,8 @@ fn shown(
     let all = open::all(seen, &told.said, wanted.instance);
     let found: Vec<&OpenAlert> = all.iter().filter(|open| wanted.is_met(open)).collect();
     let (turn, range) = Turn::counted(address, "page", page, found.len());
-    let past_turn = Turn::newest_first(address, "before", ROWS, &mut told.past, |event| event.id);
+    let lines = together::first(&told.past, ROWS);
+    let past_turn = Turn::newest_first(address, "before", lines, &mut told.past, |event| event.id);
     let silences_turn = Turn::newest_first(address, "silences", mutes::ROWS, &mut told.silences, |silence| {
         silence.id
     });
