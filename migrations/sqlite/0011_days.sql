@@ -21,7 +21,7 @@ ALTER TABLE instances ADD COLUMN days_until INTEGER NOT NULL DEFAULT 0; -- level
 
 -- What was taken away, and when that was last looked after.
 CREATE TABLE upkeep (
-    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    id      INTEGER PRIMARY KEY CHECK (id = 1),   -- there is one row
     horizon INTEGER,                              -- how it stood can be read back exactly from then on; null: always
     pruned  INTEGER,                              -- the horizon before which all is taken away by now
     ran_at  INTEGER,                              -- the last round that came to its end

@@ -1,7 +1,7 @@
 //! A shop of 200 products over a year, on a fast clock, with the upkeep that runs beside it: the database stays under its
 //! limit, and how it stood at any instant since the horizon is what the shop had shown.
 //!
-//! `YEAR_DAYS` says how long (14), `YEAR_SEED` what happens (7). Sizes and times are printed, never asserted, but for the
+//! `YEAR_DAYS` says how long (10), `YEAR_SEED` what happens (7). Sizes and times are printed, never asserted, but for the
 //! limit of the size.
 
 #![expect(
@@ -32,6 +32,7 @@ use whmcs_stock_monitor::config::load::Config;
 use whmcs_stock_monitor::config::overlay::Sources;
 use whmcs_stock_monitor::domain::alerting::decision::Outcome;
 use whmcs_stock_monitor::domain::retention::Retention;
+use whmcs_stock_monitor::jobs::check::Check;
 use whmcs_stock_monitor::jobs::deliver::Deliver;
 use whmcs_stock_monitor::jobs::keep::Keep;
 use whmcs_stock_monitor::sinks::webhook::WebhookSink;
@@ -146,11 +147,114 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.2} MB", bytes as f64 / 1e6)
 }
 
+/// Where it plays: a home with one channel, and what is kept there.
+fn furnished(hook: &WebhookSink) -> Home {
+    let mut home = Home::new(&[
+        ("WHMCS_API_URL", "http://127.0.0.1:9/includes/api.php"),
+        ("WHMCS_API_IDENTIFIER", "identifier"),
+        ("WHMCS_API_SECRET", "secret"),
+    ]);
+    home.set("RETENTION_CHANGES", "120d");
+    let file = format!(
+        "[[channel]]\nname = \"sales\"\ntype = \"webhook\"\nurl = \"http://{}/\"\n[[rule]]\nstock_control = \"on\"\n",
+        hook.address()
+    );
+    home.write("config/monitor.toml", &file);
+    home
+}
+
+/// The monitor on this database: its check, its deliveries, its upkeep.
+struct Parts {
+    check: Check,
+    deliver: Deliver,
+    keep: Keep,
+}
+
+impl Parts {
+    async fn new(config: Config, store: &Store, retention: Retention) -> Self {
+        let generation = Generation::new(config, store, &[]).await.expect("starts");
+        Self {
+            check: generation.check(0, store, Duration::from_secs(1)),
+            deliver: Deliver::new(store.clone(), generation.telling.clone(), 0),
+            keep: Keep {
+                store: store.clone(),
+                retention,
+            },
+        }
+    }
+
+    /// Polls, delivers and looks after the database from one time to another; the most that was in use.
+    async fn live(
+        &self,
+        shop: &mut Shop,
+        model: &mut Model,
+        (begin, end): (Timestamp, Timestamp),
+    ) -> (u64, Duration) {
+        let never = CancellationToken::new();
+        let (mut now, mut polls, mut largest, mut longest) = (begin, 0_u64, 0, Duration::ZERO);
+        while now < end {
+            shop.pass(now, STEP);
+            let shown = shop.shown(now);
+            let look = Look {
+                observed_at: now,
+                duration: Duration::from_millis(40),
+                attempts: Vec::new(),
+                requests: Vec::new(),
+                part: false,
+                result: shop.answer(&shown, now),
+            };
+            let checked = self
+                .check
+                .conclude(look)
+                .await
+                .expect("records")
+                .expect("decides");
+            if matches!(shown, Shown::Catalogue(_)) {
+                assert_eq!(checked.outcome, Outcome::Accepted, "at {now}");
+            }
+            model.polled(&shown, now);
+            while self
+                .deliver
+                .run(&move || now, &|| 0.5, &never)
+                .await
+                .expect("settles")
+                .more
+            {}
+            polls += 1;
+            if polls.is_multiple_of(ROUNDS) {
+                let begun = Instant::now();
+                self.keep
+                    .run(now, &never)
+                    .await
+                    .expect("keeps")
+                    .expect("to the end");
+                longest = longest.max(begun.elapsed());
+                largest = self.note_size(polls).await.max(largest);
+            }
+            now += SignedDuration::from_mins(STEP);
+        }
+        self.keep
+            .run(now, &never)
+            .await
+            .expect("keeps")
+            .expect("to the end");
+        (largest, longest)
+    }
+
+    async fn note_size(&self, polls: u64) -> u64 {
+        let room = self.keep.store.reader().room().await.expect("reads");
+        if polls.is_multiple_of(288 * 30) {
+            let (used, free) = (megabytes(room.used()), megabytes(room.free * room.page));
+            println!("day {}: {used} in use, {free} free", polls / 288);
+        }
+        room.used()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_fits_its_limit_and_every_instant_since_the_horizon_is_what_the_shop_had_shown() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let length = number("YEAR_DAYS", 14);
-    let seed = number("YEAR_SEED", 7);
+    let (length, seed) = (number("YEAR_DAYS", 10), number("YEAR_SEED", 7));
     println!("{length} days; YEAR_SEED={seed}");
     let long = length >= 200;
     let retention = Retention {
@@ -160,134 +264,85 @@ async fn a_year_fits_its_limit_and_every_instant_since_the_horizon_is_what_the_s
         size: None,
     };
     let hook = WebhookSink::start().await.expect("a receiver");
-    let mut home = Home::new(&[
-        ("WHMCS_API_URL", "http://127.0.0.1:9/includes/api.php"),
-        ("WHMCS_API_IDENTIFIER", "identifier"),
-        ("WHMCS_API_SECRET", "secret"),
-    ]);
-    home.set("RETENTION_CHANGES", "120d");
-    let folder = home.path("");
-    fs::create_dir_all(folder.join("config")).expect("a folder");
-    let file = format!(
-        "[[channel]]\nname = \"sales\"\ntype = \"webhook\"\nurl = \"http://{}/\"\n[[rule]]\nstock_control = \"on\"\n",
-        hook.address()
-    );
-    fs::write(folder.join("config/monitor.toml"), file).expect("writes");
-    let config = loaded(&folder);
-    let path = config.store.path.clone();
-    let mut store = Store::open(&config.store).await.expect("opens").store;
-    let generation = Generation::new(config, &store, &[]).await.expect("starts");
-    let check = generation.check(0, &store, Duration::from_secs(1));
-    let deliver = Deliver::new(store.clone(), generation.telling.clone(), 0);
-    let never = CancellationToken::new();
-    let keep = Keep {
-        store: store.clone(),
-        retention,
-    };
+    let home = furnished(&hook);
+    let config = loaded(&home.path(""));
+    let settings = config.store.clone();
+    let store = Store::open(&settings).await.expect("opens").store;
+    let parts = Parts::new(config, &store, retention).await;
     let mut random = Random::new(seed);
     let mut shop = Shop::new(Random::new(random.next()));
     shop.forget_answers();
     let mut model = Model::default();
     let end = Timestamp::from_second(Timestamp::now().as_second() / 300 * 300).expect("a time");
     let begin = end - SignedDuration::from_hours(24 * i64::try_from(length).expect("days"));
-    let (mut now, mut polls, mut largest, mut longest) = (begin, 0_u64, 0, Duration::ZERO);
-    while now < end {
-        shop.pass(now, STEP);
-        let shown = shop.shown(now);
-        let look = Look {
-            observed_at: now,
-            duration: Duration::from_millis(40),
-            attempts: Vec::new(),
-            requests: Vec::new(),
-            part: false,
-            result: shop.answer(&shown, now),
-        };
-        let checked = check.conclude(look).await.expect("records").expect("decides");
-        if matches!(shown, Shown::Catalogue(_)) {
-            assert_eq!(checked.outcome, Outcome::Accepted, "at {now}");
-        }
-        model.polled(&shown, now);
-        while deliver
-            .run(&move || now, &|| 0.5, &never)
-            .await
-            .expect("settles")
-            .more
-        {}
-        polls += 1;
-        if polls.is_multiple_of(ROUNDS) {
-            let begun = Instant::now();
-            keep.run(now, &never).await.expect("keeps").expect("to the end");
-            longest = longest.max(begun.elapsed());
-        }
-        if polls.is_multiple_of(288 * 30) {
-            let room = store.reader().room().await.expect("reads");
-            println!(
-                "day {}: {} in use, {} free",
-                polls / 288,
-                megabytes(room.used()),
-                megabytes(room.free * room.page)
-            );
-            largest = largest.max(room.used());
-        }
-        now += SignedDuration::from_mins(STEP);
+    let (largest, longest) = parts.live(&mut shop, &mut model, (begin, end)).await;
+    println!(
+        "largest {} in use, longest round of upkeep {longest:?}",
+        megabytes(largest)
+    );
+    let horizon = read_back(&store, &model, &mut random, (begin, end)).await;
+    daily_figures_are_those_of_the_model(&store, &model, (begin, horizon)).await;
+    store.integrity_check().await.expect("a sound database");
+    limited(&parts, end, long).await;
+    drop(parts);
+    store.close().await;
+    let size = fs::metadata(&settings.path).expect("a file").len();
+    let begun = Instant::now();
+    let store = Store::open(&settings).await.expect("opens").store;
+    println!("file {}, opened in {:?}", megabytes(size), begun.elapsed());
+    for (name, rows) in store.reader().rows().await.expect("reads") {
+        println!("  {name}: {rows} rows");
     }
-    keep.run(now, &never).await.expect("keeps").expect("to the end");
+    store.close().await;
+    pages(&home, horizon);
+}
+
+/// Random instants since the horizon are what the shop had shown; the horizon.
+async fn read_back(
+    store: &Store,
+    model: &Model,
+    random: &mut Random,
+    (begin, end): (Timestamp, Timestamp),
+) -> Timestamp {
     let upkeep = store.reader().upkeep().await.expect("reads");
     let horizon = upkeep.horizon.expect("something was taken away");
     assert!(horizon > begin && upkeep.removed > 0, "{upkeep:?}");
-    let mut compared = model.compare(&store, horizon).await;
+    let mut compared = model.compare(store, horizon).await;
     let since = (end.as_second() - horizon.as_second()).max(1);
     for _ in 0..ASKED {
-        let at = Timestamp::from_second(horizon.as_second() + random.within(0, since - 1)).expect("a time");
-        compared += model.compare(&store, at).await;
+        let at = horizon.as_second() + random.within(0, since - 1);
+        compared += model
+            .compare(store, Timestamp::from_second(at).expect("a time"))
+            .await;
     }
     assert!(compared > ASKED * 50, "{compared}");
-    daily_figures_are_those_of_the_model(&store, &model, (begin, horizon)).await;
-    store.integrity_check().await.expect("a sound database");
-
-    // A limit takes the oldest levels early; on a small scale there is nothing that may go.
-    let room = store.reader().room().await.expect("reads");
-    let limit = room.used() * 9 / 10;
-    let tight = Keep {
-        store: store.clone(),
-        retention: Retention {
-            size: Some(limit),
-            ..retention
-        },
-    };
-    let kept = tight.run(now, &never).await.expect("keeps").expect("to the end");
-    let fits = store.reader().room().await.expect("reads");
-    assert!(
-        if long { fits.used() <= limit } else { kept.over > 0 },
-        "{} of {limit}: {kept:?}",
-        fits.used()
-    );
-    let rows = store.reader().rows().await.expect("reads");
-    drop((keep, tight, deliver, check, generation));
-    store.close().await;
-    let size = fs::metadata(&path).expect("a file").len();
-    let begun = Instant::now();
-    store = Store::open(&loaded(&folder).store).await.expect("opens").store;
-    let opened = begun.elapsed();
-    store.close().await;
     println!(
-        "{polls} polls, {} removed, horizon {horizon}, {compared} levels read back as shown",
+        "{} rows removed, horizon {horizon}, {compared} levels read back as shown",
         upkeep.removed
     );
-    println!(
-        "largest {} in use; with the limit {}: {} in use",
-        megabytes(largest),
-        megabytes(limit),
-        megabytes(fits.used())
-    );
-    println!(
-        "file {}, opened in {opened:?}, longest round of upkeep {longest:?}",
-        megabytes(size)
-    );
-    for (name, rows) in rows.iter().filter(|(_, rows)| *rows > 100) {
-        println!("  {name}: {rows} rows");
-    }
-    pages(&home, horizon);
+    horizon
+}
+
+/// A limit takes the oldest levels early; on a small scale there is nothing that may go.
+async fn limited(parts: &Parts, now: Timestamp, long: bool) {
+    let reader = parts.keep.store.reader();
+    let limit = reader.room().await.expect("reads").used() * 9 / 10;
+    let tight = Keep {
+        retention: Retention {
+            size: Some(limit),
+            ..parts.keep.retention
+        },
+        ..parts.keep.clone()
+    };
+    let kept = tight
+        .run(now, &CancellationToken::new())
+        .await
+        .expect("keeps")
+        .expect("to the end");
+    let used = reader.room().await.expect("reads").used();
+    let right = if long { used <= limit } else { kept.over > 0 };
+    assert!(right, "{used} of {limit}: {kept:?}");
+    println!("with a limit of {}: {} in use", megabytes(limit), megabytes(used));
 }
 
 /// What the daily figures say of days before the horizon is what a model of single levels says.
