@@ -9,6 +9,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::body::Bytes;
@@ -19,7 +20,12 @@ use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
+
+/// By then the request of a connection is there that was made to ask at once: until then it makes no room.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// The idle connections of a server.
 #[derive(Debug, Clone, Default)]
@@ -36,15 +42,45 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Line {
     next: u64,
-    waiting: BTreeMap<u64, (IpAddr, CancellationToken)>,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    from: IpAddr,
+    since: Instant,
+    leave: CancellationToken,
 }
 
 impl Line {
     fn enter(&mut self, from: IpAddr, leave: &CancellationToken) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.waiting.insert(number, (from, leave.clone()));
+        let waiting = Waiting {
+            from,
+            since: Instant::now(),
+            leave: leave.clone(),
+        };
+        self.waiting.insert(number, waiting);
         number
+    }
+
+    /// Tells the first to leave, of those from there where an address is named; until when it is too fresh for that,
+    /// `None` where nobody is idle.
+    fn dismiss(&mut self, from: Option<IpAddr>, now: Instant) -> Result<(), Option<Instant>> {
+        let mut all = self.waiting.iter();
+        let first = all.find(|(_, waiting)| from.is_none_or(|from| from == waiting.from));
+        let Some((number, waiting)) = first else {
+            return Err(None);
+        };
+        let ripe = waiting.since + FRESH;
+        if now < ripe {
+            return Err(Some(ripe));
+        }
+        waiting.leave.cancel();
+        let number = *number;
+        self.waiting.remove(&number);
+        Ok(())
     }
 }
 
@@ -95,16 +131,8 @@ impl Idle {
 
     /// Tells the connection from there that is idle longest to leave; false where none is idle.
     #[must_use]
-    pub fn dismiss(&self, from: IpAddr) -> bool {
-        let mut line = self.line();
-        let first = line.waiting.iter().find(|(_, (whose, _))| *whose == from);
-        let Some(number) = first.map(|(number, _)| *number) else {
-            return false;
-        };
-        if let Some((_, leave)) = line.waiting.remove(&number) {
-            leave.cancel();
-        }
-        true
+    pub fn dismiss(&self, from: IpAddr, now: Instant) -> bool {
+        self.line().dismiss(Some(from), now).is_ok()
     }
 
     /// A place of `room`; where all are taken, who is idle longest is told to leave. `None` where there is no room any
@@ -117,15 +145,13 @@ impl Idle {
             let more = self.0.more.notified();
             tokio::pin!(more);
             more.as_mut().enable();
-            let first = self.line().waiting.pop_first();
-            if let Some((_, (_, leave))) = &first {
-                leave.cancel();
-            }
+            let dismissed = self.line().dismiss(None, Instant::now());
             // Who was told to leave does; where all are busy, it is for the first that is not.
-            let leaves = first.is_some();
+            let ripe = dismissed.err().flatten();
             tokio::select! {
                 place = Arc::clone(room).acquire_owned() => return place.ok(),
-                () = more, if !leaves => {}
+                () = more, if dismissed == Err(None) => {}
+                () = sleep_until(ripe.unwrap_or_else(Instant::now)), if ripe.is_some() => {}
             }
         }
     }
@@ -265,14 +291,20 @@ mod tests {
         let others = idle.connected(ELSEWHERE);
         let own: Vec<Turn> = (0..3).map(|_| idle.connected(SOMEWHERE)).collect();
         own[0].is_asked();
-        assert!(idle.dismiss(SOMEWHERE));
+        let now = Instant::now();
+        assert!(
+            !idle.dismiss(SOMEWHERE, now),
+            "their requests may be on their way"
+        );
+        let now = now + FRESH;
+        assert!(idle.dismiss(SOMEWHERE, now));
         let told = |turn: &Turn| turn.leave().is_cancelled();
         assert_eq!(
             [told(&own[0]), told(&own[1]), told(&own[2])],
             [false, true, false]
         );
-        assert!(idle.dismiss(SOMEWHERE));
-        assert!(!idle.dismiss(SOMEWHERE), "the first is being answered");
+        assert!(idle.dismiss(SOMEWHERE, now));
+        assert!(!idle.dismiss(SOMEWHERE, now), "the first is being answered");
         assert!(!told(&others));
     }
 

@@ -33,6 +33,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -172,7 +173,7 @@ impl Bound {
                     };
                     let own_place = match crowd.enter(from, each) {
                         Some(place) => place,
-                        None if idle.dismiss(from) => crowd.exchange(from),
+                        None if idle.dismiss(from, Instant::now()) => crowd.exchange(from),
                         // All are busy: closed without a word, which would cost what the limit saves.
                         None => continue,
                     };
