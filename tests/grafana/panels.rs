@@ -26,16 +26,13 @@ use crate::queries::selectors;
 /// The product whose dashboard is opened.
 const STAR: &str = "DS-64";
 /// Families that no dashboard shows, each for a reason.
-const NOT_SHOWN: [&str; 5] = [
+const NOT_SHOWN: [&str; 3] = [
     // Memory that is only reserved says nothing.
     "process_virtual_memory_bytes",
     // Of the first look at a shop; the levels of its products say the same.
     "whmcs_stock_products_per_choice",
     // Part of the polls that are shown.
     "whmcs_part_polls_total",
-    // Upkeep once an hour: for a rule of one's own and `db stats`. How far back single levels go is told once some went.
-    "whmcs_stock_retention_last_success_timestamp_seconds",
-    "whmcs_stock_retention_horizon_timestamp_seconds",
 ];
 
 fn demo(home: &Home) -> Daemon {
